@@ -1,0 +1,167 @@
+// What one input costs a provider with 1, 1 000 and 1 000 000 leases of which one is due: the
+// lease's end is looked at, seen, and its workload stopped and removed. `to_1k` is the ratio to the
+// cost with 1 000 leases (goal: at most 3), `allocs` the allocations per input.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <new>
+
+#include "core/provider/provider.h"
+
+namespace {
+std::atomic<uint64_t> allocations{0};
+}  // namespace
+
+// Not inlined: the compiler would see malloc's memory given to a delete expression.
+[[gnu::noinline]] void* operator new(size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+
+namespace {
+
+using namespace paygress;
+using namespace paygress::provider;
+
+constexpr int kEnding = 200;  // leases that end during the measurement, a second apart
+constexpr Seconds kFirstEnd{10'000};
+
+template <class Id>
+Id id_of(uint64_t n) {
+  Id id;  // spread like a hash, as real ids are
+  for (size_t i = 0; i < 16; ++i)
+    id.bytes[i] = static_cast<uint8_t>(mix64(n * 2 + i / 8) >> (8 * (i % 8)));
+  return id;
+}
+
+Settings settings() {
+  Settings s;
+  s.self = id_of<PubKey>(0);
+  s.name = "bench";
+  s.tiers = {{"basic", "Basic", "", 1, 1, 1, Msat{1}}};
+  s.mints = {"https://mint.example"};
+  s.relays = {"wss://relay.example"};
+  s.ranges.number_first = 1;
+  s.ranges.number_last = 3'000'000;
+  s.sold = {10'000'000, 10'000'000, 10'000'000};
+  return s;
+}
+
+class Shop {
+ public:
+  explicit Shop(uint64_t leases) : provider_(settings(), entropy_, 1) {
+    machine_.bytes[0] = 1;
+    const uint64_t ending = std::min<uint64_t>(leases, kEnding);
+    for (uint64_t n = 1; n <= leases + kEnding - ending; ++n) fold(n, n <= kEnding);
+    Boot boot{id_of<InstallId>(1), machine_, "seed"};
+    take(provider_.start(now_, boot).value());
+    // After a start every workload is looked at once; then the sights are recorded.
+    settle();
+    pass(micros(Seconds{120}));
+    settle();
+    now_.mono = Micros{0} + micros(kFirstEnd - Seconds{1});
+    take(provider_.step(now_, Tick{}));
+    settle();
+    calls_.clear();
+  }
+
+  // One lease comes to its end. Returns the number of inputs.
+  int end_one() {
+    int inputs = 1;
+    pass(Micros{1'000'000});
+    while (!calls_.empty()) {
+      const workload::Call call = std::move(calls_.back());
+      calls_.pop_back();
+      if (call.verb == workload::Verb::List) continue;
+      answer(call);
+      ++inputs;
+    }
+    return inputs;
+  }
+
+ private:
+  void fold(uint64_t n, bool ends) {
+    const auto at = UnixSeconds{1'780'000'000};
+    lease::LeaseReserved terms;
+    terms.lease = id_of<LeaseId>(n);
+    terms.op = id_of<OpId>(n);
+    terms.owner = id_of<PubKey>(n % 1000);
+    terms.number = static_cast<uint32_t>(n);
+    terms.tier = settings().tiers[0];
+    terms.image = "debian:12";
+    terms.at = at;
+    workload::Spec spec;
+    spec.image = terms.image;
+    spec.labels.lease = terms.lease;
+    const Seconds bought = ends ? kFirstEnd + Seconds{static_cast<int64_t>(n)} - Seconds{1}
+                                : Seconds{1'000'000'000};
+    const lease::Lot lot{"https://mint.example", "sat", Msat{bought.value}};
+    provider_.fold(lease::LeaseRecord(terms));
+    provider_.fold(lease::LeaseRecord(
+        lease::LeasePaid{terms.lease, terms.op, lot, bought, Msat{0}, at}));
+    provider_.fold(workload::WorkloadRecord(workload::WorkloadWanted{spec, {}, at}));
+    provider_.fold(workload::WorkloadRecord(workload::WorkloadGeneration{terms.lease, 1, at}));
+    provider_.fold(workload::WorkloadRecord(
+        workload::WorkloadMoved{terms.lease, workload::State::Live, at, 0, ""}));
+    provider_.fold(lease::LeaseRecord(
+        lease::LeaseStarted{terms.lease, {machine_, Micros{0}, at}, true}));
+  }
+  void pass(Micros time) {
+    now_.mono += time;
+    take(provider_.step(now_, Tick{}));
+  }
+  void take(Step step) {
+    for (Effect& effect : step.effects)
+      if (auto* call = std::get_if<workload::Call>(&effect)) calls_.push_back(std::move(*call));
+  }
+  void answer(const workload::Call& call) {
+    workload::Answer answer;
+    answer.id = call.id;
+    answer.verb = call.verb;
+    answer.name = call.name;
+    answer.outcome = workload::Outcome::Done;
+    if (call.verb == workload::Verb::Inspect)
+      answer.objects.push_back({call.name, {}, workload::Running::Running, {}, {}});
+    take(provider_.step(now_, answer));
+  }
+  void settle() {
+    while (!calls_.empty()) {
+      const workload::Call call = std::move(calls_.back());
+      calls_.pop_back();
+      if (call.verb != workload::Verb::List) answer(call);
+    }
+  }
+
+  SeededEntropy entropy_{1, 1, "bench"};
+  lease::BootId machine_;
+  Provider provider_;
+  Now now_{Micros{1'000'000}, UnixSeconds{1'780'000'000}};
+  std::vector<workload::Call> calls_;
+};
+
+void step_with_one_due(benchmark::State& state) {
+  static std::map<int64_t, double> cost;
+  Shop shop(static_cast<uint64_t>(state.range(0)));
+  int64_t inputs = 0;
+  const uint64_t before = allocations;
+  const std::clock_t from = std::clock();  // of this process: others on the machine do not count
+  for (auto _ : state) inputs += shop.end_one();
+  const double took = static_cast<double>(std::clock() - from) / CLOCKS_PER_SEC;
+  const double per_input = took / static_cast<double>(inputs);
+  cost[state.range(0)] = per_input;
+  state.counters["per_input"] = per_input;
+  state.counters["inputs"] = static_cast<double>(inputs) / kEnding;
+  state.counters["allocs"] =
+      static_cast<double>(allocations - before) / static_cast<double>(inputs);
+  if (cost.contains(1000)) state.counters["to_1k"] = per_input / cost[1000];
+}
+BENCHMARK(step_with_one_due)->Arg(1)->Arg(1000)->Arg(1'000'000)->Iterations(kEnding);
+
+}  // namespace

@@ -1,0 +1,286 @@
+// One binary form for records, inputs and effects, derived from their described members
+// (BOOST_DESCRIBE_STRUCT). The journal stores it, the simulator hashes it, tests compare it.
+//
+//   integers, enums, quantities   little endian, in their own width (bool: one byte, 0 or 1)
+//   string, Bytes                 u32 length, then the bytes
+//   ids, byte arrays              the bytes
+//   optional                      one byte 0 or 1, then the value
+//   vector, map                   u32 count, then the elements (maps in key order)
+//   variant                       u16 index, then the value
+//   struct                        u16 count of members, then the members in declared order
+//
+// A struct may gain members at its end: a reader with more members than the count leaves them at
+// their defaults; a reader with fewer refuses (an old program must not fold what it cannot read).
+#pragma once
+
+#include <boost/describe.hpp>
+#include <boost/mp11.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <map>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/ids.h"
+#include "core/base/random.h"
+#include "core/base/units.h"
+
+namespace paygress {
+
+// Anything that takes bytes: a buffer, or a hash.
+template <class S>
+concept ByteSink = requires(S s, ByteView b) { s.put(b); };
+
+struct BufferSink {
+  Bytes& out;
+  void put(ByteView b) { out.insert(out.end(), b.begin(), b.end()); }
+};
+
+// 64-bit hash of everything put into it, in order. Not cryptographic: it compares two runs.
+class HashSink {
+ public:
+  void put(ByteView b) {
+    for (uint8_t byte : b) {
+      word_ |= static_cast<uint64_t>(byte) << (8 * (length_++ % 8));
+      if (length_ % 8 == 0) absorb();
+    }
+  }
+  uint64_t digest() const { return mix64(state_ ^ mix64(word_ ^ length_)); }
+
+ private:
+  void absorb() {
+    state_ = mix64(state_ ^ word_) + 0x9e3779b97f4a7c15ULL;
+    word_ = 0;
+  }
+  uint64_t state_ = 0x70617967726573ULL;
+  uint64_t word_ = 0;
+  uint64_t length_ = 0;
+};
+
+// Reads what encode wrote. After the first failure every read fails; `ok()` tells.
+class Decoder {
+ public:
+  explicit Decoder(ByteView bytes) : rest_(bytes) {}
+  bool take(std::span<uint8_t> out) {
+    if (!ok_ || rest_.size() < out.size()) return ok_ = false;
+    std::copy_n(rest_.begin(), out.size(), out.begin());
+    rest_ = rest_.subspan(out.size());
+    return true;
+  }
+  bool fail() { return ok_ = false; }
+  bool ok() const { return ok_; }
+  size_t remaining() const { return rest_.size(); }
+
+ private:
+  ByteView rest_;
+  bool ok_ = true;
+};
+
+namespace codec_detail {
+
+template <class T>
+struct IsQuantity : std::false_type {};
+template <class Tag>
+struct IsQuantity<Quantity<Tag>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsMap : std::false_type {};
+template <class K, class V>
+struct IsMap<std::map<K, V>> : std::true_type {};
+template <class T>
+struct IsVariant : std::false_type {};
+template <class... T>
+struct IsVariant<std::variant<T...>> : std::true_type {};
+template <class T>
+struct IsByteArray : std::false_type {};
+template <size_t N>
+struct IsByteArray<ByteArray<N>> : std::true_type {};
+template <class T>
+struct IsOpaqueId : std::false_type {};
+template <class Tag, size_t N>
+struct IsOpaqueId<OpaqueId<Tag, N>> : std::true_type {};
+
+template <class T>
+using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
+
+template <std::integral T, ByteSink S>
+void put_integer(S& sink, T value) {
+  using U = std::make_unsigned_t<std::conditional_t<std::same_as<T, bool>, uint8_t, T>>;
+  auto bits = static_cast<U>(value);
+  ByteArray<sizeof(U)> bytes;
+  for (auto& b : bytes) {
+    b = static_cast<uint8_t>(bits & 0xff);
+    bits = static_cast<U>(static_cast<uint64_t>(bits) >> 8);
+  }
+  sink.put(bytes);
+}
+
+template <std::integral T>
+bool take_integer(Decoder& in, T& value) {
+  using U = std::make_unsigned_t<std::conditional_t<std::same_as<T, bool>, uint8_t, T>>;
+  ByteArray<sizeof(U)> bytes{};
+  if (!in.take(bytes)) return false;
+  uint64_t bits = 0;
+  for (size_t i = sizeof(U); i-- > 0;) bits = bits << 8 | bytes[i];
+  if constexpr (std::same_as<T, bool>)
+    if (bits > 1) return in.fail();
+  value = static_cast<T>(bits);
+  return true;
+}
+
+}  // namespace codec_detail
+
+template <class T, ByteSink S>
+void encode(S& sink, const T& value) {
+  using namespace codec_detail;
+  if constexpr (std::integral<T>) {
+    put_integer(sink, value);
+  } else if constexpr (std::is_enum_v<T>) {
+    put_integer(sink, static_cast<std::underlying_type_t<T>>(value));
+  } else if constexpr (IsQuantity<T>::value) {
+    put_integer(sink, value.value);
+  } else if constexpr (IsByteArray<T>::value) {
+    sink.put(value);
+  } else if constexpr (IsOpaqueId<T>::value) {
+    sink.put(value.bytes);
+  } else if constexpr (std::same_as<T, CallId> || std::same_as<T, RelayIndex>) {
+    put_integer(sink, value.value);
+  } else if constexpr (std::same_as<T, std::string>) {
+    put_integer(sink, static_cast<uint32_t>(value.size()));
+    sink.put(as_bytes(value));
+  } else if constexpr (std::same_as<T, Bytes>) {
+    put_integer(sink, static_cast<uint32_t>(value.size()));
+    sink.put(value);
+  } else if constexpr (IsOptional<T>::value) {
+    put_integer(sink, value.has_value());
+    if (value) encode(sink, *value);
+  } else if constexpr (IsVector<T>::value) {
+    put_integer(sink, static_cast<uint32_t>(value.size()));
+    for (const auto& element : value) encode(sink, element);
+  } else if constexpr (IsMap<T>::value) {
+    put_integer(sink, static_cast<uint32_t>(value.size()));
+    for (const auto& [k, v] : value) {
+      encode(sink, k);
+      encode(sink, v);
+    }
+  } else if constexpr (IsVariant<T>::value) {
+    put_integer(sink, static_cast<uint16_t>(value.index()));
+    std::visit([&](const auto& alternative) { encode(sink, alternative); }, value);
+  } else if constexpr (requires { value.encoded_as(); }) {
+    encode(sink, value.encoded_as());  // a type with an invariant: written, never read back
+  } else {
+    put_integer(sink, static_cast<uint16_t>(boost::mp11::mp_size<Members<T>>::value));
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) { encode(sink, value.*member.pointer); });
+  }
+}
+
+// False (and `in` failed) when the bytes are not a T. Counts are bounded by the bytes that remain.
+template <class T>
+bool decode(Decoder& in, T& value) {
+  using namespace codec_detail;
+  const auto take_count = [&](uint32_t& count) {
+    return take_integer(in, count) && (count <= in.remaining() || in.fail());
+  };
+  if constexpr (std::integral<T>) {
+    return take_integer(in, value);
+  } else if constexpr (std::is_enum_v<T>) {
+    std::underlying_type_t<T> raw{};
+    if (!take_integer(in, raw)) return false;
+    value = static_cast<T>(raw);
+    return true;
+  } else if constexpr (IsQuantity<T>::value) {
+    return take_integer(in, value.value);
+  } else if constexpr (IsByteArray<T>::value) {
+    return in.take(value);
+  } else if constexpr (IsOpaqueId<T>::value) {
+    return in.take(value.bytes);
+  } else if constexpr (std::same_as<T, CallId> || std::same_as<T, RelayIndex>) {
+    return take_integer(in, value.value);
+  } else if constexpr (std::same_as<T, std::string>) {
+    uint32_t size = 0;
+    if (!take_count(size)) return false;
+    value.resize(size);
+    return in.take({reinterpret_cast<uint8_t*>(value.data()), size});
+  } else if constexpr (std::same_as<T, Bytes>) {
+    uint32_t size = 0;
+    if (!take_count(size)) return false;
+    value.resize(size);
+    return in.take(value);
+  } else if constexpr (IsOptional<T>::value) {
+    bool present = false;
+    if (!take_integer(in, present)) return false;
+    if (!present) return value.reset(), true;
+    return decode(in, value.emplace());
+  } else if constexpr (IsVector<T>::value) {
+    uint32_t count = 0;
+    if (!take_count(count)) return false;
+    value.clear();
+    for (uint32_t i = 0; i < count; ++i)
+      if (!decode(in, value.emplace_back())) return false;
+    return true;
+  } else if constexpr (IsMap<T>::value) {
+    uint32_t count = 0;
+    if (!take_count(count)) return false;
+    value.clear();
+    for (uint32_t i = 0; i < count; ++i) {
+      typename T::key_type k{};
+      typename T::mapped_type v{};
+      if (!decode(in, k) || !decode(in, v)) return false;
+      value.emplace_hint(value.end(), std::move(k), std::move(v));
+    }
+    return value.size() == count || in.fail();
+  } else if constexpr (IsVariant<T>::value) {
+    uint16_t index = 0;
+    if (!take_integer(in, index) || index >= std::variant_size_v<T>) return in.fail();
+    return boost::mp11::mp_with_index<std::variant_size_v<T>>(
+        index, [&](auto i) { return decode(in, value.template emplace<i>()); });
+  } else {
+    uint16_t present = 0;
+    constexpr size_t kKnown = boost::mp11::mp_size<Members<T>>::value;
+    if (!take_integer(in, present) || present > kKnown) return in.fail();
+    size_t position = 0;
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+      if (position++ < present && in.ok()) decode(in, value.*member.pointer);
+    });
+    return in.ok();
+  }
+}
+
+template <class T>
+Bytes encode_bytes(const T& value) {
+  Bytes bytes;
+  BufferSink sink{bytes};
+  encode(sink, value);
+  return bytes;
+}
+
+// The whole of `bytes` must be one T.
+template <class T>
+Result<T> decode_bytes(ByteView bytes) {
+  T value{};
+  Decoder in(bytes);
+  if (!decode(in, value) || in.remaining() != 0) return fail("malformed record");
+  return value;
+}
+
+template <class T>
+uint64_t hash64(const T& value) {
+  HashSink sink;
+  encode(sink, value);
+  return sink.digest();
+}
+
+}  // namespace paygress

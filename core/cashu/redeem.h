@@ -1,0 +1,154 @@
+// The redeem operation: turn somebody's token into proofs of ours without ever losing or doubling
+// it (cashu.md 2.3, money-sagas.md section 3 "Redeem operation"). A sans-IO state machine.
+//
+// One Redeemer serves every mint and every operation. It is told things through handle_*; what it
+// wants is returned as a RedeemStep: records that must be durable BEFORE its effects are carried
+// out. apply(record) is the only function that changes durable state, live and at recovery alike.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/cashu/types.h"
+
+namespace paygress::cashu {
+
+// --- records ----------------------------------------------------------------------------------
+struct Attempt {               // one set of outputs on one keyset; every attempt stays watched
+  std::string keyset;
+  uint32_t counter_start = 0;  // NUT-13 counters [start, start + outputs.size())
+  std::vector<BlindedMessage> outputs;
+  Bytes body;                  // the exact bytes of POST /v1/swap
+};
+BOOST_DESCRIBE_STRUCT(Attempt, (), (keyset, counter_start, outputs, body))
+
+struct OpOpened {              // written in one batch with the first AttemptMade
+  OpId op;                     // H(smallest Y)
+  std::string mint;
+  std::string unit;
+  std::vector<Proof> inputs;
+  std::vector<YHash> ys;       // unique for ever: a reused token finds its first operation
+  UnixSeconds opened_at;
+  UnixSeconds hold_until;      // after it nothing is posted any more (money-sagas.md flaw 5)
+  std::vector<Point> points;   // hash_to_curve of each input, as `ys`: what checkstate asks by
+};
+struct AttemptMade { OpId op; Attempt attempt; };
+struct HoldEnded { OpId op; };                      // no POST any more; restore and check go on
+// Since `at` restore is empty and the inputs are in this state; Pending = that is no longer so.
+struct EmptySince { OpId op; UnixSeconds at; ProofState inputs = ProofState::Unspent; };
+struct OpDone { OpId op; std::vector<Proof> proofs; Amount fee = 0; bool late = false; };
+enum class Verdict : uint8_t { Released, SpentElsewhere };  // both provisional for 7 days
+struct OpClosed { OpId op; Verdict verdict = Verdict::Released; UnixSeconds at; };
+struct OpForgotten { OpId op; };                    // 7 days after OpClosed; the Ys stay
+BOOST_DESCRIBE_STRUCT(OpOpened, (), (op, mint, unit, inputs, ys, opened_at, hold_until, points))
+BOOST_DESCRIBE_STRUCT(AttemptMade, (), (op, attempt))
+BOOST_DESCRIBE_STRUCT(HoldEnded, (), (op))
+BOOST_DESCRIBE_STRUCT(EmptySince, (), (op, at, inputs))
+BOOST_DESCRIBE_STRUCT(OpDone, (), (op, proofs, fee, late))
+BOOST_DESCRIBE_STRUCT(OpClosed, (), (op, verdict, at))
+BOOST_DESCRIBE_STRUCT(OpForgotten, (), (op))
+using RedeemRecord =
+    std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed, OpForgotten>;
+
+// --- effects and their answers ----------------------------------------------------------------
+struct MintCall {              // HTTP to `mint` + the endpoint's path; answered by MintReply
+  CallId id;
+  std::string mint;
+  Endpoint endpoint = Endpoint::Info;
+  std::string path_argument;   // keyset or quote id for the endpoints that have one
+  Bytes body;                  // empty for GET
+  Micros deadline;             // from the start of the call; no answer by then is NoReply
+};
+// Derives and blinds outputs (NUT-13, NUT-00) and writes the request's bytes; answered by
+// OutputsReady. Curve work: done outside step, by a pure function, with the wallet's seed.
+struct MakeOutputs {
+  CallId id;
+  OpId op;
+  std::string keyset;
+  uint32_t counter_start = 0;
+  std::vector<Amount> amounts;
+  std::vector<Proof> inputs;   // for the body; sent without dleq
+};
+// Checks count, ids, amounts and DLEQ of signatures, then unblinds; answered by ProofsReady.
+struct OpenSignatures {
+  CallId id;
+  OpId op;
+  std::string keyset;
+  uint32_t counter_start = 0;
+  std::vector<BlindedMessage> outputs;
+  std::vector<BlindSignature> signatures;
+  std::map<Amount, Point> keys;
+};
+// Checks a received token: hash_to_curve of every secret, DLEQ where present; answered by
+// TokenChecked. Done before anything is sent to the mint. Without keys nothing is verified: only
+// the points are computed, to tell whether the token is known.
+struct CheckToken {
+  CallId id;
+  std::vector<Proof> proofs;
+  std::map<std::string, std::map<Amount, Point>> keys;  // by full keyset id
+};
+BOOST_DESCRIBE_STRUCT(MintCall, (), (id, mint, endpoint, path_argument, body, deadline))
+BOOST_DESCRIBE_STRUCT(MakeOutputs, (), (id, op, keyset, counter_start, amounts, inputs))
+BOOST_DESCRIBE_STRUCT(OpenSignatures, (),
+                      (id, op, keyset, counter_start, outputs, signatures, keys))
+BOOST_DESCRIBE_STRUCT(CheckToken, (), (id, proofs, keys))
+using RedeemEffect = std::variant<MintCall, MakeOutputs, OpenSignatures, CheckToken>;
+
+struct NoReply {};             // time-out, lost connection, unreadable body: it may have happened
+BOOST_DESCRIBE_STRUCT(NoReply, (), ())
+struct MintReply {
+  CallId id;
+  std::variant<NoReply, MintError, InfoAnswer, KeysetsAnswer, SwapAnswer, CheckAnswer,
+               RestoreAnswer, QuoteAnswer>
+      answer;
+};
+struct OutputsReady { CallId id; std::vector<BlindedMessage> outputs; Bytes body; };
+struct ProofsReady {
+  CallId id;
+  std::vector<Proof> proofs;
+  std::string problem;         // empty = good
+};
+struct TokenChecked {
+  CallId id;
+  std::vector<Point> ys;       // hash_to_curve of each secret, in order
+  std::string problem;         // empty = good; else which proof failed and how
+};
+BOOST_DESCRIBE_STRUCT(MintReply, (), (id, answer))
+BOOST_DESCRIBE_STRUCT(OutputsReady, (), (id, outputs, body))
+BOOST_DESCRIBE_STRUCT(ProofsReady, (), (id, proofs, problem))
+BOOST_DESCRIBE_STRUCT(TokenChecked, (), (id, ys, problem))
+using RedeemInput = std::variant<MintReply, OutputsReady, ProofsReady, TokenChecked>;
+
+// --- what the caller is told ------------------------------------------------------------------
+// An event belongs to the step that carries it: what the caller records because of it goes into
+// the same batch as the step's records (credit and OpDone are one transaction).
+struct Opened { OpId op; };    // OpOpened and AttemptMade are in this step; the POST follows it
+struct NotOpened { OpId op; std::string problem; };  // outputs could not be made; nothing was sent
+struct InDoubt { OpId op; };   // the first time in this process; for the interim answer
+struct HoldOver { OpId op; };  // money that still arrives is `late`: a refund, never a lease
+struct Redeemed {              // OpDone is in this step; at most once per operation, ever
+  OpId op;
+  std::string mint;
+  std::string unit;
+  Amount amount = 0;           // sum of the new proofs
+  Amount fee = 0;              // the swap's input fee
+  Msat value;                  // of `amount`
+  bool late = false;           // after HoldOver or NotTaken
+};
+struct NotTaken { OpId op; Verdict verdict = Verdict::Released; };  // provisional for 7 days
+struct Alarm { OpId op; std::string text; };  // for the operator; the operation goes on
+struct Checked { TokenChecked result; };      // the answer to Redeemer::check
+using RedeemEvent =
+    std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm, Checked>;
+
+struct RedeemStep {
+  std::vector<RedeemRecord> records;  // already applied to the Redeemer that returned them
+  std::vector<RedeemEffect> effects;  // to be started only AFTER `records` are durable
+  std::vector<RedeemEvent> events;
+};
+
+}  // namespace paygress::cashu

@@ -1,0 +1,211 @@
+// Redeems tokens at mints: the state table "Redeem operation" of docs/money.md, for every operation
+// over every mint. Sans-IO and deterministic.
+//
+//   quote (cached keysets, no network) -> check (curve work) -> begin -> MakeOutputs
+//     -> OpOpened + AttemptMade, one batch -> POST swap -> OpDone with the new proofs
+//
+// After anything but a verified success the inputs are in doubt and the mint is asked in this
+// order: restore (NUT-09), then checkstate (NUT-07), then the same bytes again. Only what the mint
+// shows decides; an error code never does. Live, the functions below have applied the records they
+// return; apply() is for the fold at start, followed by recover().
+#pragma once
+
+#include <expected>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/cashu/mint_book.h"
+#include "core/cashu/redeem.h"
+#include "core/cashu/redeem_state.h"
+#include "core/cashu/token_quote.h"
+
+namespace paygress::cashu {
+
+inline constexpr Seconds kHold{600};             // money-sagas.md flaw 5
+inline constexpr Seconds kEmptyBeforeVerdict{300};
+inline constexpr Seconds kWatchClosed{7 * 86400};
+inline constexpr Seconds kWatchEveryMin{5 * 60};
+inline constexpr Seconds kWatchEveryMax{30 * 60};
+inline constexpr Seconds kBackoffMin{1};
+inline constexpr Seconds kBackoffMax{300};
+inline constexpr Seconds kBackoffMaxInHold{60};  // while somebody waits for the answer
+inline constexpr Seconds kMintCallTimeout{30};
+inline constexpr Seconds kGiveUpAfter{35};       // a call whose end the caller forgot to report
+inline constexpr Seconds kRefreshMints{600};
+inline constexpr Seconds kRefreshUnreadMint{30};
+inline constexpr Seconds kAskAgain{5};           // ask() of one operation has effect this often
+inline constexpr size_t kPostsWatchedMax = 16;   // of one operation, for late answers
+inline constexpr size_t kAttemptsMax = 8;        // NUT-13: restore looks only 300 counters ahead
+inline constexpr size_t kOpenOperationsMax = 1024;
+
+// Each rule that keeps money whole, so that a test can switch one off and show that it is missed.
+// Never changed outside tests and the simulator.
+struct RedeemPolicy {
+  bool restore = true;                 // off: only checkstate is asked
+  bool same_bytes = true;              // off: new outputs each time, the old ones forgotten
+  bool watch_old_attempts = true;      // off: only the newest attempt is restored
+  bool pending_is_wait = true;         // off: PENDING counts as unspent
+  bool codes_are_no_verdict = true;    // off: 11001 = spent elsewhere, 10001 = released
+  bool verdict_is_provisional = true;  // off: a closed operation is never looked at again
+  bool reserve_counters = true;        // off: counters are taken only by OpDone
+  bool record_before_post = true;      // off: the records of begin follow the answer
+  bool brake_attempts = true;          // off: a new attempt after every rebuildable error
+  bool hold_stops_posting = true;      // off: the same bytes are posted for ever
+};
+
+class Redeemer {
+ public:
+  // `mints`: normalised base addresses; nothing else is ever contacted.
+  explicit Redeemer(std::vector<std::string> mints, RedeemPolicy policy = {});
+
+  // --- before anything is touched ---
+  std::expected<TokenQuote, Refusal> quote(const Token& token, Now now) const;
+  // The effect that checks secrets and DLEQ; its answer comes back as event Checked.
+  CheckToken check(const TokenQuote& quote);
+  // The same for a token that is refused: only whether it is known.
+  CheckToken identify(const Token& token);
+  // The operation that owns one of these secrets, whatever became of it. For ever.
+  std::optional<OpId> op_of(const YHash& y) const { return state_.op_of(y); }
+
+  struct Begun {
+    OpId op;
+    RedeemStep step;
+  };
+  // `points`: from Checked without problem, in the order of quote.proofs. The step of the answer to
+  // its MakeOutputs holds the records and the event Opened (or NotOpened).
+  std::expected<Begun, Refusal> begin(Now now, const TokenQuote& quote,
+                                      const std::vector<Point>& points, Seconds hold = kHold);
+
+  // --- driving ---
+  // Answers to calls this process did not make, or no longer waits for, change nothing; except a
+  // late 200 of a swap, which closes its operation.
+  RedeemStep handle(Now now, const RedeemInput& input);
+  RedeemStep handle_timer(Now now);
+  std::optional<Micros> next_deadline() const;
+  // Somebody asks for this operation: look now rather than after the backoff.
+  RedeemStep ask(Now now, const OpId& op);
+  // At start, after the fold. Calls are numbered upwards from `first_call`, which no other boot and
+  // no other machine uses. Every open operation goes to restore; the mints are read.
+  RedeemStep recover(Now now, CallId first_call);
+  // Reads info and keysets of every mint now; done by itself at start and every 10 minutes.
+  RedeemStep refresh_mints(Now now);
+
+  // --- state ---
+  void apply(const RedeemRecord& record) { state_.apply(record); }  // only at recovery
+  const RedeemState& state() const { return state_; }
+  const MintBook& mints() const { return book_; }
+  void check_invariants() const;
+
+ private:
+  enum class Phase : uint8_t {
+    Waiting, MakingOutputs, Posting, Restoring, Checking, Opening, ReadingMint
+  };
+  // Why an operation waits. When the reason changes the backoff begins anew: a mint that answers
+  // UNSPENT after an hour of PENDING is posted to at once, not after five minutes.
+  enum class Reason : uint8_t { None, NoAnswer, Partial, BadSignatures, Pending, Spent, Unspent };
+  // What is known of one live operation in this process only; lost in a crash, never needed.
+  struct Drive {
+    Phase phase = Phase::Waiting;
+    CallId call;                      // the answer awaited; ignored while Waiting and ReadingMint
+    Micros wake;                      // Waiting: when to go on; else: when to give the call up
+    Micros hold_ends;
+    Micros scheduled;                 // the operation's entry in schedule_
+    std::optional<Micros> verdict_due;  // while operation.empty
+    std::optional<Micros> asked_at;
+    Reason reason = Reason::None;     // of the last wait
+    uint32_t failures = 0;            // waits for that reason, for the backoff
+    bool repost = false;              // Waiting: post next, instead of restore
+    bool last_look = false;           // SPENT long enough: one more empty restore is the verdict
+    bool told_in_doubt = false;
+    bool told_alarm = false;
+    std::optional<MintError> last_error;  // of the last POST: for refresh and speed only
+    size_t posting = 0;               // the attempt whose bytes are sent
+    size_t opening = 0;               // the attempt whose signatures are being opened
+    std::map<CallId, size_t> posts;   // of these a 200 counts whenever it comes; to the attempt
+    std::map<Point, BlindSignature> signatures;  // by B_: the union of every answer
+    MakeOutputs making;               // the attempt under way
+  };
+  struct Draft {                      // begin() until its outputs are made
+    OpOpened opened;
+    MakeOutputs making;
+    Seconds hold;
+  };
+  struct BookCall {
+    MintAsk ask;
+    Micros give_up;
+  };
+  struct Turn {                       // one operation's part of one step
+    Now now;
+    OpId op;
+    Drive& drive;
+    const Operation& operation;
+    RedeemStep& step;
+  };
+
+  // redeemer.cpp: routing, calls and timers
+  void emit(RedeemRecord record, RedeemStep& step);
+  Turn turn_of(Now now, const OpId& op, RedeemStep& step);
+  void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body);
+  void schedule(Turn& turn, Phase phase, Micros wake);
+  void drop(const OpId& op);
+  void send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step);
+  void read_mint(Now now, const std::string& mint, RedeemStep& step);
+  MakeOutputs outputs_for(const OpId& op, const std::vector<Proof>& inputs, const SwapPlan& plan);
+  void on_mint_reply(Now now, const MintReply& reply, RedeemStep& step);
+  void on_book_answer(Now now, CallId id, const decltype(MintReply::answer)& answer,
+                      RedeemStep& step);
+  void on_outputs(Now now, const OutputsReady& made, RedeemStep& step);
+  void on_draft_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step);
+  void on_proofs(Now now, const ProofsReady& ready, RedeemStep& step);
+  void on_wake(Turn& turn);
+  void start_drive(Now now, const OpId& op, RedeemStep& step);
+  void recover_operation(Now now, const OpId& op, RedeemStep& step);
+
+  // redeemer_steps.cpp: the state table
+  void step_post(Turn& turn);
+  void step_restore(Turn& turn);
+  void step_check(Turn& turn);
+  void step_open(Turn& turn, size_t attempt, bool may_ask_keys);
+  void step_new_attempt(Turn& turn);
+  void on_post_answer(Turn& turn, const decltype(MintReply::answer)& answer);
+  void on_late_answer(Turn& turn, size_t attempt, const decltype(MintReply::answer)& answer);
+  void on_restore_answer(Turn& turn, const decltype(MintReply::answer)& answer);
+  void on_restored_none(Turn& turn);
+  void on_check_answer(Turn& turn, const decltype(MintReply::answer)& answer);
+  void on_spent(Turn& turn);
+  void on_unspent(Turn& turn);
+  void on_mint_read(Turn& turn);
+  void on_opened(Turn& turn, const ProofsReady& ready);
+  void on_hold_end(Turn& turn);
+  void become_waiting(Turn& turn, Reason reason, bool repost = false);
+  void give_time(Turn& turn, Reason reason);
+  void become_watched(Turn& turn);
+  void become_closed(Turn& turn, Verdict verdict);
+  void become_done(Turn& turn, const std::vector<Proof>& proofs);
+  bool take_signatures(Turn& turn, size_t attempt, const std::vector<BlindSignature>& signatures);
+  std::optional<size_t> complete_attempt(const Turn& turn) const;
+  void note_empty(Turn& turn, ProofState inputs);
+  void note_not_empty(Turn& turn);
+  bool verdict_is_due(const Turn& turn) const;
+  void tell_in_doubt(Turn& turn);
+  void alarm(Turn& turn, std::string text);
+
+  RedeemPolicy policy_;
+  RedeemState state_;
+  MintBook book_;
+  uint64_t next_call_ = 1;
+  std::map<OpId, Drive> drives_;              // exactly the operations of state_.live()
+  std::set<std::pair<Micros, OpId>> schedule_;
+  std::map<CallId, OpId> calls_;              // which operation an answer belongs to
+  std::map<CallId, Draft> drafts_;
+  std::map<YHash, OpId> draft_ys_;
+  std::map<CallId, BookCall> book_calls_;     // ids and give_up ascend together
+  std::map<std::string, Micros> refresh_at_;  // by mint, while it is not being read
+  std::map<std::string, uint32_t> reserved_;  // counters handed to MakeOutputs, by keyset
+  std::vector<RedeemRecord> withheld_;        // only with record_before_post off
+};
+
+}  // namespace paygress::cashu

@@ -1,0 +1,40 @@
+// Our proofs: what the wallet owns, by mint and unit. Part of the fold: changed only by apply()s.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/cashu/types.h"
+
+namespace paygress::cashu {
+
+class WalletStore {
+ public:
+  struct Purse {
+    std::string mint;
+    std::string unit;
+    auto operator<=>(const Purse&) const = default;
+  };
+
+  // A secret is stored once: adding it again is a broken invariant.
+  void add(const Purse& purse, const Proof& proof);
+  // The proof is spent or given away. Unknown secrets are a broken invariant.
+  void remove(const Purse& purse, const std::string& secret);
+
+  // In the purse's unit; 0 for an unknown purse.
+  Amount balance(const Purse& purse) const;
+  const std::map<Purse, Amount>& balances() const { return balances_; }
+  // Ordered by secret.
+  std::vector<Proof> proofs(const Purse& purse) const;
+  bool contains(const Purse& purse, const std::string& secret) const;
+  // Balances are the sums of the proofs.
+  void check_invariants() const;
+
+ private:
+  std::map<Purse, std::map<std::string, Proof>> proofs_;
+  std::map<Purse, Amount> balances_;
+};
+
+}  // namespace paygress::cashu

@@ -1,0 +1,72 @@
+// What the operator sells, and what of it is taken: capacity, numbers and ports. A pure bookkeeper:
+// it is told of reservations by the lease book's records and never decides when they end.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/lease/records.h"
+
+namespace paygress::lease {
+
+struct Resources {
+  uint64_t cpu_millicores = 0;
+  uint64_t memory_mb = 0;
+  uint64_t storage_gb = 0;
+
+  bool operator==(const Resources&) const = default;
+};
+
+struct Ranges {
+  uint32_t number_first = 1000;  // inclusive, as the existing network's vmid range
+  uint32_t number_last = 1999;
+  uint16_t port_first = 30000;   // inclusive
+  uint16_t port_last = 39999;
+};
+
+struct Allocation {
+  uint32_t number = 0;
+  std::optional<uint16_t> port_block;  // first of the consecutive ports asked for
+};
+
+class Allocator {
+ public:
+  // Preconditions: both ranges are not empty, port_first > 0.
+  Allocator(Resources sold, Ranges ranges);
+
+  // What would be given for this tier and this many consecutive ports; nothing when something is
+  // exhausted. Changes nothing: take() does, when the reservation is a record.
+  std::optional<Allocation> find(const Tier& tier, uint16_t port_count) const;
+  // Preconditions: the lease holds nothing yet, the number and the ports are free.
+  void take(const LeaseId& lease, const Tier& tier, uint32_t number, std::vector<uint16_t> ports);
+  // Capacity, number and ports are free again. No effect when the lease holds nothing.
+  void release(const LeaseId& lease);
+
+  // Ports on which somebody else listens: skipped, not taken. Replaces the last observation.
+  void set_foreign_ports(std::set<uint16_t> ports) { foreign_ports_ = std::move(ports); }
+  // The node's own word on what it has; the smaller of it and what is sold counts.
+  void set_sold(Resources sold) { sold_ = sold; }
+  Resources unreserved() const;
+  size_t size() const { return held_.size(); }
+
+ private:
+  struct Held { Resources resources; uint32_t number; std::vector<uint16_t> ports; };
+  std::optional<uint16_t> find_ports(uint16_t count) const;
+  bool port_free(uint16_t port) const;
+  bool in_range(uint32_t number) const;
+
+  Resources sold_;
+  Resources reserved_;
+  Ranges ranges_;
+  std::map<LeaseId, Held> held_;
+  std::set<uint32_t> released_numbers_;  // below next_number_
+  uint32_t next_number_;
+  std::set<uint16_t> ports_;
+  std::set<uint16_t> foreign_ports_;
+  uint16_t next_port_;  // where the search begins: a freed port rests before it is used again
+};
+
+}  // namespace paygress::lease

@@ -1,0 +1,182 @@
+// Every lease: what was paid, how much of it is used, when it ends, and where every msat is.
+//
+// A lease is a meter. It runs while the workload is seen running and stands while it is down for a
+// reason of ours; an exit of the workload's own costs its owner the restart backoff. A lease ends
+// by time only on an observation of the running workload at or after its end (money-sagas.md
+// flaw 10); it is settled when the object's absence is confirmed.
+//
+// Conservation, per mint and unit, after every record (check_invariants):
+//   redeemed == consumed + lots of leases not yet settled + claims + kept
+//
+// Functions that decide append to the Step given; its records are already applied.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/lease/allocator.h"
+#include "core/lease/price.h"
+#include "core/lease/records.h"
+
+namespace paygress::lease {
+
+enum class Phase : uint8_t { Reserved, Creating, Running, Down, Ending, Ended, Void };
+std::string_view to_string(Phase phase);
+
+struct Lease {
+  LeaseReserved terms;
+  Phase phase = Phase::Reserved;
+  Seconds bought;
+  Msat paid;                // all payments
+  Msat credit;              // of `paid`: too little for another second
+  std::vector<Lot> lots;    // first in, first out
+  Instant anchor;           // Running: the meter runs since this moment
+  Micros used;              // before `anchor`
+  Instant last_sight;
+  UnixSeconds started_at;
+  UnixSeconds down_since;
+  UnixSeconds over_at;       // Void or Ended: since when
+  bool own_exit = false;
+  bool serves_ssh = true;
+  EndReason end_reason = EndReason::Expired;
+  std::optional<LeaseEnded> statement;
+};
+
+// What of an open lease or payment is whose, by (mint, unit).
+struct Totals {
+  Msat redeemed;
+  Msat consumed;
+  Msat claims;
+  Msat kept;
+  Msat open;  // lots of leases that are not settled
+
+  bool operator==(const Totals&) const = default;
+};
+using MintUnit = std::pair<std::string, std::string>;
+
+struct Look { LeaseId lease; };    // its end has come: observe the workload
+struct Retire { LeaseId lease; };  // stop and remove the workload, then say on_gone
+struct Finished { LeaseId lease; };
+using LeaseEvent = std::variant<Look, Retire, Finished>;
+
+struct LeaseStep {
+  std::vector<LeaseRecord> records;
+  std::vector<LeaseEvent> events;
+};
+
+class LeaseBook {
+ public:
+  LeaseBook(Resources sold, Ranges ranges);
+
+  // --- buying ---
+  // Preconditions: the allocation in `terms` was found by allocator().find just now; a lease of
+  // that id is unknown or void.
+  void reserve(LeaseReserved terms, LeaseStep& out);
+  // The token was not taken. No effect unless the lease is Reserved.
+  void void_reservation(Now now, const LeaseId& lease, LeaseStep& out);
+  // Money arrived for the reservation. True: it is a lease now (Creating). False: it came too late
+  // or is too little; the reservation is void and the money is a claim.
+  bool credit_spawn(Now now, const LeaseId& lease, const OpId& op, const Lot& lot, LeaseStep& out);
+  // True: extended. False: the lease is over, or less than a second was bought and nothing can be
+  // credited; the money is a claim.
+  bool credit_top_up(Now now, const LeaseId& lease, const OpId& op, const Lot& lot,
+                     LeaseStep& out);
+  // Money of an operation that has no lease any more.
+  void credit_nobody(Now now, const OpId& op, const PubKey& owner, const Lot& lot,
+                     std::string reason, LeaseStep& out);
+
+  // --- delivering (from the supervisor) ---
+  void on_started(Instant now, const LeaseId& lease, bool serves_ssh, LeaseStep& out);
+  void on_sighted(Instant now, const LeaseId& lease, LeaseStep& out);
+  // `since` is the engine's stop time; without one the meter stops at the last sight.
+  void on_down(Instant now, const LeaseId& lease, std::optional<UnixSeconds> since, bool own_exit,
+               LeaseStep& out);
+  void on_up(Instant now, const LeaseId& lease, Seconds backoff, LeaseStep& out);
+  void on_gave_up(Instant now, const LeaseId& lease, LeaseStep& out);
+  void on_gone(Instant now, const LeaseId& lease, LeaseStep& out);
+
+  // --- time ---
+  // A top-up's redeeming is under way: the end waits for it, at most kGrace.
+  void expect_top_up(const LeaseId& lease, const OpId& op);
+  void top_up_settled(const LeaseId& lease, const OpId& op);
+  void handle_timer(Instant now, LeaseStep& out);
+  std::optional<Micros> next_deadline() const;
+  // After the fold. A lease that ran in another boot of the machine stands since its last sight.
+  void recover(Instant now, LeaseStep& out);
+
+  // The only function that changes durable state, live and at recovery alike.
+  void apply(const LeaseRecord& record);
+
+  // --- questions ---
+  const Lease* find(const LeaseId& lease) const;
+  const Lease* by_number(uint32_t number) const;  // the newest with this number
+  const Lease* newest_of(const PubKey& owner) const;  // that was paid
+  size_t unpaid_of(const PubKey& owner) const;        // reservations
+  const Lease* by_workload_id(const std::string& workload_id) const;
+  Seconds remaining(const Lease& lease, Now now) const;
+  UnixSeconds expires_at(const Lease& lease, Now now) const;
+  const Allocator& allocator() const { return allocator_; }
+  Allocator& allocator() { return allocator_; }
+  const std::map<MintUnit, Totals>& totals() const { return totals_; }
+  const std::map<LeaseId, Lease>& leases() const { return leases_; }
+  const std::map<ClaimId, ClaimOwed>& claims() const { return claims_; }
+  // Claims of one operation's or one lease's owner.
+  Msat claimed_for(const OpId& op) const;
+  uint64_t jobs_completed() const { return jobs_completed_; }
+  void check_invariants() const;
+
+ private:
+  Lease* find_mutable(const LeaseId& lease);
+  void record(LeaseRecord entry, LeaseStep& out);
+  void owe(Now now, const std::optional<LeaseId>& lease, const OpId& op, const PubKey& owner,
+           const Lot& lot, std::string reason, LeaseStep& out);
+  void end(Instant now, Lease& lease, EndReason reason, Micros used, LeaseStep& out);
+  Micros used_until(const Lease& lease, Micros mono) const;
+  Micros end_mono(const Lease& lease) const;
+  void index(const LeaseId& id, const Lease& lease);
+  void unindex(const LeaseId& id);
+  void leave_reserved(const Lease& lease);
+  void take_lots(Lease& lease, const LeaseEnded& ended);
+
+  void apply_one(const LeaseReserved& r);
+  void apply_one(const LeaseVoided& r);
+  void apply_one(const LeasePaid& r);
+  void apply_one(const LeaseStarted& r);
+  void apply_one(const LeasesSighted& r);
+  void apply_one(const LeaseDown& r);
+  void apply_one(const LeaseUp& r);
+  void apply_one(const LeaseExtended& r);
+  void apply_one(const LeaseEnding& r);
+  void apply_one(const LeaseEnded& r);
+  void apply_one(const LeaseForgotten& r);
+  void apply_one(const ClaimOwed& r);
+  void apply_one(const DustKept& r);
+
+  Allocator allocator_;
+  std::map<LeaseId, Lease> leases_;
+  std::map<uint32_t, LeaseId> numbers_;
+  std::map<PubKey, LeaseId> newest_;
+  std::map<PubKey, size_t> unpaid_;
+  std::map<std::string, LeaseId> workload_ids_;
+  std::map<ClaimId, ClaimOwed> claims_;
+  std::map<MintUnit, Totals> totals_;
+  uint64_t jobs_completed_ = 0;
+  std::set<std::pair<UnixSeconds, LeaseId>> forgettable_;
+  // volatile
+  std::map<LeaseId, std::pair<Micros, Micros>> ends_;      // lease -> (end, next look)
+  std::set<std::pair<Micros, LeaseId>> looks_;
+  std::map<LeaseId, std::set<OpId>> top_ups_;
+  std::vector<LeaseId> sighted_;                           // since the last LeasesSighted
+  std::optional<Micros> next_sight_record_;
+};
+
+inline constexpr Seconds kGrace{60};             // flaw 19
+inline constexpr Seconds kLookAgain{5};          // when a look at the end brought no answer
+inline constexpr Seconds kSightEvery{60};        // one record a minute for all sights
+inline constexpr size_t kSightsPerRecordMax = 10'000;
+inline constexpr Seconds kForgetAfter{30 * 86400};
+inline constexpr Msat kClaimMin{1000};           // one satoshi: less is no token
+
+}  // namespace paygress::lease

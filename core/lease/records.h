@@ -1,0 +1,146 @@
+// The facts of a lease that must survive, in the order of its life (money-sagas.md section 3):
+//
+//   Reserved -> Paid -> Started -> (Down -> Up)* -> Ending -> Ended -> Forgotten
+//      `-> Voided (not paid, or paid too late or too little: the money is a claim)
+//
+// A lease is a meter: it runs while the workload runs, so that time that was not delivered is not
+// charged. All money is msat and is held as lots, so that a claim can be paid at its own mint.
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/units.h"
+#include "core/workload/backend.h"
+
+namespace paygress::lease {
+
+using BootId = OpaqueId<struct BootIdTag, 16>;  // of the machine, not of this program
+
+// A moment that survives a reboot: `mono` has meaning only within `boot`.
+struct Instant {
+  BootId boot;
+  Micros mono;
+  UnixSeconds wall;
+
+  bool operator==(const Instant&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Instant, (), (boot, mono, wall))
+
+// What is sold, frozen at the time of the request: a lease keeps the tier it was bought at.
+struct Tier {
+  std::string id;
+  std::string name;
+  std::string description;
+  uint64_t cpu_millicores = 0;
+  uint64_t memory_mb = 0;
+  uint64_t storage_gb = 0;
+  Msat rate_per_second;
+
+  bool operator==(const Tier&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Tier, (), (id, name, description, cpu_millicores, memory_mb, storage_gb,
+                                 rate_per_second))
+
+// Money of one payment that is still on the lease, at the mint that issued it.
+struct Lot {
+  std::string mint;
+  std::string unit;
+  Msat msat;
+
+  bool operator==(const Lot&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Lot, (), (mint, unit, msat))
+
+struct LeaseReserved {
+  LeaseId lease;
+  OpId op;                    // the redeeming of the spawn's token
+  PubKey owner;
+  uint32_t number = 0;        // "container-<number>" on the wire
+  Tier tier;
+  std::string image;
+  std::string template_slug;
+  std::string workload_id;    // the consumer's name for it; may be empty
+  std::optional<uint16_t> ssh_port;
+  std::vector<workload::PublishedPort> ports;
+  std::string password;       // secret; the journal's file is 0600
+  Seconds minimum;            // of the quote
+  UnixSeconds at;
+};
+struct LeaseVoided { LeaseId lease; UnixSeconds at; };
+struct LeasePaid {            // in one batch with the redeemer's OpDone and the workload's intent
+  LeaseId lease;
+  OpId op;
+  Lot lot;
+  Seconds bought;
+  Msat credit;
+  UnixSeconds at;
+};
+struct LeaseStarted { LeaseId lease; Instant at; bool serves_ssh = true; };
+struct LeasesSighted { std::vector<LeaseId> leases; Instant at; };
+struct LeaseDown { LeaseId lease; Micros used; UnixSeconds since; bool own_exit = false; };
+struct LeaseUp { LeaseId lease; Instant at; Seconds charged_backoff; };
+struct LeaseExtended {        // in one batch with OpDone
+  LeaseId lease;
+  OpId op;
+  Lot lot;
+  Seconds bought;
+  Msat credit;                // after the purchase
+  UnixSeconds at;
+};
+enum class EndReason : uint8_t { Expired, Failed, Stopped };
+struct LeaseEnding {
+  LeaseId lease;
+  EndReason reason = EndReason::Expired;
+  Micros used;
+  UnixSeconds at;
+};
+struct LeaseEnded {           // the object's absence is confirmed; the final statement
+  LeaseId lease;
+  Seconds used;
+  Msat consumed;
+  Msat claimed;
+  Msat kept;
+  UnixSeconds at;
+};
+struct LeaseForgotten { LeaseId lease; };
+
+// Money that is somebody's: what an end or a payment without a lease left over. Paid as a token.
+struct ClaimOwed {
+  ClaimId claim;
+  std::optional<LeaseId> lease;
+  OpId op;
+  PubKey owner;
+  Lot lot;
+  std::string reason;
+  UnixSeconds at;
+};
+// What of a payment without a lease is too small to be a token.
+struct DustKept { OpId op; Lot lot; UnixSeconds at; };
+
+BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
+                                          workload_id, ssh_port, ports, password, minimum, at))
+BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
+BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
+BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))
+BOOST_DESCRIBE_STRUCT(LeasesSighted, (), (leases, at))
+BOOST_DESCRIBE_STRUCT(LeaseDown, (), (lease, used, since, own_exit))
+BOOST_DESCRIBE_STRUCT(LeaseUp, (), (lease, at, charged_backoff))
+BOOST_DESCRIBE_STRUCT(LeaseExtended, (), (lease, op, lot, bought, credit, at))
+BOOST_DESCRIBE_STRUCT(LeaseEnding, (), (lease, reason, used, at))
+BOOST_DESCRIBE_STRUCT(LeaseEnded, (), (lease, used, consumed, claimed, kept, at))
+BOOST_DESCRIBE_STRUCT(LeaseForgotten, (), (lease))
+BOOST_DESCRIBE_STRUCT(ClaimOwed, (), (claim, lease, op, owner, lot, reason, at))
+BOOST_DESCRIBE_STRUCT(DustKept, (), (op, lot, at))
+
+using LeaseRecord =
+    std::variant<LeaseReserved, LeaseVoided, LeasePaid, LeaseStarted, LeasesSighted, LeaseDown,
+                 LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
+                 DustKept>;
+
+}  // namespace paygress::lease

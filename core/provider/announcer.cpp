@@ -1,0 +1,163 @@
+#include "core/provider/announcer.h"
+
+#include <algorithm>
+
+#include "core/nostr/drafts.h"
+
+namespace paygress::provider {
+
+void Announcer::start(Now now, nostr::RelayPool& pool) {
+  pool_ = &pool;
+  started_at_ = now.mono;
+  offer_due_ = heartbeat_due_ = inbox_due_ = now.mono;
+}
+
+void Announcer::handle_timer(Now now, const Vitals& vitals, Step& out) {
+  if (inbox_due_ && *inbox_due_ <= now.mono) {
+    inbox_due_ = now.mono + micros(kInboxListEvery);
+    sign(nostr::kind::kInboxRelays,
+         nostr::inbox_relays_draft(settings_.relays, stamp(now, nostr::kind::kInboxRelays, out)),
+         out);
+  }
+  if (offer_due_ && *offer_due_ <= now.mono) {
+    offer_due_ = now.mono + micros(kOfferEvery);
+    sign(nostr::kind::kOffer,
+         market::offer_draft(offer(now, vitals), stamp(now, nostr::kind::kOffer, out)), out);
+  }
+  if (heartbeat_due_ && *heartbeat_due_ <= now.mono) {
+    heartbeat_due_ = now.mono + micros(settings_.heartbeat_interval);
+    market::Heartbeat beat;
+    beat.provider_npub = settings_.self;
+    beat.timestamp = stamp(now, nostr::kind::kHeartbeat, out);
+    beat.active_workloads = vitals.running;
+    beat.available_capacity = {vitals.unreserved.cpu_millicores, vitals.unreserved.memory_mb,
+                               vitals.unreserved.storage_gb};
+    sign(nostr::kind::kHeartbeat, market::heartbeat_draft(beat, beat.timestamp), out);
+    sign(nostr::kind::kHeartbeatEphemeral, market::ephemeral_heartbeat_draft(beat, beat.timestamp),
+         out);
+  }
+}
+
+std::optional<Micros> Announcer::next_deadline() const {
+  std::optional<Micros> next;
+  for (const auto& due : {offer_due_, heartbeat_due_, inbox_due_})
+    if (due && (!next || *due < *next)) next = due;
+  return next;
+}
+
+void Announcer::sign(uint16_t kind, nostr::Draft draft, Step& out) {
+  const CallId id = calls_.next();
+  signing_.emplace(id, kind);
+  out.effects.push_back(SignEvent{id, std::move(draft)});
+}
+
+void Announcer::on_signed(Now now, const EventSigned& answer, Step& out) {
+  const auto it = signing_.find(answer.id);
+  if (it == signing_.end()) return;
+  const uint16_t kind = it->second;
+  signing_.erase(it);
+  if (const auto old = newest_.find(kind); old != newest_.end()) {
+    pool_->forget(old->second);
+    kinds_.erase(old->second);
+  }
+  const nostr::PublishId publish{next_publish_++};
+  nostr::PublishOptions options;
+  options.quorum = pool_->relay_count();  // resent until every relay has the newest
+  options.urgent = kind == nostr::kind::kHeartbeat;
+  if (auto ok = pool_->publish(now, publish, answer.event, options); !ok)
+    return out.tell(Level::Warning, "an announcement was not sent: " + to_string(ok.error()));
+  newest_[kind] = publish;
+  kinds_[publish] = kind;
+}
+
+void Announcer::on_accepted(Now now, nostr::PublishId publish, RelayIndex relay, Step& out) {
+  const auto it = kinds_.find(publish);
+  if (it == kinds_.end() || it->second != nostr::kind::kHeartbeat) return;
+  heartbeat_taken_[relay] = now.mono;
+  note_up(now, out);
+}
+
+bool Announcer::quorum_lost(Now now) const {
+  const Micros oldest = now.mono - micros(settings_.heartbeat_interval + kRelayDelay);
+  if (started_at_ > oldest) return false;
+  const auto fresh = [&](const auto& taken) { return taken.second >= oldest; };
+  const auto relays = std::count_if(heartbeat_taken_.begin(), heartbeat_taken_.end(), fresh);
+  return static_cast<size_t>(relays) < write_quorum(pool_->relay_count());
+}
+
+// NIP-01: of two versions with one timestamp a coin flip wins, so ours never repeat one.
+UnixSeconds Announcer::stamp(Now now, uint16_t kind, Step& out) {
+  const auto last = last_stamp_.find(kind);
+  UnixSeconds at = now.wall;
+  if (at <= stamp_floor_ && last == last_stamp_.end()) at = stamp_floor_ + Seconds{1};
+  if (last != last_stamp_.end() && at <= last->second) at = last->second + Seconds{1};
+  last_stamp_[kind] = at;
+  if (at > stamp_floor_) {
+    const OwnRecord record = Stamped{at};
+    apply(record);
+    out.records.push_back(record);
+  }
+  return at;
+}
+
+market::Offer Announcer::offer(Now now, const Vitals& vitals) const {
+  market::Offer offer;
+  offer.provider_npub = settings_.self;
+  offer.hostname = settings_.name;
+  offer.location = settings_.location;
+  offer.capabilities = settings_.capabilities;
+  if (!vitals.draining) {
+    for (const lease::Tier& tier : settings_.tiers)
+      offer.specs.push_back({tier.id, tier.name, tier.description, tier.cpu_millicores,
+                             tier.memory_mb, static_cast<uint64_t>(tier.rate_per_second.value),
+                             tier.storage_gb});
+  }
+  offer.whitelisted_mints = settings_.mints_as_configured;
+  offer.uptime_percent = uptime(now.wall);
+  offer.total_jobs_completed = vitals.jobs_completed;
+  offer.isolation_level = settings_.isolation;
+  offer.relays = settings_.relays;
+  return offer;
+}
+
+// Seconds up by hour, one record an hour. An interval counts when it is no longer than a heartbeat
+// that was a little late.
+void Announcer::note_up(Now now, Step& out) {
+  const std::optional<UnixSeconds> before = std::exchange(last_up_, now.wall);
+  if (!before || now.wall <= *before) return;
+  const Seconds interval = elapsed(*before, now.wall);
+  if (interval > settings_.heartbeat_interval + settings_.heartbeat_interval) return;
+  const UnixSeconds hour{now.wall.value - now.wall.value % 3600};
+  const bool new_hour = !up_hours_.empty() && !up_hours_.contains(hour);
+  if (new_hour) {
+    const auto& [last_hour, up] = *up_hours_.rbegin();
+    out.records.push_back(OwnRecord(UptimeHour{last_hour, up}));
+  }
+  up_hours_[hour] += interval;
+}
+
+// When in the first hour we began is not known, so that hour counts for what we were up in it.
+market::Percent Announcer::uptime(UnixSeconds now) const {
+  Seconds up;
+  Seconds span;
+  for (const auto& [hour, seconds] : up_hours_) {
+    if (hour + kUptimeWindow < now) continue;
+    const UnixSeconds hour_end = hour + Seconds{3600};
+    if (up == Seconds{0}) span = seconds + elapsed(hour_end, std::max(now, hour_end));
+    up += seconds;
+  }
+  if (span <= Seconds{0}) return market::kFullPercent;
+  return {static_cast<uint32_t>(std::min<int64_t>(up.value * 100'000 / span.value, 100'000))};
+}
+
+void Announcer::apply(const OwnRecord& record) {
+  if (const auto* stamped = std::get_if<Stamped>(&record)) {
+    stamp_floor_ = std::max(stamp_floor_, stamped->created_at);
+  } else if (const auto* hour = std::get_if<UptimeHour>(&record)) {
+    up_hours_[hour->hour] = hour->up;
+    while (up_hours_.begin()->first + kUptimeWindow < hour->hour)
+      up_hours_.erase(up_hours_.begin());
+  }
+}
+
+}  // namespace paygress::provider

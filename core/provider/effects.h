@@ -1,0 +1,51 @@
+// Everything a provider can ask of the world. An effect may start only when the records of its
+// step, and of every earlier step, are durable.
+//
+// Effects with an id are answered exactly once by the input of that id, whatever happens: "unknown"
+// is an answer (cashu::NoReply, workload::Outcome::Unknown).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/provider/inputs.h"
+
+namespace paygress::provider {
+
+// --- relays: OpenLink is answered by LinkUp or LinkLost; the others are not answered
+// ---------------
+struct OpenLink { nostr::LinkId link; std::string url; };
+struct CloseLink { nostr::LinkId link; };
+struct PingLink { nostr::LinkId link; };
+struct SendFrame { nostr::LinkId link; nostr::ClientMessage message; };
+BOOST_DESCRIBE_STRUCT(OpenLink, (), (link, url))
+BOOST_DESCRIBE_STRUCT(CloseLink, (), (link))
+BOOST_DESCRIBE_STRUCT(PingLink, (), (link))
+BOOST_DESCRIBE_STRUCT(SendFrame, (), (link, message))
+
+// --- cryptography with our key -------------------------------------------------------------------
+struct SignEvent { CallId id; nostr::Draft draft; };  // answered by EventSigned
+// Encrypts `json` for `to`: NIP-17 gift wrap, or kind 4 with an `e` tag naming `reply_to`. Answered
+// by ReplySealed.
+struct SealReply {
+  CallId id;
+  PubKey to;
+  Transport transport = Transport::Nip17;
+  EventId reply_to;
+  std::string json;  // may hold secrets: never logged
+  UnixSeconds at;
+};
+BOOST_DESCRIBE_STRUCT(SignEvent, (), (id, draft))
+BOOST_DESCRIBE_STRUCT(SealReply, (), (id, to, transport, reply_to, json, at))
+
+// --- the operator ------------------------------------------------------------------------------
+enum class Level : uint8_t { Info, Warning, Alarm };
+struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
+BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
+
+using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
+                            cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
+                            cashu::CheckToken, workload::Call, Tell>;
+
+}  // namespace paygress::provider

@@ -1,0 +1,76 @@
+// Everything that can happen to a provider. Decoded, verified and decrypted before it gets here
+// (admission.h): Provider::step parses nothing.
+//
+// Each answer names the effect it answers. An answer to an effect of an earlier run of the program
+// is recognised by its id and changes nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/cashu/redeem.h"
+#include "core/lease/records.h"
+#include "core/market/messages.h"
+#include "core/nostr/relay_pool.h"
+#include "core/workload/backend.h"
+
+namespace paygress::provider {
+
+// How a request came in; its reply goes out the same way (network.md 1.5).
+enum class Transport : uint8_t { Nip17, Nip04 };
+
+// A private message to us, opened. `sender` is the key that signed: the seal's, or the event's for
+// kind 4. `message` is the rumor's id (the event's for kind 4): the same in every copy and re-wrap.
+struct PrivateMessage {
+  PubKey sender;
+  EventId message;
+  EventId event;            // as it came over the relay
+  UnixSeconds created_at;   // of the rumor: the sender's word
+  std::optional<UnixSeconds> expires_at;  // NIP-40: not to be handled after it
+  Transport transport = Transport::Nip17;
+  std::variant<market::Request, std::string> body;  // the text: what was wrong with it
+  std::optional<cashu::Token> token;                // of a spawn or top-up, when it could be read
+  std::string token_problem;                        // else what was wrong with it
+};
+BOOST_DESCRIBE_STRUCT(PrivateMessage, (),
+                      (sender, message, event, created_at, expires_at, transport, body, token,
+                       token_problem))
+
+// --- relays ------------------------------------------------------------------------------------
+struct LinkUp { nostr::LinkId link; };
+struct LinkLost {
+  nostr::LinkId link;
+  nostr::LinkDown reason = nostr::LinkDown::Closed;
+  std::string text;
+};
+struct RelaySaid {
+  nostr::LinkId link;
+  nostr::RelayMessage message;
+  std::optional<PrivateMessage> opened;  // when the event is a private message that could be opened
+};
+struct Pong { nostr::LinkId link; };
+BOOST_DESCRIBE_STRUCT(LinkUp, (), (link))
+BOOST_DESCRIBE_STRUCT(LinkLost, (), (link, reason, text))
+BOOST_DESCRIBE_STRUCT(RelaySaid, (), (link, message, opened))
+BOOST_DESCRIBE_STRUCT(Pong, (), (link))
+
+// --- answers to effects ------------------------------------------------------------------------
+struct EventSigned { CallId id; nostr::Event event; };
+struct ReplySealed { CallId id; std::optional<nostr::Event> event; std::string problem; };
+BOOST_DESCRIBE_STRUCT(EventSigned, (), (id, event))
+BOOST_DESCRIBE_STRUCT(ReplySealed, (), (id, event, problem))
+
+// --- the world ---------------------------------------------------------------------------------
+struct Tick {};                                      // next_deadline() has come
+struct PortsInUse { std::vector<uint16_t> ports; };  // somebody listens there; replaces the last
+struct Drain { bool on = true; };                    // the operator: no new leases
+BOOST_DESCRIBE_STRUCT(Tick, (), ())
+BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
+BOOST_DESCRIBE_STRUCT(Drain, (), (on))
+
+using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned, ReplySealed,
+                           cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
+                           cashu::TokenChecked, workload::Answer, PortsInUse, Drain>;
+
+}  // namespace paygress::provider

@@ -1,0 +1,130 @@
+// From an accepted quote to money on a lease: check the token, reserve, redeem, credit, and answer.
+// The only place where the wallet, the leases and the workloads meet.
+//
+//   accept -> CheckToken -> [Checked] reserve, begin -> MakeOutputs -> [Opened] the request is a
+//   record -> POST -> [Redeemed] credit + workload intent, one batch -> ... -> the final answer
+//
+// Every answer that touched a token is recorded before it leaves. Money whose lease is void or over
+// becomes a claim in the same batch.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+
+#include "core/base/random.h"
+#include "core/cashu/redeemer.h"
+#include "core/provider/outbox.h"
+#include "core/provider/quote.h"
+#include "core/provider/replies.h"
+#include "core/workload/supervisor.h"
+
+namespace paygress::provider {
+
+inline constexpr size_t kChecksMax = 256;          // tokens being checked at a time
+inline constexpr size_t kReservationsPerKeyMax = 2;  // unpaid, in doubt (money-sagas.md section 4)
+inline constexpr Micros kInterimAfter = 8'000'000_us;  // in doubt so long: say so, once (flaw 20)
+
+// The machines that a payment touches. All must outlive the desk.
+struct PaymentMachines {
+  const Settings& settings;
+  RequestBook& requests;
+  lease::LeaseBook& leases;
+  cashu::Redeemer& wallet;
+  workload::Supervisor& workloads;
+  Outbox& outbox;
+  Entropy& entropy;  // for passwords
+};
+
+class Payments {
+ public:
+  explicit Payments(PaymentMachines machines) : m_(machines) {}
+  void set_install(const InstallId& install) { install_ = install; }
+
+  // The quote was accepted; nothing is recorded yet.
+  void accept_spawn(const RequestKey& key, const PrivateMessage& message, SpawnQuote quote,
+                    Step& out);
+  void accept_top_up(const RequestKey& key, const PrivateMessage& message, TopUpQuote quote,
+                     Step& out);
+  // The same request is being looked at in this process already.
+  bool under_way(const RequestKey& key) const { return under_way_.contains(key); }
+
+  // Refuses unless the token is known: what the ledger says of a token goes before everything else
+  // (flaws 1 and 8). A token that was taken must never be called untouched.
+  void refuse_unless_known(lease::Instant now, const RequestKey& key,
+                           const PrivateMessage& message, RequestKind kind, Refused refused,
+                           Step& out);
+  // Refuses before anything was touched; the refusal is a record (flaw 7).
+  void refuse(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
+              RequestKind kind, const Refused& refused, Step& out);
+  // A request whose token belongs to a known operation: the first request's answer to the same key,
+  // "already spent" to anybody else (flaw 8).
+  void answer_known_token(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
+                          RequestKind kind, const OpId& op, Step& out);
+  // A request that is known: its answer again, or an interim word.
+  void answer_again(lease::Instant now, const Request& request, const PrivateMessage& message,
+                    Step& out);
+
+  // Takes over a step of one of the machines: its records, effects and events.
+  void take(lease::Instant now, cashu::RedeemStep step, Step& out);
+  void take(lease::Instant now, workload::Step step, Step& out);
+  void take(lease::Instant now, lease::LeaseStep step, Step& out);
+
+  void handle_timer(Now now, Step& out);
+  std::optional<Micros> next_deadline() const;
+  // After the fold: reservations that never reached the wallet are void, payments that were
+  // credited have a workload, and answers that no quorum took are sent again.
+  void recover(lease::Instant now, Step& out);
+
+ private:
+  struct Check {   // a token whose points are being computed
+    RequestKey key;
+    PrivateMessage message;
+    RequestKind kind;
+    std::variant<SpawnQuote, TopUpQuote, Refused> verdict;
+  };
+  struct Intent {  // until the wallet has opened the operation
+    RequestKey key;
+    PrivateMessage message;
+    std::variant<SpawnQuote, TopUpQuote> quote;
+  };
+
+  void begin(lease::Instant now, Intent intent, const std::vector<cashu::Point>& points, Step& out);
+  std::optional<Refused> reserve(lease::Instant now, const Intent& intent, const OpId& op,
+                                 Step& out);
+  void drop(lease::Instant now, const OpId& op, const Refused& refused, Step& out);
+  void on(lease::Instant now, const cashu::Checked& event, Step& out);
+  void on(lease::Instant now, const cashu::Opened& event, Step& out);
+  void on(lease::Instant now, const cashu::NotOpened& event, Step& out);
+  void on(lease::Instant now, const cashu::InDoubt& event, Step& out);
+  void on(lease::Instant now, const cashu::HoldOver& event, Step& out);
+  void on(lease::Instant now, const cashu::Redeemed& event, Step& out);
+  void on(lease::Instant now, const cashu::NotTaken& event, Step& out);
+  void on(lease::Instant now, const cashu::Alarm& event, Step& out);
+  void redeemed_spawn(lease::Instant now, const Request& request, const cashu::Redeemed& event,
+                      Step& out);
+  void redeemed_top_up(lease::Instant now, const Request& request, const cashu::Redeemed& event,
+                       Step& out);
+  void on_finished(lease::Instant now, const LeaseId& lease, Step& out);
+  workload::Spec spec_of(const lease::Lease& lease) const;
+  std::string password();
+  void record_opened(Now now, const RequestKey& key, const PrivateMessage& message,
+                     RequestKind kind, std::optional<LeaseId> lease, std::optional<OpId> op,
+                     Step& out);
+  void answer(Now now, const RequestKey& key, market::Reply reply, Step& out);
+  void check(Check check, Step& out);
+  void interim(Now now, const Request& request, Step& out);
+  void interim(Now now, const PubKey& to, Transport transport, const EventId& reply_to,
+               const std::optional<market::RequestId>& id, Step& out);
+  void record(OwnRecord entry, Step& out);
+
+  PaymentMachines m_;
+  InstallId install_;
+  std::map<CallId, Check> checking_;
+  std::map<OpId, Intent> opening_;
+  std::set<RequestKey> under_way_;
+  std::map<OpId, Micros> interim_due_;
+};
+
+}  // namespace paygress::provider

@@ -1,0 +1,383 @@
+#include "core/provider/provider.h"
+
+#include <algorithm>
+
+namespace paygress::provider {
+namespace {
+
+namespace pool = nostr::pool;
+
+constexpr Seconds kHousekeepingEvery{60};
+constexpr std::string_view kInbox = "inbox";
+constexpr uint64_t kJitterEntity = 1;
+
+std::vector<nostr::RelayConfig> relay_configs(const Settings& settings,
+                                              const std::map<std::string, UnixSeconds>& read) {
+  std::vector<nostr::RelayConfig> configs;
+  for (const std::string& url : settings.relays) {
+    const auto it = read.find(url);
+    configs.push_back({url, it == read.end() ? std::nullopt : std::optional(it->second)});
+  }
+  return configs;
+}
+
+}  // namespace
+
+struct Provider::Running {
+  nostr::RelayPool pool;
+  Outbox outbox;
+  Payments payments;
+
+  Running(Provider& p, std::vector<nostr::RelayConfig> relays)
+      : pool(std::move(relays), RandomStream(p.jitter_seed_, kJitterEntity, "relay jitter")),
+        outbox(pool, p.calls_),
+        payments({p.settings_, p.requests_, p.leases_, p.wallet_, p.workloads_, outbox,
+                  p.entropy_}) {}
+};
+
+Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Policies policies)
+    : settings_(std::move(settings)),
+      entropy_(entropy),
+      jitter_seed_(jitter_seed),
+      leases_(settings_.sold, settings_.ranges),
+      workloads_({}, [this] { return workload_calls_.next(); }),
+      wallet_(settings_.mints, policies.redeem),
+      announcer_(settings_, calls_) {
+  for (const lease::Tier& tier : settings_.tiers) PG_CHECK(tier.rate_per_second > Msat{0});
+}
+
+Provider::~Provider() = default;
+
+// --- start -------------------------------------------------------------------------------------
+
+void Provider::fold(const Record& entry) {
+  PG_CHECK(running_ == nullptr);
+  if (const auto* own = std::get_if<OwnRecord>(&entry)) {
+    if (const auto* installed = std::get_if<Installed>(own)) installed_ = *installed;
+    if (const auto* booted = std::get_if<Booted>(own)) boot_count_ = booted->count;
+    if (const auto* read = std::get_if<RelayRead>(own)) relay_read_[read->url] = read->until;
+    requests_.apply(*own);
+    announcer_.apply(*own);
+  } else if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&entry)) {
+    leases_.apply(*of_lease);
+  } else if (const auto* of_workload = std::get_if<workload::WorkloadRecord>(&entry)) {
+    workloads_.apply(*of_workload);
+  } else {
+    wallet_.apply(std::get<cashu::RedeemRecord>(entry));
+  }
+}
+
+Result<Step> Provider::start(Now now, const Boot& boot) {
+  PG_CHECK(running_ == nullptr);
+  if (installed_ && installed_->provider != settings_.self)
+    return fail("this ledger belongs to provider " + installed_->provider.hex() +
+                "; the configured key is " + settings_.self.hex());
+  if (installed_ && installed_->seed_fingerprint != boot.seed_fingerprint)
+    return fail("this ledger's wallet has another seed; money in it could not be spent");
+  Step out;
+  machine_ = boot.machine;
+  if (!installed_) {
+    installed_ = Installed{boot.install, settings_.self, boot.seed_fingerprint, now.wall};
+    out.records.push_back(OwnRecord(*installed_));
+  }
+  ++boot_count_;
+  out.records.push_back(OwnRecord(Booted{boot_count_, boot.machine, now.wall}));
+  calls_ = CallIds(boot_count_, CallIds::Range::Provider);
+  workload_calls_ = CallIds(boot_count_, CallIds::Range::Workloads);
+  running_ = std::make_unique<Running>(*this, relay_configs(settings_, relay_read_));
+  Payments& payments = running_->payments;
+  payments.set_install(installed_->install);
+
+  const std::vector<EventId> seen = requests_.seen_events();
+  running_->pool.load_seen(seen);
+  subscribe(now, out);  // before the pool starts: only then does it resume where it stopped
+  running_->pool.start(now);
+
+  payments.recover(instant(now), out);
+  const CallId first_wallet_call = CallIds(boot_count_, CallIds::Range::Wallet).next();
+  payments.take(instant(now), wallet_.recover(now, first_wallet_call), out);
+  lease::LeaseStep lease_step;
+  leases_.recover(instant(now), lease_step);
+  payments.take(instant(now), std::move(lease_step), out);
+  workload::Step workload_step;
+  workloads_.recover(now, workload_step);
+  payments.take(instant(now), std::move(workload_step), out);
+  announcer_.start(now, running_->pool);
+  housekeeping_due_ = now.mono + micros(kHousekeepingEvery);
+  drain_pool(now, nullptr, out);
+  run_timers(now, out);
+  return out;
+}
+
+void Provider::subscribe(Now now, Step& out) {
+  nostr::Filter inbox;
+  inbox.kinds = {nostr::kind::kGiftWrap, nostr::kind::kEncryptedDirect};
+  inbox.tags["p"] = {settings_.self.hex()};
+  nostr::SubscribeOptions options;
+  options.backfill = nostr::kGiftWrapBackfill;
+  if (auto ok = running_->pool.subscribe(now, std::string(kInbox), {inbox}, options); !ok)
+    out.tell(Level::Alarm, "cannot subscribe to the inbox: " + to_string(ok.error()));
+}
+
+// --- routing -----------------------------------------------------------------------------------
+
+Step Provider::step(Now now, const Input& input) {
+  PG_CHECK(running_ != nullptr);
+  Step out;
+  route(now, input, out);
+  drain_pool(now, nullptr, out);
+  run_timers(now, out);
+  return out;
+}
+
+void Provider::route(Now now, const Input& input, Step& out) {
+  nostr::RelayPool& relays = running_->pool;
+  if (const auto* said = std::get_if<RelaySaid>(&input)) {
+    route_relay_said(now, *said, out);
+  } else if (const auto* up = std::get_if<LinkUp>(&input)) {
+    relays.handle_link_up(now, up->link);
+  } else if (const auto* lost = std::get_if<LinkLost>(&input)) {
+    relays.handle_link_down(now, lost->link, lost->reason, lost->text);
+  } else if (const auto* pong = std::get_if<Pong>(&input)) {
+    relays.handle_pong(now, pong->link);
+  } else if (const auto* signed_event = std::get_if<EventSigned>(&input)) {
+    const auto auth = auths_.find(signed_event->id);
+    if (auth != auths_.end()) {
+      relays.handle_auth_signed(now, auth->second, signed_event->event);
+      auths_.erase(auth);
+    } else {
+      announcer_.on_signed(now, *signed_event, out);
+    }
+  } else if (const auto* sealed = std::get_if<ReplySealed>(&input)) {
+    running_->outbox.on_sealed(now, *sealed, out);
+  } else if (const auto* answer = std::get_if<workload::Answer>(&input)) {
+    workload::Step step;
+    workloads_.handle_answer(now, *answer, step);
+    running_->payments.take(instant(now), std::move(step), out);
+  } else if (const auto* ports = std::get_if<PortsInUse>(&input)) {
+    leases_.allocator().set_foreign_ports({ports->ports.begin(), ports->ports.end()});
+  } else if (const auto* drain = std::get_if<Drain>(&input)) {
+    draining_ = drain->on;
+    announcer_.offer_changed(now);
+  } else if (!std::holds_alternative<Tick>(input)) {
+    cashu::RedeemInput of_wallet;
+    if (const auto* reply = std::get_if<cashu::MintReply>(&input)) of_wallet = *reply;
+    if (const auto* outputs = std::get_if<cashu::OutputsReady>(&input)) of_wallet = *outputs;
+    if (const auto* proofs = std::get_if<cashu::ProofsReady>(&input)) of_wallet = *proofs;
+    if (const auto* checked = std::get_if<cashu::TokenChecked>(&input)) of_wallet = *checked;
+    running_->payments.take(instant(now), wallet_.handle(now, of_wallet), out);
+  }
+}
+
+void Provider::route_relay_said(Now now, const RelaySaid& said, Step& out) {
+  running_->pool.handle_message(now, said.link, said.message);
+  drain_pool(now, said.opened ? &*said.opened : nullptr, out);
+}
+
+// Carries out what the pool asks for. `opened` is the private message of the event at hand: it is
+// handled when, and only when, the pool delivers that event (the first time, on a subscription).
+void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
+  for (auto outputs = running_->pool.take_outputs(); !outputs.empty();
+       outputs = running_->pool.take_outputs()) {
+    for (auto& output : outputs) {
+      if (auto* open = std::get_if<pool::OpenLink>(&output)) {
+        out.effects.push_back(OpenLink{open->link, settings_.relays.at(open->link.relay.value)});
+      } else if (auto* close = std::get_if<pool::CloseLink>(&output)) {
+        out.effects.push_back(CloseLink{close->link});
+      } else if (auto* ping = std::get_if<pool::Ping>(&output)) {
+        out.effects.push_back(PingLink{ping->link});
+      } else if (auto* send = std::get_if<pool::Send>(&output)) {
+        out.effects.push_back(SendFrame{send->link, std::move(send->message)});
+      } else if (auto* auth = std::get_if<pool::SignAuth>(&output)) {
+        const CallId id = calls_.next();
+        auths_.emplace(id, auth->link);
+        out.effects.push_back(SignEvent{id, std::move(auth->draft)});
+      } else if (auto* delivered = std::get_if<pool::Delivered>(&output)) {
+        if (opened != nullptr && delivered->event->id == opened->event)
+          handle_message(now, *opened, out);
+      } else if (auto* answered = std::get_if<pool::Answered>(&output)) {
+        if (answered->accepted)
+          announcer_.on_accepted(now, answered->publish, answered->relay, out);
+      } else if (auto* reached = std::get_if<pool::Reached>(&output)) {
+        const auto key = running_->outbox.on_reached(reached->publish);
+        if (key && requests_.find(*key) != nullptr)  // else forgotten while it was on its way
+          record(AnswerDelivered{*key}, out);
+      } else if (auto* health = std::get_if<pool::HealthChanged>(&output)) {
+        out.tell(Level::Info, "relay " + settings_.relays.at(health->relay.value) + ": " +
+                                     std::string(to_string(health->status.health)));
+      }
+    }
+  }
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+std::optional<Micros> Provider::next_deadline() const {
+  std::optional<Micros> next = housekeeping_due_;
+  const auto sooner = [&](std::optional<Micros> at) {
+    if (at && *at < *next) next = at;
+  };
+  sooner(announcer_.next_deadline());
+  sooner(leases_.next_deadline());
+  sooner(workloads_.next_deadline());
+  sooner(wallet_.next_deadline());
+  sooner(running_->pool.next_deadline());
+  sooner(running_->outbox.next_deadline());
+  sooner(running_->payments.next_deadline());
+  return next;
+}
+
+void Provider::run_timers(Now now, Step& out) {
+  const auto due = [&](std::optional<Micros> at) { return at && *at <= now.mono; };
+  if (due(running_->pool.next_deadline())) running_->pool.handle_timer(now);
+  if (due(wallet_.next_deadline()))
+    running_->payments.take(instant(now), wallet_.handle_timer(now), out);
+  if (due(workloads_.next_deadline())) {
+    workload::Step step;
+    workloads_.handle_timer(now, step);
+    running_->payments.take(instant(now), std::move(step), out);
+  }
+  if (due(leases_.next_deadline())) {
+    lease::LeaseStep step;
+    leases_.handle_timer(instant(now), step);
+    running_->payments.take(instant(now), std::move(step), out);
+  }
+  if (due(running_->payments.next_deadline())) running_->payments.handle_timer(now, out);
+  if (due(running_->outbox.next_deadline())) running_->outbox.handle_timer(now);
+  if (due(announcer_.next_deadline())) announcer_.handle_timer(now, vitals(), out);
+  if (housekeeping_due_ <= now.mono) housekeeping(now, out);
+  drain_pool(now, nullptr, out);
+}
+
+void Provider::housekeeping(Now now, Step& out) {
+  housekeeping_due_ = now.mono + micros(kHousekeepingEvery);
+  for (OwnRecord& entry : requests_.forget(now.wall)) {
+    running_->outbox.forget(std::get<RequestForgotten>(entry).key);
+    record(std::move(entry), out);
+  }
+  for (uint32_t i = 0; i < settings_.relays.size(); ++i) {
+    const auto until = running_->pool.last_connected(RelayIndex{i});
+    const std::string& url = settings_.relays[i];
+    if (!until || (relay_read_.contains(url) && *until <= relay_read_[url])) continue;
+    relay_read_[url] = *until;
+    out.records.push_back(OwnRecord(RelayRead{url, *until}));
+  }
+  workloads_.set_quorum_lost(announcer_.quorum_lost(now));
+}
+
+Vitals Provider::vitals() const {
+  return {leases_.allocator().unreserved(), static_cast<uint32_t>(workloads_.running_count()),
+          leases_.jobs_completed(), draining_};
+}
+
+// --- requests ----------------------------------------------------------------------------------
+
+void Provider::handle_message(Now now, const PrivateMessage& message, Step& out) {
+  if (message.sender == settings_.self || settings_.blocked.contains(message.sender)) return;
+  if (message.expires_at && *message.expires_at < now.wall) return;
+  if (requests_.seen(message.event) || !limit_.allow(now, message.sender)) return;
+  if (const auto* problem = std::get_if<std::string>(&message.body))
+    return complain(now, message, *problem, out);
+  handle_request(now, message, std::get<market::Request>(message.body), out);
+}
+
+// Identity before age: a request that the ledger knows is answered, however old it is (flaw 1).
+void Provider::handle_request(Now now, const PrivateMessage& message,
+                              const market::Request& request, Step& out) {
+  Payments& payments = running_->payments;
+  const auto& id = market::request_id_of(request);
+  const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
+  if (const Request* known = requests_.find(key)) {
+    record(MessageSeen{message.event, now.wall}, out);
+    return payments.answer_again(instant(now), *known, message, out);
+  }
+  if (payments.under_way(key)) return;
+  const QuoteBooks books{settings_, wallet_, leases_, draining_};
+  const bool stale = too_old_or_new(now, message);
+  const Refused expired{market::ErrorType::RequestExpired,
+                        market::text::request_expired(elapsed(message.created_at, now.wall)),
+                        market::TokenState::Untouched, {}, {}};
+  if (const auto* spawn = std::get_if<market::SpawnRequest>(&request)) {
+    if (stale)
+      return payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, expired,
+                                          out);
+    auto quote = quote_spawn(books, now, *spawn, message);
+    if (quote) return payments.accept_spawn(key, message, *std::move(quote), out);
+    payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, quote.error(),
+                                 out);
+  } else if (const auto* top_up = std::get_if<market::TopUpRequest>(&request)) {
+    if (stale)
+      return payments.refuse_unless_known(instant(now), key, message, RequestKind::TopUp, expired,
+                                          out);
+    auto quote = quote_top_up(books, now, *top_up, message);
+    if (quote) return payments.accept_top_up(key, message, *std::move(quote), out);
+    payments.refuse_unless_known(instant(now), key, message, RequestKind::TopUp, quote.error(),
+                                 out);
+  } else if (const auto* stop = std::get_if<market::StopRequest>(&request)) {
+    if (stale) return payments.refuse(instant(now), key, message, RequestKind::Stop, expired, out);
+    handle_status(now, message, stop->pod_id, id, out);  // as a provider without stop answers
+  } else if (!stale) {
+    handle_status(now, message, std::get<market::StatusRequest>(request).pod_id, id, out);
+  }
+}
+
+bool Provider::too_old_or_new(Now now, const PrivateMessage& message) const {
+  return message.created_at + kRequestAgeMax < now.wall ||
+         message.created_at > now.wall + kRequestFutureMax;
+}
+
+// Status tells only the owner; what is somebody else's does not exist.
+void Provider::handle_status(Now now, const PrivateMessage& message, const std::string& pod,
+                             const std::optional<market::RequestId>& id, Step& out) {
+  record(MessageSeen{message.event, now.wall}, out);
+  const lease::Lease* found =
+      pod == message.sender.hex() ? leases_.newest_of(message.sender) : lease_named(leases_, pod);
+  if (found != nullptr && found->terms.owner != message.sender) found = nullptr;
+  market::Reply reply;
+  if (found == nullptr || found->phase == lease::Phase::Void)
+    reply = market::error_reply(market::ErrorType::NotFound, market::text::workload_not_found(pod),
+                                market::TokenState::Untouched);
+  else
+    reply = status_reply(settings_, leases_, *found, workloads_.state_of(found->terms.lease), now);
+  running_->outbox.send_passing(now, message.sender, message.transport, message.event,
+                                to_wire(std::move(reply), id), out);
+}
+
+void Provider::complain(Now now, const PrivateMessage& message, const std::string& problem,
+                        Step& out) {
+  record(MessageSeen{message.event, now.wall}, out);
+  if (too_old_or_new(now, message) || !limit_.allow_complaint(now, message.sender)) return;
+  running_->outbox.send_passing(now, message.sender, message.transport, message.event,
+                                to_wire(market::unparseable_reply(Error{problem, ""}), {}), out);
+}
+
+void Provider::record(OwnRecord entry, Step& out) {
+  requests_.apply(entry);
+  out.records.push_back(std::move(entry));
+}
+
+// --- questions ---------------------------------------------------------------------------------
+
+bool Provider::delivered(const EventId& event) const {
+  return running_ != nullptr && running_->pool.delivered(event);
+}
+
+const nostr::RelayPool* Provider::relays() const {
+  return running_ == nullptr ? nullptr : &running_->pool;
+}
+
+void Provider::check_invariants() const {
+  requests_.check_invariants();
+  leases_.check_invariants();
+  workloads_.check_invariants();
+  wallet_.check_invariants();
+  if (running_ != nullptr) running_->pool.check_invariants();
+  for (const auto& [id, lease] : leases_.leases()) {
+    const bool delivering =
+        lease.phase == lease::Phase::Creating || lease.phase == lease::Phase::Running ||
+        lease.phase == lease::Phase::Down || lease.phase == lease::Phase::Ending;
+    PG_CHECK(delivering == workloads_.state_of(id).has_value());
+  }
+}
+
+}  // namespace paygress::provider

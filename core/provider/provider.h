@@ -1,0 +1,116 @@
+// The provider as a pure state machine: records + effects = step(now, input).
+//
+// Its vocabulary stands in inputs.h, records.h and effects.h. This class owns the machines below it
+// and routes: which of them sees an input, and in what order. The rules live in them:
+//
+//   nostr::RelayPool       relays, subscriptions, publishing, each event once
+//   RequestBook            who asked for what, and what the answer was
+//   quote_spawn, ...       what is refused before a token is touched
+//   Payments               from an accepted quote to money on a lease
+//   cashu::Redeemer        tokens at their mints
+//   lease::LeaseBook       money and time
+//   workload::Supervisor   objects on the engine
+//   Announcer, Outbox      what is said, in public and to one
+//
+// Use: construct, fold() every durable record in order, start(), then step() for each input and
+// whenever next_deadline() has come. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "core/provider/announcer.h"
+#include "core/provider/payments.h"
+#include "core/provider/rate_limit.h"
+#include "core/provider/settings.h"
+#include "core/provider/step.h"
+
+namespace paygress::provider {
+
+// What the program tells the core at its start.
+struct Boot {
+  InstallId install;             // used when the ledger is new
+  lease::BootId machine;         // of the running kernel
+  std::string seed_fingerprint;  // of the wallet's seed
+};
+
+// Rules that can be switched off by tests and the simulator, to show that they are missed.
+struct Policies {
+  cashu::RedeemPolicy redeem;
+};
+
+class Provider {
+ public:
+  // `entropy` must outlive the provider; it makes passwords. `jitter_seed` spreads reconnects.
+  Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Policies policies = {});
+  ~Provider();
+  Provider(const Provider&) = delete;
+  Provider& operator=(const Provider&) = delete;
+
+  // One durable record, in order, before start().
+  void fold(const Record& record);
+  // Once. Error, and nothing may be done: the ledger is another provider's, or its wallet has
+  // another seed.
+  Result<Step> start(Now now, const Boot& boot);
+  // Total: every input in every state. Bounded work, but for an engine's list of many objects.
+  Step step(Now now, const Input& input);
+  // Monotonic. Call step(Tick) then.
+  std::optional<Micros> next_deadline() const;
+
+  // What admission may remember (nostr/relay_pool.h).
+  bool delivered(const EventId& event) const;
+
+  // --- for status pages, the simulator's auditor and tests ---
+  const Settings& settings() const { return settings_; }
+  const lease::LeaseBook& leases() const { return leases_; }
+  const cashu::Redeemer& wallet() const { return wallet_; }
+  const workload::Supervisor& workloads() const { return workloads_; }
+  const RequestBook& requests() const { return requests_; }
+  const nostr::RelayPool* relays() const;
+  bool draining() const { return draining_; }
+  void check_invariants() const;
+
+ private:
+  struct Running;  // what exists only between start and the end of the process
+
+  lease::Instant instant(Now now) const { return {machine_, now.mono, now.wall}; }
+  void subscribe(Now now, Step& out);
+  void route(Now now, const Input& input, Step& out);
+  void route_relay_said(Now now, const RelaySaid& said, Step& out);
+  void run_timers(Now now, Step& out);
+  void housekeeping(Now now, Step& out);
+  void drain_pool(Now now, const PrivateMessage* opened, Step& out);
+  void handle_message(Now now, const PrivateMessage& message, Step& out);
+  void handle_request(Now now, const PrivateMessage& message, const market::Request& request,
+                      Step& out);
+  void handle_status(Now now, const PrivateMessage& message, const std::string& pod,
+                     const std::optional<market::RequestId>& id, Step& out);
+  void complain(Now now, const PrivateMessage& message, const std::string& problem, Step& out);
+  bool too_old_or_new(Now now, const PrivateMessage& message) const;
+  Vitals vitals() const;
+  void record(OwnRecord entry, Step& out);
+
+  Settings settings_;
+  Entropy& entropy_;
+  uint64_t jitter_seed_;
+  lease::BootId machine_;
+  std::optional<Installed> installed_;
+  uint64_t boot_count_ = 0;
+  std::map<std::string, UnixSeconds> relay_read_;
+  bool draining_ = false;
+  Micros housekeeping_due_;
+
+  CallIds calls_{0, CallIds::Range::Provider};
+  CallIds workload_calls_{0, CallIds::Range::Workloads};
+  RequestBook requests_;
+  lease::LeaseBook leases_;
+  workload::Supervisor workloads_;
+  cashu::Redeemer wallet_;
+  Announcer announcer_;
+  RateLimit limit_;
+  std::map<CallId, nostr::LinkId> auths_;  // NIP-42 drafts being signed
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace paygress::provider

@@ -1,0 +1,75 @@
+// Every fact that survives. The provider's state is exactly the fold of these, in order.
+//
+// The variant's indices are the journal's format (core/base/codec.h): alternatives and members are
+// only ever added at the end.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/cashu/redeem.h"
+#include "core/lease/records.h"
+#include "core/market/wire_types.h"
+#include "core/provider/inputs.h"
+#include "core/workload/workload.h"
+
+namespace paygress::provider {
+
+// Identity of a request: H(sender, request_id), or H(sender, rumor id) for a client without one.
+using RequestKey = OpaqueId<struct RequestKeyTag, 16>;
+
+enum class RequestKind : uint8_t { Spawn, TopUp, Status, Stop, Unreadable };
+
+struct Installed {          // the first record of every ledger
+  InstallId install;
+  PubKey provider;
+  std::string seed_fingerprint;  // of the wallet's seed: a start with another one is refused
+  UnixSeconds at;
+};
+struct Booted { uint64_t count = 0; lease::BootId machine; UnixSeconds at; };
+// A private message was looked at; that very event is not processed again. Kept kSeenFor.
+struct MessageSeen { EventId event; UnixSeconds at; };
+// In one batch with the operation and the reservation of a paid request, or with its refusal.
+struct RequestOpened {
+  RequestKey key;
+  PubKey requester;
+  EventId event;            // for the `e` tag of a kind 4 reply
+  Transport transport = Transport::Nip17;
+  std::optional<market::RequestId> request_id;
+  RequestKind kind = RequestKind::Spawn;
+  std::optional<LeaseId> lease;
+  std::optional<OpId> op;   // nothing: refused before anything was touched
+  std::string pod;          // as a top-up named it
+  UnixSeconds at;
+};
+// The final answer. Sent until a relay quorum took it, and again whenever it is asked for again.
+struct RequestAnswered { RequestKey key; std::string reply; UnixSeconds at; };
+struct AnswerDelivered { RequestKey key; };
+struct RequestForgotten { RequestKey key; };
+// Event timestamps of ours never repeat or go back, over restarts and clock steps too.
+struct Stamped { UnixSeconds created_at; };
+// Up to here everything that relay had was read.
+struct RelayRead { std::string url; UnixSeconds until; };
+// We were up and our heartbeat was taken; for the offer's uptime over 30 days.
+struct UptimeHour { UnixSeconds hour; Seconds up; };
+
+BOOST_DESCRIBE_STRUCT(Installed, (), (install, provider, seed_fingerprint, at))
+BOOST_DESCRIBE_STRUCT(Booted, (), (count, machine, at))
+BOOST_DESCRIBE_STRUCT(MessageSeen, (), (event, at))
+BOOST_DESCRIBE_STRUCT(RequestOpened, (), (key, requester, event, transport, request_id, kind,
+                                          lease, op, pod, at))
+BOOST_DESCRIBE_STRUCT(RequestAnswered, (), (key, reply, at))
+BOOST_DESCRIBE_STRUCT(AnswerDelivered, (), (key))
+BOOST_DESCRIBE_STRUCT(RequestForgotten, (), (key))
+BOOST_DESCRIBE_STRUCT(Stamped, (), (created_at))
+BOOST_DESCRIBE_STRUCT(RelayRead, (), (url, until))
+BOOST_DESCRIBE_STRUCT(UptimeHour, (), (hour, up))
+
+using OwnRecord =
+    std::variant<Installed, Booted, MessageSeen, RequestOpened, RequestAnswered, AnswerDelivered,
+                 RequestForgotten, Stamped, RelayRead, UptimeHour>;
+using Record = std::variant<OwnRecord, lease::LeaseRecord, workload::WorkloadRecord,
+                            cashu::RedeemRecord>;
+
+}  // namespace paygress::provider

@@ -1,0 +1,98 @@
+#include "core/provider/replies.h"
+
+namespace paygress::provider {
+namespace {
+
+std::vector<market::TemplateAccessPort> access_ports(const lease::Lease& lease) {
+  std::vector<market::TemplateAccessPort> ports;
+  for (const workload::PublishedPort& p : lease.terms.ports)
+    ports.push_back({p.host_port, p.container_port, "tcp", p.label});
+  return ports;
+}
+
+uint16_t ssh_port(const lease::Lease& lease) {
+  return lease.serves_ssh ? lease.terms.ssh_port.value_or(0) : uint16_t{0};
+}
+
+}  // namespace
+
+market::AccessDetails access_details(const Settings& settings, const lease::LeaseBook& leases,
+                                     const lease::Lease& lease, Now now) {
+  market::AccessDetails details;
+  details.pod_npub = "container-" + std::to_string(lease.terms.number);
+  details.node_port = ssh_port(lease);
+  details.expires_at = {leases.expires_at(lease, now)};
+  details.cpu_millicores = lease.terms.tier.cpu_millicores;
+  details.memory_mb = lease.terms.tier.memory_mb;
+  details.pod_spec_name = lease.terms.tier.name;
+  details.pod_spec_description = lease.terms.tier.description;
+  details.host_address = settings.address;
+  details.template_ports = access_ports(lease);
+  market::AccessText text;
+  text.host = settings.address;
+  if (details.node_port != 0) text.ssh_port = details.node_port;
+  text.password = lease.terms.password;
+  text.expires_at = details.expires_at.at;
+  text.ports = details.template_ports;
+  details.instructions = market::access_instructions(text);
+  if (details.node_port != 0) {
+    details.ssh_username = "root";
+    details.ssh_password = lease.terms.password;
+  }
+  if (!lease.terms.workload_id.empty()) details.workload_id = lease.terms.workload_id;
+  return details;
+}
+
+market::StatusReply status_reply(const Settings& settings, const lease::LeaseBook& leases,
+                                 const lease::Lease& lease, std::optional<workload::State> state,
+                                 Now now) {
+  market::StatusReply reply;
+  const bool over = lease.phase == lease::Phase::Ending || lease.phase == lease::Phase::Ended;
+  reply.pod_id = std::to_string(lease.terms.number);
+  reply.status = over ? "Expired" : "Running";  // the two words that stock clients know
+  reply.expires_at = {leases.expires_at(lease, now)};
+  reply.time_remaining_seconds = static_cast<uint64_t>(leases.remaining(lease, now).value);
+  reply.cpu_millicores = lease.terms.tier.cpu_millicores;
+  reply.memory_mb = lease.terms.tier.memory_mb;
+  reply.ssh_host = settings.address;
+  reply.ssh_port = ssh_port(lease);
+  reply.ssh_username = "root";
+  reply.state = state && !over ? std::string(workload::to_string(*state))
+                               : std::string(lease::to_string(lease.phase));
+  reply.role = "primary";
+  reply.credit_msat = lease.credit;
+  if (!lease.terms.ports.empty()) reply.template_ports = access_ports(lease);
+  return reply;
+}
+
+market::TopUpReply top_up_reply(const lease::LeaseBook& leases, const lease::Lease& lease,
+                                std::string pod, Seconds bought, Msat paid, Now now) {
+  market::TopUpReply reply;
+  reply.pod_npub = std::move(pod);
+  reply.extended_duration_seconds = static_cast<uint64_t>(bought.value);
+  reply.new_expires_at = {leases.expires_at(lease, now)};
+  reply.message = market::topup_text(
+      bought, paid, static_cast<uint64_t>(lease.terms.tier.rate_per_second.value));
+  return reply;
+}
+
+market::ErrorReply owed_reply(market::ErrorType type, std::string message, Msat owed) {
+  market::ErrorReply reply =
+      market::error_reply(type, std::move(message), market::TokenState::Taken);
+  reply.refund_msat = owed;
+  return reply;
+}
+
+market::ErrorReply error_reply_of(const Refused& refused) {
+  market::ErrorReply reply = market::error_reply(refused.type, refused.message, refused.state);
+  if (refused.retry_after)
+    reply.retry_after_secs = static_cast<uint64_t>(refused.retry_after->value);
+  return reply;
+}
+
+std::string to_wire(market::Reply reply, const std::optional<market::RequestId>& request_id) {
+  std::visit([&](auto& r) { r.request_id = request_id; }, reply);
+  return market::to_json(reply);
+}
+
+}  // namespace paygress::provider

@@ -1,0 +1,42 @@
+// What a provider is and sells: validated, immutable, in the core's own types. Made from the
+// operator's file by config.h.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/lease/allocator.h"
+#include "core/market/wire_types.h"
+
+namespace paygress::provider {
+
+struct Settings {
+  PubKey self;
+  std::string name;
+  std::optional<std::string> location;
+  std::vector<std::string> capabilities;
+  std::vector<lease::Tier> tiers;         // each with a rate above zero, ids distinct
+  std::vector<std::string> mints;         // normalised, as the wallet knows them
+  std::vector<std::string> mints_as_configured;  // for the offer
+  std::vector<std::string> relays;
+  Seconds heartbeat_interval{60};
+  Seconds minimum_duration{60};
+  std::optional<Seconds> maximum_duration;
+  lease::Ranges ranges;
+  lease::Resources sold;
+  std::string address;                    // consumers connect here; ports are published on it
+  std::vector<std::string> images;        // patterns with '*'; empty: every well-formed name
+  market::IsolationLevel isolation = market::IsolationLevel::SharedKernel;
+  bool serves_ssh = true;                 // the backend can give a login
+  bool serves_templates = true;           // the backend runs template `hello`
+  std::set<PubKey> blocked;
+
+  const lease::Tier* tier(std::string_view id) const;
+};
+
+// Relays that must accept what has to be known: ceil(n / 2) (failover.md, "write quorum").
+inline size_t write_quorum(size_t relays) { return (relays + 1) / 2; }
+
+}  // namespace paygress::provider

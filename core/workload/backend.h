@@ -1,0 +1,132 @@
+// What a backend is asked and what it answers: the one interface of every engine (docker, sandbox,
+// LXD, KVM, Proxmox) and of the simulator's model. tests/conformance/backend holds them to it.
+//
+// Rules for every implementation:
+//  * An object's name is lease + generation, so every call is idempotent by name. create leaves the
+//    object NOT running; start is a second call (money-sagas.md flaw 3).
+//  * create of a name that exists answers Done when the spec digest label is the same (adopted),
+//    Failed/conflict otherwise.
+//  * Outcome::Unknown means "may or may not have happened" (time-out, lost connection). It is never
+//    Absent: only an answer of the engine proves absence.
+//  * stop and remove of an absent object answer Done.
+//  * list names every object that carries our install label, in every state, ordered by name.
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/units.h"
+
+namespace paygress::workload {
+
+enum class Verb : uint8_t {
+  Probe,
+  Create,
+  Start,
+  Pause,
+  Resume,
+  Stop,
+  Remove,
+  Inspect,
+  List,
+  Capacity
+};
+enum class Outcome : uint8_t { Done, Failed, Unknown };
+enum class Running : uint8_t { Unknown, Running, Stopped, Paused, Absent };
+// Why a call failed. Only NotFound proves absence; Busy and Unreachable are worth another try.
+enum class Fault : uint8_t {
+  None, Unreachable, Refused, NotFound, Conflict, Invalid, Busy, Quota, Internal
+};
+
+// A port of the workload that is published on the provider's address.
+struct PublishedPort {
+  uint16_t host_port = 0;
+  uint16_t container_port = 0;
+  std::string label;
+
+  bool operator==(const PublishedPort&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PublishedPort, (), (host_port, container_port, label))
+
+// Carried by every object of ours, on every engine, so that it can be found and adopted.
+struct Labels {
+  InstallId install;         // of this provider's data directory: two daemons never mix
+  PubKey provider;
+  LeaseId lease;
+  PubKey owner;
+  uint32_t generation = 0;   // of the lease's object, from 1
+  std::string spec_digest;   // hex SHA-256 of the spec, to tell "the same" from "a namesake"
+
+  bool operator==(const Labels&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Labels, (), (install, provider, lease, owner, generation, spec_digest))
+
+// Everything an engine needs to make a workload. Limits are exact, never advisory.
+struct Spec {
+  std::string name;               // "paygress-<12 hex of lease>-g<generation>"
+  Labels labels;
+  std::string image;              // as the engine understands it; empty for a template's own
+  std::string template_slug;      // empty for a plain box
+  std::map<std::string, std::string> env;
+  uint64_t cpu_millicores = 0;
+  uint64_t memory_mb = 0;         // MiB; swap is off
+  uint64_t storage_gb = 0;        // GiB
+  std::string address;            // of the provider: ports are published on this one
+  std::optional<uint16_t> ssh_host_port;  // absent: the workload has no SSH
+  std::vector<PublishedPort> ports;
+  std::string root_password;      // secret: never in argv, inspect output or a log
+};
+BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
+                                 storage_gb, address, ssh_host_port, ports, root_password))
+
+// A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
+// Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
+struct Call {
+  CallId id;
+  Verb verb = Verb::Probe;
+  std::string name;
+  std::optional<Spec> spec;
+  Micros deadline;
+};
+BOOST_DESCRIBE_STRUCT(Call, (), (id, verb, name, spec, deadline))
+
+// What the engine says of one object.
+struct Object {
+  std::string name;
+  Labels labels;
+  Running running = Running::Unknown;
+  std::optional<UnixSeconds> stopped_at;  // the ENGINE's time of the last stop, when it keeps one
+  std::optional<int32_t> exit_code;
+};
+BOOST_DESCRIBE_STRUCT(Object, (), (name, labels, running, stopped_at, exit_code))
+
+// What the node has free, as far as the engine can tell.
+struct NodeCapacity {
+  uint64_t cpu_millicores = 0;
+  uint64_t memory_mb = 0;
+  uint64_t storage_gb = 0;
+};
+BOOST_DESCRIBE_STRUCT(NodeCapacity, (), (cpu_millicores, memory_mb, storage_gb))
+
+// The answer to one Call. `objects` holds one entry after Inspect (Running::Absent is an entry, not
+// an empty list) and all of ours after List. `boot` identifies the engine's start, when it says.
+struct Answer {
+  CallId id;
+  Verb verb = Verb::Probe;
+  std::string name;
+  Outcome outcome = Outcome::Unknown;
+  Fault fault = Fault::None;
+  std::string message;            // for the operator's log; never sent to a consumer
+  std::vector<Object> objects;
+  std::optional<NodeCapacity> capacity;
+  bool serves_ssh = true;  // after Create: whether this object has an SSH server to log in to
+};
+BOOST_DESCRIBE_STRUCT(Answer, (), (id, verb, name, outcome, fault, message, objects, capacity,
+                                   serves_ssh))
+
+}  // namespace paygress::workload

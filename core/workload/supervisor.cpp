@@ -1,0 +1,448 @@
+#include "core/workload/supervisor.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace paygress::workload {
+namespace {
+
+constexpr std::array<Seconds, 3> kRestartBackoff{Seconds{5}, Seconds{30}, Seconds{120}};
+constexpr std::array<Seconds, 6> kEngineBackoff{Seconds{5},  Seconds{10},  Seconds{30},
+                                                Seconds{60}, Seconds{120}, Seconds{300}};
+
+template <size_t N>
+Seconds step_of(const std::array<Seconds, N>& steps, uint32_t n) {
+  return steps[std::min<size_t>(n, N - 1)];
+}
+
+std::string object_name(const LeaseId& lease, uint32_t generation) {
+  return "paygress-" + lease.hex().substr(0, 12) + "-g" + std::to_string(generation);
+}
+
+bool proves_absence(const Answer& answer) {
+  return answer.outcome == Outcome::Failed && answer.fault == Fault::NotFound;
+}
+
+}  // namespace
+
+std::string_view to_string(State state) {
+  switch (state) {
+    case State::Provisioning: return "provisioning";
+    case State::Live: return "live";
+    case State::Suspect: return "suspect";
+    case State::Fenced: return "fenced";
+    case State::Respawning: return "respawning";
+    case State::Failed: return "failed";
+  }
+  return "unknown";
+}
+
+Supervisor::Supervisor(SupervisorConfig config, std::function<CallId()> next_call)
+    : config_(config), next_call_(std::move(next_call)) {
+  PG_CHECK(config_.calls_max > 0);
+  PG_CHECK(next_call_ != nullptr);
+}
+
+// --- told by the owner -------------------------------------------------------------------------
+
+void Supervisor::want(Now now, Spec spec, RestartPolicy restart, Step& out) {
+  const LeaseId lease = spec.labels.lease;
+  PG_CHECK(!workloads_.contains(lease));
+  record(WorkloadWanted{std::move(spec), restart, now.wall}, out);
+  Workload& w = workloads_.at(lease);
+  w.provisioning_since = now.mono;
+  advance(now, lease, w, out);
+}
+
+void Supervisor::retire(Now now, const LeaseId& lease, Step& out) {
+  Workload* w = find(lease);
+  if (w == nullptr || w->retired) return;
+  record(WorkloadRetired{lease, now.wall}, out);
+  w->failures = 0;
+  if (w->pending == Pending::Nothing) advance(now, lease, *w, out);
+}
+
+void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
+  Workload* w = find(lease);
+  if (w == nullptr || w->retired || w->pending != Pending::Nothing) return;
+  if (w->state == State::Live) ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
+}
+
+void Supervisor::recover(Now now, Step& out) {
+  for (auto& [lease, w] : workloads_) {
+    w.provisioning_since = now.mono;
+    w.live_since = now.mono;
+    if (w.state != State::Failed || w.retired) schedule(lease, w, now.mono);
+  }
+  ask_list(out);
+}
+
+// --- told of the engine ------------------------------------------------------------------------
+
+void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
+  if (list_call_ == answer.id) return on_list(now, answer, out);
+  if (stray_calls_.contains(answer.id)) {
+    const std::string name = stray_calls_.at(answer.id);
+    stray_calls_.erase(answer.id);
+    if (answer.verb == Verb::Stop && answer.outcome != Outcome::Unknown) {
+      const CallId id = next_call_();
+      stray_calls_.emplace(id, name);
+      out.calls.push_back({id, Verb::Remove, name, std::nullopt, micros(config_.call_deadline)});
+    }
+    return;  // what is still there is met again by the next sweep
+  }
+  const LeaseId* known = calls_.find(answer.id.value);
+  if (known == nullptr) return;  // an answer from before a crash, or of a workload that is gone
+  const LeaseId lease = *known;
+  calls_.erase(answer.id.value);
+  Workload* w = find(lease);
+  PG_CHECK(w != nullptr && w->pending != Pending::Nothing);
+  const Pending was = w->pending;
+  w->pending = Pending::Nothing;
+  switch (was) {
+    case Pending::Create: return on_create(now, lease, *w, answer, out);
+    case Pending::Start:
+    case Pending::Resume:
+      if (w->retired) return advance(now, lease, *w, out);
+      if (answer.outcome == Outcome::Failed && !proves_absence(answer))
+        return on_trouble(now, lease, *w, answer, out);
+      return ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
+    case Pending::Look: return on_look(now, lease, *w, answer, out);
+    case Pending::Stop:
+      if (answer.outcome == Outcome::Done || proves_absence(answer))
+        return ask(now, lease, *w, Verb::Remove, Pending::Remove, out);
+      return on_trouble(now, lease, *w, answer, out);
+    case Pending::Remove:
+      if (answer.outcome != Outcome::Done && !proves_absence(answer))
+        return on_trouble(now, lease, *w, answer, out);
+      set_removed(lease, *w, true);
+      return ask_list(out);
+    case Pending::Nothing: break;
+  }
+}
+
+void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
+                           Step& out) {
+  if (w.retired) return advance(now, lease, w, out);
+  if (answer.outcome == Outcome::Failed) return on_trouble(now, lease, w, answer, out);
+  if (answer.outcome == Outcome::Unknown) {
+    ++w.failures;
+    w.create_lost = true;
+    return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
+  }
+  w.serves_ssh = answer.serves_ssh;
+  w.may_start = false;
+  ask(now, lease, w, Verb::Start, Pending::Start, out);
+}
+
+void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
+                         Step& out) {
+  if (w.retired) return advance(now, lease, w, out);
+  if (proves_absence(answer)) {
+    Object absent;
+    absent.name = w.spec.name;
+    absent.running = Running::Absent;
+    return on_observed(now, lease, w, absent, out);
+  }
+  if (answer.outcome != Outcome::Done || answer.objects.size() != 1)
+    return on_trouble(now, lease, w, answer, out);
+  w.serves_ssh = answer.serves_ssh;
+  on_observed(now, lease, w, answer.objects.front(), out);
+}
+
+void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object,
+                             Step& out) {
+  switch (object.running) {
+    case Running::Running: return on_running(now, lease, w, out);
+    case Running::Stopped:
+    case Running::Absent: return on_not_running(now, lease, w, object, out);
+    case Running::Paused: return ask(now, lease, w, Verb::Resume, Pending::Resume, out);
+    case Running::Unknown: schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, 0)));
+  }
+}
+
+void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& out) {
+  w.failures = 0;
+  w.create_lost = false;
+  if (w.state == State::Live) {
+    const Micros reset_at = w.live_since + micros(config_.attempts_reset_after);
+    if (w.attempts > 0 && now.mono >= reset_at) become(now, lease, State::Live, 0, "", out);
+    out.events.push_back(Sighted{lease});
+    return;
+  }
+  const bool first = !w.started_once;
+  become(now, lease, State::Live, w.attempts, "", out);
+  w.live_since = now.mono;
+  if (first)
+    out.events.push_back(Started{lease, w.serves_ssh});
+  else
+    out.events.push_back(CameUp{lease, std::exchange(w.backoff_charged, Seconds{0})});
+}
+
+// Stopped or absent while it is wanted.
+void Supervisor::on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object,
+                                Step& out) {
+  if (w.state == State::Live) {
+    const bool own_exit = object.running == Running::Stopped && object.exit_code.has_value();
+    out.events.push_back(WentDown{lease, object.stopped_at, own_exit});
+    if (w.attempts >= w.restart.attempts_max)
+      return give_up(now, lease, w, "stopped, and its restarts are used up", out);
+    const Seconds backoff = step_of(kRestartBackoff, w.attempts);
+    w.backoff_charged = own_exit ? backoff : Seconds{0};
+    w.may_start = true;
+    become(now, lease, State::Respawning, static_cast<uint8_t>(w.attempts + 1),
+           own_exit ? "exited" : "stopped by the host", out);
+    return schedule(lease, w, now.mono + micros(backoff));
+  }
+  if (object.running == Running::Absent) {
+    if (now.mono >= w.provisioning_since + micros(config_.give_up_after))
+      return give_up(now, lease, w, "the engine could not make it in time", out);
+    if (std::exchange(w.create_lost, false))  // it may be on its way still: look once more
+      return schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, w.failures - 1)));
+    return make_generation(now, lease, w, out);
+  }
+  if (std::exchange(w.may_start, false))
+    return ask(now, lease, w, Verb::Start, Pending::Start, out);
+  if (++w.failures >= config_.create_failures_max)  // it was started and is down again
+    return give_up(now, lease, w, "does not stay up", out);
+  w.may_start = true;
+  schedule(lease, w, now.mono + micros(step_of(kRestartBackoff, w.failures - 1)));
+}
+
+// The engine refused or did not answer. Nothing is concluded about the object.
+void Supervisor::on_trouble(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
+                            Step& out) {
+  ++w.failures;
+  const bool making =
+      !w.retired && (w.state == State::Provisioning || w.state == State::Respawning);
+  const bool refused = answer.outcome == Outcome::Failed && answer.fault != Fault::Unreachable;
+  if (making && refused && w.failures >= config_.create_failures_max)
+    return give_up(now, lease, w, answer.message, out);
+  if (making && now.mono >= w.provisioning_since + micros(config_.give_up_after))
+    return give_up(now, lease, w, "the engine did not answer in time", out);
+  schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, w.failures - 1)));
+}
+
+void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
+  list_call_.reset();
+  const bool again = std::exchange(list_again_, false);
+  next_sweep_ = again ? now.mono : now.mono + micros(config_.sweep_every);
+  const std::set<LeaseId> confirmable = std::exchange(confirmable_, {});
+  if (answer.outcome != Outcome::Done) {
+    if (!removed_.empty()) next_sweep_ = now.mono + micros(step_of(kEngineBackoff, 0));
+    return;
+  }
+  has_inventory_ = true;
+  std::set<LeaseId> present;
+  for (const Object& object : answer.objects) {
+    const LeaseId& lease = object.labels.lease;
+    present.insert(lease);
+    Workload* w = find(lease);
+    const bool newest = w != nullptr && object.name == w->spec.name && w->generation > 0;
+    if (!newest || (w->retired && w->removed)) {
+      sweep_stray(now, object, out);
+    } else if (w->state == State::Live && !w->retired && w->pending == Pending::Nothing) {
+      // Only a look of its own concludes that it is down: this list may be older than a start.
+      if (object.running == Running::Running)
+        on_running(now, lease, *w, out);
+      else if (object.running != Running::Unknown)
+        schedule(lease, *w, now.mono);
+    }
+  }
+  for (auto& [lease, w] : workloads_) {
+    if (w.state == State::Live && !w.retired && w.pending == Pending::Nothing &&
+        !present.contains(lease))
+      schedule(lease, w, now.mono);
+  }
+  for (const LeaseId& lease : confirmable) {
+    Workload* w = find(lease);
+    if (w == nullptr || !w->removed) continue;
+    if (present.contains(lease)) {
+      schedule(lease, *w, now.mono + micros(step_of(kEngineBackoff, w->failures++)));
+    } else {
+      unschedule(lease, *w);
+      removed_.erase(lease);
+      record(WorkloadGone{lease, now.wall}, out);
+      out.events.push_back(Gone{lease});
+    }
+  }
+}
+
+// --- time --------------------------------------------------------------------------------------
+
+void Supervisor::handle_timer(Now now, Step& out) {
+  while (!due_.empty() && due_.begin()->first <= now.mono && calls_.size() < config_.calls_max) {
+    const LeaseId lease = due_.begin()->second;
+    Workload& w = workloads_.at(lease);
+    unschedule(lease, w);
+    advance(now, lease, w, out);
+  }
+  if (!list_call_ && now.mono >= next_sweep_) ask_list(out);
+}
+
+std::optional<Micros> Supervisor::next_deadline() const {
+  std::optional<Micros> next;
+  if (!list_call_) next = next_sweep_;
+  if (!due_.empty() && calls_.size() < config_.calls_max)
+    next = next ? std::min(*next, due_.begin()->first) : due_.begin()->first;
+  return next;
+}
+
+// The next call for a workload with nothing pending.
+void Supervisor::advance(Now now, const LeaseId& lease, Workload& w, Step& out) {
+  PG_CHECK(w.pending == Pending::Nothing);
+  if (calls_.size() >= config_.calls_max) return schedule(lease, w, now.mono);
+  if (w.retired) {
+    if (w.generation == 0) {  // nothing was ever asked for
+      set_removed(lease, w, true);
+      return ask_list(out);
+    }
+    set_removed(lease, w, false);  // a list showed it still there: stop and remove again
+    return ask(now, lease, w, Verb::Stop, Pending::Stop, out);
+  }
+  if (w.state == State::Failed) return;
+  if (w.generation == 0) return make_generation(now, lease, w, out);
+  ask(now, lease, w, Verb::Inspect, Pending::Look, out);
+}
+
+void Supervisor::make_generation(Now now, const LeaseId& lease, Workload& w, Step& out) {
+  record(WorkloadGeneration{lease, w.generation + 1, now.wall}, out);
+  ask(now, lease, w, Verb::Create, Pending::Create, out);
+}
+
+void Supervisor::give_up(Now now, const LeaseId& lease, Workload& w, std::string reason,
+                         Step& out) {
+  become(now, lease, State::Failed, w.attempts, reason, out);
+  unschedule(lease, w);
+  out.events.push_back(GaveUp{lease, std::move(reason)});
+}
+
+void Supervisor::sweep_stray(Now, const Object& object, Step& out) {
+  const auto same = [&](const auto& entry) { return entry.second == object.name; };
+  if (std::any_of(stray_calls_.begin(), stray_calls_.end(), same)) return;
+  if (stray_calls_.size() >= config_.calls_max) return;  // the next sweep takes the rest
+  const CallId id = next_call_();
+  stray_calls_.emplace(id, object.name);
+  out.calls.push_back({id, Verb::Stop, object.name, std::nullopt, micros(config_.call_deadline)});
+}
+
+// --- small parts -------------------------------------------------------------------------------
+
+Supervisor::Workload* Supervisor::find(const LeaseId& lease) {
+  const auto it = workloads_.find(lease);
+  return it == workloads_.end() ? nullptr : &it->second;
+}
+
+void Supervisor::schedule(const LeaseId& lease, Workload& w, Micros at) {
+  unschedule(lease, w);
+  w.due = at;
+  due_.emplace(at, lease);
+}
+
+void Supervisor::unschedule(const LeaseId& lease, Workload& w) {
+  if (w.due) due_.erase({*w.due, lease});
+  w.due.reset();
+}
+
+void Supervisor::ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pending pending,
+                     Step& out) {
+  PG_CHECK(w.pending == Pending::Nothing && w.generation > 0);
+  if (calls_.size() >= config_.calls_max) return schedule(lease, w, now.mono);
+  unschedule(lease, w);
+  w.pending = pending;
+  w.call = next_call_();
+  calls_.insert(w.call.value, lease);
+  const bool create = verb == Verb::Create;
+  out.calls.push_back({w.call, verb, w.spec.name,
+                       create ? std::optional<Spec>(w.spec) : std::nullopt,
+                       micros(create ? config_.create_deadline : config_.call_deadline)});
+}
+
+void Supervisor::ask_list(Step& out) {
+  if (list_call_) {  // that list may be older than what is to be confirmed: ask again right after
+    list_again_ = true;
+    return;
+  }
+  confirmable_ = removed_;
+  list_call_ = next_call_();
+  out.calls.push_back({*list_call_, Verb::List, "", std::nullopt, micros(config_.call_deadline)});
+}
+
+void Supervisor::set_removed(const LeaseId& lease, Workload& w, bool removed) {
+  w.removed = removed;
+  removed ? static_cast<void>(removed_.insert(lease)) : static_cast<void>(removed_.erase(lease));
+}
+
+void Supervisor::become(Now now, const LeaseId& lease, State state, uint8_t attempts,
+                        std::string reason, Step& out) {
+  if (state == State::Respawning) workloads_.at(lease).provisioning_since = now.mono;
+  record(WorkloadMoved{lease, state, now.wall, attempts, std::move(reason)}, out);
+}
+
+void Supervisor::record(WorkloadRecord entry, Step& out) {
+  apply(entry);
+  out.records.push_back(std::move(entry));
+}
+
+void Supervisor::apply(const WorkloadRecord& entry) {
+  if (const auto* wanted = std::get_if<WorkloadWanted>(&entry)) {
+    Workload w;
+    w.spec = wanted->spec;
+    w.restart = wanted->restart;
+    w.since = wanted->at;
+    PG_CHECK(workloads_.emplace(wanted->spec.labels.lease, std::move(w)).second);
+  } else if (const auto* made = std::get_if<WorkloadGeneration>(&entry)) {
+    Workload& w = workloads_.at(made->lease);
+    PG_CHECK(made->generation == w.generation + 1);
+    w.generation = made->generation;
+    w.spec.labels.generation = made->generation;
+    w.spec.name = object_name(made->lease, made->generation);
+  } else if (const auto* moved = std::get_if<WorkloadMoved>(&entry)) {
+    Workload& w = workloads_.at(moved->lease);
+    if (!w.retired) {
+      running_count_ -= w.state == State::Live;
+      running_count_ += moved->state == State::Live;
+    }
+    w.state = moved->state;
+    w.since = moved->at;
+    w.attempts = moved->attempts;
+    w.started_once |= moved->state == State::Live;
+  } else if (const auto* retired = std::get_if<WorkloadRetired>(&entry)) {
+    Workload& w = workloads_.at(retired->lease);
+    if (!w.retired) running_count_ -= w.state == State::Live;
+    w.retired = true;
+  } else if (const auto* gone = std::get_if<WorkloadGone>(&entry)) {
+    PG_CHECK(workloads_.at(gone->lease).retired);
+    workloads_.erase(gone->lease);
+  }
+}
+
+std::optional<State> Supervisor::state_of(const LeaseId& lease) const {
+  const auto it = workloads_.find(lease);
+  if (it == workloads_.end()) return std::nullopt;
+  const bool suspect = quorum_lost_ && it->second.state == State::Live;
+  return suspect ? State::Suspect : it->second.state;
+}
+
+bool Supervisor::is_retiring(const LeaseId& lease) const {
+  const auto it = workloads_.find(lease);
+  return it != workloads_.end() && it->second.retired;
+}
+
+void Supervisor::check_invariants() const {
+  size_t running = 0;
+  for (const auto& [lease, w] : workloads_) {
+    running += w.state == State::Live && !w.retired;
+    PG_CHECK(w.spec.labels.lease == lease);
+    PG_CHECK(w.generation == 0 || w.spec.name == object_name(lease, w.generation));
+    PG_CHECK((w.pending == Pending::Nothing) || calls_.contains(w.call.value));
+    PG_CHECK(!w.due || due_.contains({*w.due, lease}));
+    PG_CHECK(w.attempts <= w.restart.attempts_max);
+    PG_CHECK(w.removed == removed_.contains(lease) && (!w.removed || w.retired));
+  }
+  PG_CHECK(running == running_count_);
+  PG_CHECK(calls_.size() <= config_.calls_max);
+}
+
+}  // namespace paygress::workload

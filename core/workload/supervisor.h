@@ -1,0 +1,132 @@
+// Makes the engine hold exactly the workloads that are wanted: creates, starts, restarts with
+// backoff, retires, adopts what it finds after a restart, and sweeps away what belongs to nobody.
+//
+// Decides nothing about money. Told what is wanted by want() and retire(), of the engine by
+// handle_answer(), of time by handle_timer(). Every function appends to the Step given to it; the
+// caller makes `records` durable BEFORE it carries out `calls`.
+//
+// "Unknown" changes no state: the supervisor looks again. Nothing destructive follows from it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/base/lookup.h"
+#include "core/workload/workload.h"
+
+namespace paygress::workload {
+
+struct SupervisorConfig {
+  Seconds sweep_every{60};          // List: sights, strays, confirmations (money-sagas.md flaw 4)
+  Seconds create_deadline{300};     // an image pull takes its time
+  Seconds call_deadline{30};
+  Seconds give_up_after{1200};      // Provisioning without success
+  uint32_t create_failures_max = 4;
+  Seconds attempts_reset_after{600};  // Live this long: the restart count begins anew
+  size_t calls_max = 32;            // under way at once, so that one slow pull delays nobody
+};
+
+struct Step {
+  std::vector<WorkloadRecord> records;
+  std::vector<Call> calls;
+  std::vector<WorkloadEvent> events;
+};
+
+class Supervisor {
+ public:
+  // `next_call` gives fresh CallIds, unique over restarts.
+  Supervisor(SupervisorConfig config, std::function<CallId()> next_call);
+
+  // Precondition: no workload of this lease is known. `spec.name` is set by the supervisor.
+  void want(Now now, Spec spec, RestartPolicy restart, Step& out);
+  // Stop, remove, confirm; for ever if need be. No effect on one that is already retired or gone.
+  void retire(Now now, const LeaseId& lease, Step& out);
+  // Ask the engine about this workload soon: a lease ends only on an observation.
+  void look(Now now, const LeaseId& lease, Step& out);
+
+  void handle_answer(Now now, const Answer& answer, Step& out);
+  void handle_timer(Now now, Step& out);
+  std::optional<Micros> next_deadline() const;
+
+  // The only function that changes durable state, live and at recovery alike.
+  void apply(const WorkloadRecord& record);
+  // After the fold: everything is looked at anew, and the engine's list is asked for.
+  void recover(Now now, Step& out);
+
+  // Suspect instead of Live while `lost` (see workload.h).
+  void set_quorum_lost(bool lost) { quorum_lost_ = lost; }
+  std::optional<State> state_of(const LeaseId& lease) const;
+  bool is_retiring(const LeaseId& lease) const;
+  size_t running_count() const { return running_count_; }
+  size_t size() const { return workloads_.size(); }
+  // True once an inventory was seen since start: before it, nothing expires (flaw 10).
+  bool has_inventory() const { return has_inventory_; }
+  void check_invariants() const;
+
+ private:
+  enum class Pending : uint8_t { Nothing, Look, Create, Start, Resume, Stop, Remove };
+  struct Workload {
+    // durable
+    Spec spec;
+    RestartPolicy restart;
+    State state = State::Provisioning;
+    UnixSeconds since;          // of the state
+    uint8_t attempts = 0;       // restarts used
+    uint32_t generation = 0;    // 0: none asked for yet
+    bool started_once = false;
+    bool retired = false;
+    // volatile
+    Pending pending = Pending::Nothing;
+    CallId call;
+    std::optional<Micros> due;  // next action, when nothing is pending
+    uint32_t failures = 0;      // of the engine, in a row
+    bool removed = false;       // the engine confirmed a removal; absence is not yet confirmed
+    bool create_lost = false;   // the last create has no answer: it may still come
+    bool serves_ssh = true;
+    bool may_start = true;      // the next look that finds it stopped may start it
+    Micros live_since;
+    Micros provisioning_since;
+    Seconds backoff_charged;
+  };
+
+  Workload* find(const LeaseId& lease);
+  void schedule(const LeaseId& lease, Workload& w, Micros at);
+  void unschedule(const LeaseId& lease, Workload& w);
+  void advance(Now now, const LeaseId& lease, Workload& w, Step& out);
+  void ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pending pending, Step& out);
+  void ask_list(Step& out);
+  void set_removed(const LeaseId& lease, Workload& w, bool removed);
+  void on_create(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
+  void on_list(Now now, const Answer& answer, Step& out);
+  void on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
+  void on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
+  void on_running(Now now, const LeaseId& lease, Workload& w, Step& out);
+  void on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
+  void on_trouble(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
+  void make_generation(Now now, const LeaseId& lease, Workload& w, Step& out);
+  void give_up(Now now, const LeaseId& lease, Workload& w, std::string reason, Step& out);
+  void become(Now now, const LeaseId& lease, State state, uint8_t attempts, std::string reason,
+              Step& out);
+  void record(WorkloadRecord record, Step& out);
+  void sweep_stray(Now now, const Object& object, Step& out);
+
+  SupervisorConfig config_;
+  std::function<CallId()> next_call_;
+  std::map<LeaseId, Workload> workloads_;
+  std::set<std::pair<Micros, LeaseId>> due_;
+  LookupMap<uint64_t, LeaseId, std::hash<uint64_t>> calls_;  // call id -> lease
+  std::map<CallId, std::string> stray_calls_;                // stop/remove of objects of nobody
+  std::optional<CallId> list_call_;
+  std::set<LeaseId> removed_;      // every workload with `removed`
+  std::set<LeaseId> confirmable_;  // removed before the list under way was asked for
+  bool list_again_ = false;        // something was removed after it was asked for
+  Micros next_sweep_;
+  bool has_inventory_ = false;
+  bool quorum_lost_ = false;
+  size_t running_count_ = 0;
+};
+
+}  // namespace paygress::workload

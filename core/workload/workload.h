@@ -1,0 +1,70 @@
+// The life of one workload, and the facts of it that must survive (decisions.md, "Life of a
+// workload"). A workload is the object on the engine that a lease pays for.
+//
+//   Provisioning --running--> Live --stopped/absent--> Respawning --running--> Live
+//        |                     ^ \                         |
+//        |                     |  `-(heartbeat quorum lost: Suspect, informs only)
+//        `--- create failed for good ---> Failed <-- attempts used up, or policy `never`
+//
+// Suspect is not stored: it is what a Live workload is called while this provider's heartbeats lack
+// their write quorum. For a plain lease it changes nothing. Fenced joins with warm standby.
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/workload/backend.h"
+
+namespace paygress::workload {
+
+enum class State : uint8_t { Provisioning, Live, Suspect, Fenced, Respawning, Failed };
+std::string_view to_string(State state);
+
+// What happens when the workload stops by itself. The existing network's default: on failure, 3
+// attempts. A clean exit (code 0) counts as stopped, not as a failure to be ignored.
+struct RestartPolicy {
+  uint8_t attempts_max = 3;  // 0 is the policy `never`
+
+  bool operator==(const RestartPolicy&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(RestartPolicy, (), (attempts_max))
+
+// --- records -----------------------------------------------------------------------------------
+// The intent to have this workload; `spec.name` and generation are filled in per generation.
+struct WorkloadWanted { Spec spec; RestartPolicy restart; UnixSeconds at; };
+// Durable BEFORE the create call of that generation. Only the newest generation may be started.
+struct WorkloadGeneration { LeaseId lease; uint32_t generation = 0; UnixSeconds at; };
+struct WorkloadMoved {
+  LeaseId lease;
+  State state = State::Provisioning;
+  UnixSeconds at;
+  uint8_t attempts = 0;
+  std::string reason;
+};
+// From here the workload is to be stopped and removed, retried until its absence is confirmed.
+struct WorkloadRetired { LeaseId lease; UnixSeconds at; };
+struct WorkloadGone { LeaseId lease; UnixSeconds at; };
+BOOST_DESCRIBE_STRUCT(WorkloadWanted, (), (spec, restart, at))
+BOOST_DESCRIBE_STRUCT(WorkloadGeneration, (), (lease, generation, at))
+BOOST_DESCRIBE_STRUCT(WorkloadMoved, (), (lease, state, at, attempts, reason))
+BOOST_DESCRIBE_STRUCT(WorkloadRetired, (), (lease, at))
+BOOST_DESCRIBE_STRUCT(WorkloadGone, (), (lease, at))
+using WorkloadRecord = std::variant<WorkloadWanted, WorkloadGeneration, WorkloadMoved,
+                                    WorkloadRetired, WorkloadGone>;
+
+// --- what the owner of the supervisor is told --------------------------------------------------
+struct Started { LeaseId lease; bool serves_ssh = true; };  // first time running: the clock starts
+// `since` is the engine's stop time; nothing when it keeps none, and then only the last sight is
+// known (money-sagas.md flaw 10). `own_exit`: the workload ended by itself; otherwise engine, host
+// or provider were the reason and the time is given back.
+struct WentDown { LeaseId lease; std::optional<UnixSeconds> since; bool own_exit = false; };
+struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit costs its owner
+struct GaveUp { LeaseId lease; std::string reason; };
+struct Gone { LeaseId lease; };                     // confirmed absent, every generation
+struct Sighted { LeaseId lease; };                  // seen running just now
+using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted>;
+
+}  // namespace paygress::workload

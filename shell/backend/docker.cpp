@@ -1,0 +1,313 @@
+#include "shell/backend/docker.h"
+
+#include <sys/statvfs.h>
+
+#include <utility>
+
+#include "core/base/check.h"
+
+namespace paygress::backend {
+
+using workload::Answer;
+using workload::Call;
+using workload::Fault;
+using workload::Outcome;
+using workload::Running;
+using workload::Verb;
+
+namespace {
+
+constexpr size_t kReplyBytesMax = size_t{8} << 20;
+constexpr Micros kLookAgain = 100'000_us;
+constexpr Micros kStartSettles = 300'000_us;  // a process that cannot start has ended by then
+
+Fault fault_of(int status) {
+  switch (status) {
+    case 400: return Fault::Invalid;
+    case 401:
+    case 403: return Fault::Refused;
+    case 404: return Fault::NotFound;
+    case 409: return Fault::Conflict;
+    case 429:
+    case 503: return Fault::Busy;
+    default: return Fault::Internal;
+  }
+}
+
+}  // namespace
+
+DockerBackend::DockerBackend(net::Loop& loop, DockerConfig config, InstallId install)
+    : loop_(loop),
+      config_(std::move(config)),
+      install_(install),
+      calls_(std::make_shared<Calls>(loop)),
+      http_(loop, kCallsOutstandingMax) {}
+
+void DockerBackend::call(const Call& call, Done done) {
+  auto finish = calls_->begin(call, std::move(done));
+  if (!finish) return;
+  std::string wrong = what_is_wrong_with(call);
+  if (wrong.empty() && call.verb == Verb::Create && call.spec->labels.install != install_)
+    wrong = "the spec carries another install";
+  if (!wrong.empty()) {
+    loop_.post([finish, refused = answer_to(call, Outcome::Failed, Fault::Invalid, wrong)] {
+      finish(refused);
+    });
+    return;
+  }
+  auto op = std::make_shared<Operation>();
+  op->call = call;
+  op->finish = std::move(finish);
+  op->give_up_at = net::Loop::now().mono + bounded_deadline(call);
+  op->answer = answer_to(call, Outcome::Done);
+  if (!call.name.empty()) {
+    auto& queue = queues_[call.name];
+    queue.push_back(op);
+    if (queue.size() > 1) return;
+  }
+  run(op);
+}
+
+void DockerBackend::run(const Op& op) {
+  with_version(op, [this, op] {
+    switch (op->call.verb) {
+      case Verb::Probe: return probe(op);
+      case Verb::Capacity: return capacity(op);
+      case Verb::List: return list(op);
+      case Verb::Create: return create(op);
+      default: break;
+    }
+    inspect(op, op->call.name, [this, op](const DockerContainer* container) {
+      const Verb verb = op->call.verb;
+      if (verb == Verb::Inspect) {
+        workload::Object absent;
+        absent.name = op->call.name;
+        absent.running = Running::Absent;
+        op->answer.objects = {container ? container->object : absent};
+        return done(op);
+      }
+      if (!container && (verb == Verb::Stop || verb == Verb::Remove)) return done(op);
+      if (!container) return fail_as(op, Fault::NotFound, "no such container");
+      if (verb == Verb::Start) return start(op, *container);
+      change(op, *container);
+    });
+  });
+}
+
+void DockerBackend::conclude(const Op& op, Answer answer) {
+  const auto queue = queues_.find(op->call.name);
+  if (queue != queues_.end()) {
+    PG_CHECK(!queue->second.empty() && queue->second.front() == op);
+    queue->second.pop_front();
+    // The next one starts from the loop: the answer of this one may destroy us.
+    if (queue->second.empty()) queues_.erase(queue);
+    else
+      loop_.post([this, alive = std::weak_ptr(calls_), next = queue->second.front()] {
+        if (!alive.expired()) run(next);
+      });
+  }
+  op->finish(std::move(answer));
+}
+
+void DockerBackend::done(const Op& op) { conclude(op, op->answer); }
+
+void DockerBackend::fail_as(const Op& op, Fault fault, const std::string& message) {
+  // Only the absence of the object itself is NotFound; a missing image or network is not.
+  if (op->call.verb == Verb::Create && fault == Fault::NotFound) fault = Fault::Internal;
+  conclude(op, answer_to(op->call, Outcome::Failed, fault, message));
+}
+
+void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
+  const std::string message = docker_message(answered.body);
+  Fault fault = fault_of(answered.status);
+  if (message.find("port is already allocated") != message.npos ||
+      message.find("address already in use") != message.npos)
+    fault = Fault::Busy;
+  fail_as(op, fault, std::to_string(answered.status) + ": " + message);
+}
+
+void DockerBackend::send(const Op& op, Request request, Handler handler) {
+  const Micros left = op->give_up_at - net::Loop::now().mono;
+  if (left <= 0_us)
+    return conclude(op, answer_to(op->call, Outcome::Unknown, Fault::None, "out of time"));
+  net::HttpCall http;
+  http.method = request.method;
+  std::string prefix;
+  if (request.api == Api::Versioned) prefix = "/v1." + std::to_string(version_->minor);
+  http.url = "http://docker" + prefix + request.path;
+  http.unix_socket = config_.socket.string();
+  if (!request.body.empty()) http.headers = {{"Content-Type", request.type}};
+  http.body = std::move(request.body);
+  http.timeout = left;
+  http.response_bytes_max = kReplyBytesMax;
+  http.on_line = std::move(request.on_line);
+  http_.start(std::move(http), [this, op, handler = std::move(handler)](net::HttpOutcome outcome) {
+    if (const auto* answered = std::get_if<net::Answered>(&outcome)) {
+      // An engine that was replaced may refuse the version: it is asked again next time.
+      if (answered->status == 400 && answered->body.find("client version") != std::string::npos)
+        version_.reset();
+      return handler(*answered);
+    }
+    version_.reset();
+    if (const auto* unsent = std::get_if<net::NotSent>(&outcome))
+      return fail_as(op, Fault::Unreachable, unsent->reason);
+    conclude(op, answer_to(op->call, Outcome::Unknown, Fault::None,
+                           std::get<net::Uncertain>(outcome).reason));
+  });
+}
+
+void DockerBackend::with_version(const Op& op, Next next) {
+  if (version_ && op->call.verb != Verb::Probe) return next();
+  send(op, {.method = "GET", .path = "/version", .body = {}, .on_line = {},
+            .api = Api::Unversioned},
+       [this, op, next = std::move(next)](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         auto version = negotiate_docker_version(answered.body);
+         if (!version) return fail_as(op, Fault::Refused, to_string(version.error()));
+         version_ = *version;
+         next();
+       });
+}
+
+void DockerBackend::inspect(const Op& op, const std::string& name, Seen seen) {
+  send(op, {.method = "GET", .path = container_path(name) + "/json", .body = {}, .on_line = {}},
+       [this, op, seen = std::move(seen)](const net::Answered& answered) {
+         if (answered.status == 404) return seen(nullptr);
+         if (answered.status != 200) return fail_from(op, answered);
+         const auto container = parse_docker_container(answered.body);
+         if (!container) return fail_as(op, Fault::Internal, to_string(container.error()));
+         const bool ours = container->object.labels.install == install_;
+         if (!ours && op->call.verb == Verb::Create)
+           return fail_as(op, Fault::Conflict, "another container has this name");
+         seen(ours ? &*container : nullptr);
+       });
+}
+
+void DockerBackend::probe(const Op& op) {
+  send(op, {.method = "GET", .path = "/info", .body = {}, .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         const auto info = parse_docker_info(answered.body);
+         if (!info) return fail_as(op, Fault::Internal, to_string(info.error()));
+         op->answer.message = "engine " + version_->engine + ", API 1." +
+                              std::to_string(version_->minor) + "; disk space is not limited";
+         for (const auto& missing : info->missing) op->answer.message += "; " + missing;
+         done(op);
+       });
+}
+
+void DockerBackend::capacity(const Op& op) {
+  send(op, {.method = "GET", .path = "/info", .body = {}, .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         auto info = parse_docker_info(answered.body);
+         if (!info) return fail_as(op, Fault::Internal, to_string(info.error()));
+         struct statvfs disk {};
+         // The socket is local, so the engine's directory usually is too.
+         if (statvfs(info->root_dir.c_str(), &disk) == 0)
+           info->capacity.storage_gb = uint64_t{disk.f_bavail} * disk.f_frsize >> 30;
+         op->answer.capacity = info->capacity;
+         done(op);
+       });
+}
+
+void DockerBackend::list(const Op& op) {
+  send(op, {.method = "GET", .path = "/containers/json?all=1&filters=" + install_filter(install_),
+            .body = {}, .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         auto names = parse_docker_names(answered.body);
+         if (!names) return fail_as(op, Fault::Internal, to_string(names.error()));
+         op->names.assign(names->rbegin(), names->rend());
+         list_next(op);
+       });
+}
+
+// The list says neither when a container stopped nor how: each one is asked.
+void DockerBackend::list_next(const Op& op) {
+  if (op->names.empty()) return done(op);
+  const std::string name = op->names.back();
+  op->names.pop_back();
+  inspect(op, name, [this, op](const DockerContainer* container) {
+    if (container) op->answer.objects.push_back(container->object);
+    list_next(op);
+  });
+}
+
+void DockerBackend::start(const Op& op, const DockerContainer& container) {
+  if (container.object.running == Running::Paused)
+    return fail_as(op, Fault::Conflict, "it is paused: resume it");
+  if (container.object.running == Running::Running) return done(op);
+  send(op, {.method = "POST", .path = container_path(op->call.name) + "/start", .body = {},
+            .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 204 && answered.status != 304) return fail_from(op, answered);
+         // "Started" is also said of what ends at once; a paid workload that does is not running.
+         loop_.after(kStartSettles, [this, alive = std::weak_ptr(calls_), op] {
+           if (alive.expired()) return;
+           inspect(op, op->call.name, [this, op](const DockerContainer* after) {
+             if (!after) return fail_as(op, Fault::NotFound, "it was removed");
+             if (after->object.running != Running::Stopped) return done(op);
+             fail_as(op, Fault::Internal, "it ended at once with exit code " +
+                                              std::to_string(after->object.exit_code.value_or(-1)));
+           });
+         });
+       });
+}
+
+// Pause, Resume, Stop and Remove of a container that is there.
+void DockerBackend::change(const Op& op, const DockerContainer& container) {
+  const Verb verb = op->call.verb;
+  const Running running = container.object.running;
+  const bool paused = running == Running::Paused;
+  if (verb == Verb::Pause || verb == Verb::Resume) {
+    if (running == Running::Stopped) return fail_as(op, Fault::Conflict, "it does not run");
+    if (paused == (verb == Verb::Pause)) return done(op);
+  }
+  const auto carry_on = [this, op, verb] {
+    if (verb == Verb::Stop) return stop(op);
+    if (verb == Verb::Remove) return remove(op);
+    done(op);
+  };
+  // A paused container takes no signal, so stop and remove resume it first.
+  if (verb != Verb::Pause && !paused) return carry_on();
+  const std::string action = verb == Verb::Pause ? "/pause" : "/unpause";
+  send(op, {.method = "POST", .path = container_path(op->call.name) + action, .body = {},
+            .on_line = {}},
+       [this, op, carry_on](const net::Answered& answered) {
+         if (answered.status != 204) return fail_from(op, answered);
+         carry_on();
+       });
+}
+
+void DockerBackend::stop(const Op& op) {
+  send(op, {.method = "POST", .path = container_path(op->call.name) + "/stop?t=10", .body = {},
+            .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         const bool stopped = answered.status == 204 || answered.status == 304;
+         if (!stopped && answered.status != 404) return fail_from(op, answered);
+         done(op);
+       });
+}
+
+void DockerBackend::remove(const Op& op) {
+  send(op, {.method = "DELETE", .path = container_path(op->call.name) + "?force=1&v=1",
+            .body = {}, .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         // 409: somebody's removal is under way; whether it succeeds is seen below.
+         if (answered.status != 204 && answered.status != 404 && answered.status != 409)
+           return fail_from(op, answered);
+         confirm_removed(op);
+       });
+}
+
+void DockerBackend::confirm_removed(const Op& op) {
+  inspect(op, op->call.name, [this, op](const DockerContainer* container) {
+    if (!container) return done(op);
+    loop_.after(kLookAgain, [this, alive = std::weak_ptr(calls_), op] {
+      if (!alive.expired()) confirm_removed(op);
+    });
+  });
+}
+
+}  // namespace paygress::backend

@@ -1,0 +1,169 @@
+// Verb::Create of the docker backend: image, container, and what is put into it.
+#include <fstream>
+#include <iterator>
+
+#include "shell/backend/docker.h"
+#include "shell/backend/sandbox_command.h"
+#include "shell/backend/shadow.h"
+#include "shell/backend/tar.h"
+
+namespace paygress::backend {
+
+using workload::Fault;
+
+namespace {
+
+constexpr const char* kHelloName = "paygress/hello";
+constexpr const char* kHelloTag = "1";
+constexpr const char* kBusybox = "/bin/busybox";
+constexpr size_t kBusyboxBytesMax = size_t{16} << 20;
+
+bool is_own_hello(const workload::Spec& spec) {
+  return spec.template_slug == kHelloTemplate && spec.image.empty();
+}
+
+// Empty when this machine has no statically linked busybox.
+std::string read_static_busybox() {
+  std::ifstream file(kBusybox, std::ios::binary);
+  std::string content(std::istreambuf_iterator<char>(file), {});
+  // A dynamically linked program names its interpreter, which the image would not have.
+  const bool dynamic = content.find("/ld-linux") != content.npos;
+  return dynamic || content.size() > kBusyboxBytesMax ? "" : content;
+}
+
+}  // namespace
+
+void DockerBackend::create(const Op& op) {
+  inspect(op, op->call.name, [this, op](const DockerContainer* container) {
+    const auto& spec = *op->call.spec;
+    if (container) {
+      if (container->object.labels.spec_digest != spec.labels.spec_digest)
+        return fail_as(op, Fault::Conflict, "another spec was made under this name");
+      op->answer.serves_ssh = container->serves_ssh;
+      op->answer.message = "it was there already";
+      // Made, perhaps without its files: the one who made it may have died in between.
+      if (container->created_only) return put_files(op, container->serves_ssh);
+      return done(op);
+    }
+    if (spec.image.empty() && !is_own_hello(spec))
+      return fail_as(op, Fault::Invalid, "no image is known for " + spec.template_slug);
+    if (is_own_hello(spec) && spec.ports.empty())
+      return fail_as(op, Fault::Invalid, "the template needs a published port");
+    const std::string own = std::string(kHelloName) + ":" + kHelloTag;
+    find_image(op, is_own_hello(spec) ? own : spec.image, true);
+  });
+}
+
+void DockerBackend::find_image(const Op& op, const std::string& image, bool may_fetch) {
+  // A reference may hold '/', which is part of the path; what it may not hold is refused by name.
+  const bool usable = !image.empty() && image.find_first_of("?#% \"\\<>") == image.npos &&
+                      image.find("..") == image.npos && image.front() != '/';
+  if (!usable) return fail_as(op, Fault::Invalid, "not the name of an image");
+  send(op, {.method = "GET", .path = "/images/" + image + "/json", .body = {}, .on_line = {}},
+       [this, op, image, may_fetch](const net::Answered& answered) {
+         if (answered.status == 404 && may_fetch)
+           return is_own_hello(*op->call.spec) ? import_hello(op) : pull(op, image);
+         if (answered.status != 200) return fail_from(op, answered);
+         auto found = parse_docker_image(answered.body);
+         if (!found) return fail_as(op, Fault::Internal, to_string(found.error()));
+         op->image = std::move(*found);
+         make_container(op);
+       });
+}
+
+void DockerBackend::pull(const Op& op, const std::string& image) {
+  log_.info("pulling {}", image);
+  const auto on_line = [this, op](std::string_view line) {
+    // The status is 200 even when the pull fails: only the lines tell.
+    if (auto error = pull_error(line)) op->pull_failure = *error;
+    log_.debug("pull: {}", line);
+  };
+  send(op, {.method = "POST", .path = "/images/create?" + pull_query(image), .body = {},
+            .on_line = on_line},
+       [this, op, image](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         if (!op->pull_failure.empty()) return fail_as(op, Fault::Refused, op->pull_failure);
+         log_.info("pulled {}", image);
+         find_image(op, image, false);
+       });
+}
+
+void DockerBackend::import_hello(const Op& op) {
+  const std::string busybox = read_static_busybox();
+  if (busybox.empty())
+    return fail_as(op, Fault::Refused, "the template hello needs the package busybox-static");
+  TarWriter tar;
+  for (auto directory : {"bin/", "etc/", "www/"}) tar.add_directory(directory);
+  tar.add_file("bin/busybox", busybox, 0755);
+  tar.add_symlink("bin/sh", "busybox");
+  tar.add_file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n");
+  const std::string query = std::string("fromSrc=-&repo=") + url_encode(kHelloName) + "&tag=" +
+                            kHelloTag + "&changes=" + url_encode("ENV PATH=/bin");
+  const auto on_line = [op](std::string_view line) {
+    if (auto error = pull_error(line)) op->pull_failure = *error;
+  };
+  send(op, {.method = "POST", .path = "/images/create?" + query, .body = tar.finish(),
+            .type = "application/x-tar", .on_line = on_line},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         if (!op->pull_failure.empty()) return fail_as(op, Fault::Internal, op->pull_failure);
+         find_image(op, std::string(kHelloName) + ":" + kHelloTag, false);
+       });
+}
+
+void DockerBackend::make_container(const Op& op) {
+  const auto& spec = *op->call.spec;
+  const bool ssh = op->image.serves_ssh && spec.ssh_host_port && !spec.root_password.empty();
+  ContainerOptions options{op->image, ssh, config_.network, {}};
+  if (is_own_hello(spec))
+    options.command = {kBusybox, "httpd", "-f", "-h", "/www", "-p",
+                       std::to_string(spec.ports[0].container_port)};
+  op->answer.serves_ssh = ssh;
+  send(op, {.method = "POST", .path = "/containers/create?name=" + url_encode(spec.name),
+            .body = container_body(spec, options), .on_line = {}},
+       [this, op, ssh](const net::Answered& answered) {
+         // Somebody was faster: what he made is looked at.
+         if (answered.status == 409) return create(op);
+         if (answered.status != 201) return fail_from(op, answered);
+         put_files(op, ssh);
+       });
+}
+
+void DockerBackend::put_files(const Op& op, bool ssh) {
+  const auto next = [this, op, ssh] { return ssh ? put_password(op) : done(op); };
+  const auto& spec = *op->call.spec;
+  if (!is_own_hello(spec)) return next();
+  TarWriter tar;
+  tar.add_file("index.html", hello_page(spec));
+  upload(op, "/www", tar.finish(), next);
+}
+
+// Into the container's own shadow file, so that the password is in no variable, argument or label.
+void DockerBackend::put_password(const Op& op) {
+  const std::string path = container_path(op->call.name) + "/archive?path=/etc/shadow";
+  send(op, {.method = "GET", .path = path, .body = {}, .on_line = {}},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200 && answered.status != 404) return fail_from(op, answered);
+         std::string shadow;
+         if (answered.status == 200) shadow = first_file(answered.body).value_or("");
+         const std::string hash = shadow_hash(op->call.spec->root_password);
+         if (hash.empty()) return fail_as(op, Fault::Internal, "the password cannot be hashed");
+         TarWriter tar;
+         tar.add_file("shadow", with_root_hash(shadow, hash), 0600);
+         upload(op, "/etc", tar.finish(), [this, op] { done(op); });
+       });
+}
+
+void DockerBackend::upload(const Op& op, const std::string& directory, std::string archive,
+                           Next next) {
+  const std::string path =
+      container_path(op->call.name) + "/archive?path=" + url_encode(directory);
+  send(op, {.method = "PUT", .path = path, .body = std::move(archive),
+            .type = "application/x-tar", .on_line = {}},
+       [this, op, next = std::move(next)](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         next();
+       });
+}
+
+}  // namespace paygress::backend

@@ -1,0 +1,292 @@
+#include "shell/backend/docker_json.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "core/base/check.h"
+
+namespace paygress::backend {
+namespace {
+
+namespace json = boost::json;
+using workload::Labels;
+using workload::Running;
+using workload::Spec;
+
+constexpr int64_t kPidsMax = 512;
+constexpr int64_t kStopSeconds = 10;
+
+constexpr const char* kInstall = "paygress.install";
+constexpr const char* kProvider = "paygress.provider";
+constexpr const char* kLease = "paygress.lease";
+constexpr const char* kOwner = "paygress.owner";
+constexpr const char* kGeneration = "paygress.generation";
+constexpr const char* kSpecDigest = "paygress.spec-digest";
+constexpr const char* kServesSsh = "paygress.serves-ssh";
+constexpr const char* kImage = "paygress.image-digest";
+
+// What an SSH server and the usual entry points that give up root need.
+constexpr const char* kCapabilities[] = {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",
+                                         "CAP_SETGID", "CAP_SETUID",       "CAP_NET_BIND_SERVICE",
+                                         "CAP_KILL",   "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE"};
+
+// Runs `read` on the parsed body; whatever Boost.JSON throws on the way is an error.
+template <class T, class Read>
+Result<T> parse(std::string_view body, Read read) {
+  try {
+    return read(json::parse(body));
+  } catch (const std::exception& error) {
+    return fail(std::string("not an answer of a Docker engine: ") + error.what());
+  }
+}
+
+std::string text_of(const json::value& value) { return json::value_to<std::string>(value); }
+
+std::string text_or_empty(const json::object& object, const char* key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string() ? text_of(*value) : std::string();
+}
+
+// Objects without our labels give zero ids: they are then nobody's.
+Labels labels_from(const json::object& object) {
+  Labels labels;
+  const auto read = [&object](const char* key, auto& id) {
+    if (auto parsed = std::decay_t<decltype(id)>::parse(text_or_empty(object, key))) id = *parsed;
+  };
+  read(kInstall, labels.install);
+  read(kProvider, labels.provider);
+  read(kLease, labels.lease);
+  read(kOwner, labels.owner);
+  const std::string generation = text_or_empty(object, kGeneration);
+  std::from_chars(generation.data(), generation.data() + generation.size(), labels.generation);
+  labels.spec_digest = text_or_empty(object, kSpecDigest);
+  return labels;
+}
+
+std::optional<int> minor_of(std::string_view version) {
+  int minor = 0;
+  if (!version.starts_with("1.")) return std::nullopt;
+  const char* const past = version.data() + version.size();
+  const auto [end, bad] = std::from_chars(version.data() + 2, past, minor);
+  if (bad != std::errc()) return std::nullopt;
+  return minor;
+}
+
+std::string tcp(uint16_t port) { return std::to_string(port) + "/tcp"; }
+
+void publish(json::object& exposed, json::object& bindings, const std::string& address,
+             uint16_t host_port, uint16_t container_port) {
+  exposed[tcp(container_port)] = json::object{};
+  auto& list = bindings[tcp(container_port)];
+  if (!list.is_array()) list.emplace_array();
+  list.get_array().push_back(
+      json::object{{"HostIp", address}, {"HostPort", std::to_string(host_port)}});
+}
+
+json::object host_config(const Spec& spec, const ContainerOptions& options, json::object bindings) {
+  const auto memory = static_cast<int64_t>(spec.memory_mb << 20);
+  json::array capabilities;
+  for (auto name : kCapabilities) capabilities.emplace_back(name);
+  json::object log{{"max-size", "10m"}, {"max-file", "3"}};
+  json::object host{{"PortBindings", std::move(bindings)},
+                    {"RestartPolicy", {{"Name", "no"}, {"MaximumRetryCount", 0}}},
+                    {"LogConfig", {{"Type", "local"}, {"Config", std::move(log)}}},
+                    {"CapDrop", json::array{"ALL"}},
+                    {"CapAdd", std::move(capabilities)},
+                    {"SecurityOpt", json::array{"no-new-privileges"}},
+                    {"Privileged", false},
+                    {"Memory", memory},
+                    {"MemorySwap", memory},  // the sum of both: no swap
+                    {"NanoCpus", static_cast<int64_t>(spec.cpu_millicores) * 1'000'000},
+                    {"PidsLimit", kPidsMax}};
+  if (!options.network.empty()) host["NetworkMode"] = options.network;
+  // Our own images have no init; another image's init wants to be the first process itself.
+  if (!options.command.empty()) host["Init"] = true;
+  return host;
+}
+
+}  // namespace
+
+Result<DockerVersion> negotiate_docker_version(std::string_view body) {
+  auto read = [](const json::value& value) -> Result<DockerVersion> {
+    const auto& object = value.as_object();
+    const auto newest = minor_of(text_of(object.at("ApiVersion")));
+    const auto oldest = minor_of(text_or_empty(object, "MinAPIVersion"));
+    if (!newest) return fail("an unknown API version");
+    const int minor = std::min(*newest, kDockerApiNewest);
+    if (minor < kDockerApiOldest || minor < oldest.value_or(0))
+      return fail("this engine's API versions are not ours: " + text_of(object.at("ApiVersion")));
+    return DockerVersion{minor, text_or_empty(object, "Version")};
+  };
+  try {
+    return read(json::parse(body));
+  } catch (const std::exception&) {
+    return fail("not an answer of a Docker engine");
+  }
+}
+
+Result<DockerImage> parse_docker_image(std::string_view body) {
+  return parse<DockerImage>(body, [](const json::value& value) {
+    const auto& object = value.as_object();
+    DockerImage image;
+    image.id = text_of(object.at("Id"));
+    if (const auto* digests = object.if_contains("RepoDigests"); digests && digests->is_array())
+      if (!digests->get_array().empty()) image.digest = text_of(digests->get_array().front());
+    const auto* config = object.if_contains("Config");
+    const auto* labels = config && config->is_object() ? config->get_object().if_contains("Labels")
+                                                       : nullptr;
+    if (labels && labels->is_object())
+      image.serves_ssh = text_or_empty(labels->get_object(), "paygress.ssh") == "1";
+    return image;
+  });
+}
+
+Result<DockerContainer> parse_docker_container(std::string_view body) {
+  return parse<DockerContainer>(body, [](const json::value& value) {
+    const auto& object = value.as_object();
+    DockerContainer container;
+    auto& seen = container.object;
+    const std::string name = text_of(object.at("Name"));
+    seen.name = name.starts_with("/") ? name.substr(1) : name;
+    const auto& config = object.at("Config").as_object();
+    if (const auto* labels = config.if_contains("Labels"); labels && labels->is_object()) {
+      seen.labels = labels_from(labels->get_object());
+      container.serves_ssh = text_or_empty(labels->get_object(), kServesSsh) == "1";
+    }
+    const auto& state = object.at("State").as_object();
+    const std::string status = text_of(state.at("Status"));
+    container.created_only = status == "created";
+    if (status == "paused") seen.running = Running::Paused;
+    else if (status == "running" || status == "restarting") seen.running = Running::Running;
+    else seen.running = Running::Stopped;  // created, exited, dead, removing
+    if (seen.running == Running::Stopped && !container.created_only) {
+      seen.stopped_at = parse_docker_time(text_or_empty(state, "FinishedAt"));
+      seen.exit_code = state.at("ExitCode").to_number<int32_t>();
+    }
+    return container;
+  });
+}
+
+Result<std::vector<std::string>> parse_docker_names(std::string_view body) {
+  return parse<std::vector<std::string>>(body, [](const json::value& value) {
+    std::vector<std::string> names;
+    for (const auto& item : value.as_array()) {
+      // A container that is linked to has more names; its own has one slash.
+      for (const auto& entry : item.as_object().at("Names").as_array()) {
+        const std::string name = text_of(entry);
+        if (name.rfind('/') == 0) names.push_back(name.substr(1));
+      }
+    }
+    std::ranges::sort(names);
+    return names;
+  });
+}
+
+Result<DockerInfo> parse_docker_info(std::string_view body) {
+  return parse<DockerInfo>(body, [](const json::value& value) {
+    const auto& object = value.as_object();
+    DockerInfo info;
+    info.capacity.cpu_millicores = object.at("NCPU").to_number<uint64_t>() * 1000;
+    info.capacity.memory_mb = object.at("MemTotal").to_number<uint64_t>() >> 20;
+    info.root_dir = text_or_empty(object, "DockerRootDir");
+    for (auto [key, text] : {std::pair{"MemoryLimit", "memory is not limited"},
+                             std::pair{"SwapLimit", "swap is not limited"},
+                             std::pair{"CpuCfsQuota", "processor time is not limited"},
+                             std::pair{"PidsLimit", "the number of processes is not limited"}})
+      if (const auto* offered = object.if_contains(key); !offered || *offered != json::value(true))
+        info.missing.emplace_back(text);
+    return info;
+  });
+}
+
+std::string container_body(const Spec& spec, const ContainerOptions& options) {
+  PG_CHECK(!options.image.id.empty() && spec.memory_mb > 0);
+  json::object labels{{kInstall, spec.labels.install.hex()},
+                      {kProvider, spec.labels.provider.hex()},
+                      {kLease, spec.labels.lease.hex()},
+                      {kOwner, spec.labels.owner.hex()},
+                      {kGeneration, std::to_string(spec.labels.generation)},
+                      {kSpecDigest, spec.labels.spec_digest},
+                      {kServesSsh, options.ssh ? "1" : "0"},
+                      {kImage, options.image.digest.empty() ? options.image.id
+                                                            : options.image.digest}};
+  json::array env;
+  for (const auto& [name, value] : spec.env) env.emplace_back(name + "=" + value);
+  json::object exposed;
+  json::object bindings;
+  if (options.ssh) publish(exposed, bindings, spec.address, *spec.ssh_host_port, kSshPort);
+  for (const auto& port : spec.ports)
+    publish(exposed, bindings, spec.address, port.host_port, port.container_port);
+  json::object body{{"Image", options.image.id},     {"Hostname", spec.name},
+                    {"Labels", std::move(labels)},   {"Env", std::move(env)},
+                    {"ExposedPorts", std::move(exposed)}, {"StopTimeout", kStopSeconds}};
+  if (!options.command.empty()) body["Cmd"] = json::value_from(options.command);
+  body["HostConfig"] = host_config(spec, options, std::move(bindings));
+  return json::serialize(body);
+}
+
+std::string docker_message(std::string_view body) {
+  boost::system::error_code error;
+  const auto value = json::parse(body, error);
+  if (!error && value.is_object()) {
+    const std::string message = text_or_empty(value.get_object(), "message");
+    if (!message.empty()) return message;
+  }
+  return std::string(body.substr(0, 200));
+}
+
+std::optional<std::string> pull_error(std::string_view line) {
+  boost::system::error_code error;
+  const auto value = json::parse(line, error);
+  if (error || !value.is_object()) return std::nullopt;
+  const std::string message = text_or_empty(value.get_object(), "error");
+  if (message.empty()) return std::nullopt;
+  return message;
+}
+
+std::string url_encode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string encoded;
+  for (char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const auto byte = static_cast<uint8_t>(c);
+    if (plain) encoded += c;
+    else encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  return encoded;
+}
+
+std::string container_path(std::string_view name) { return "/containers/" + url_encode(name); }
+
+std::string install_filter(const InstallId& install) {
+  const json::object filter{{"label", json::array{kInstall + ("=" + install.hex())}}};
+  return url_encode(json::serialize(filter));
+}
+
+std::string pull_query(std::string_view image) {
+  const size_t digest = image.find('@');
+  // A colon after the last slash starts a tag; one before it is a registry's port.
+  const size_t slash = image.rfind('/');
+  const size_t colon = image.find(':', slash == image.npos ? 0 : slash);
+  if (digest != image.npos)
+    return "fromImage=" + url_encode(image.substr(0, digest)) + "&tag=" +
+           url_encode(image.substr(digest + 1));
+  if (colon == image.npos) return "fromImage=" + url_encode(image) + "&tag=latest";
+  return "fromImage=" + url_encode(image.substr(0, colon)) + "&tag=" +
+         url_encode(image.substr(colon + 1));
+}
+
+std::optional<UnixSeconds> parse_docker_time(std::string_view text) {
+  std::tm parts{};
+  const std::string copy(text.substr(0, 19));
+  // The engine writes UTC, with or without a fraction.
+  if (!strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts)) return std::nullopt;
+  if (text.back() != 'Z' || parts.tm_year + 1900 < 1970) return std::nullopt;
+  return UnixSeconds{timegm(&parts)};
+}
+
+}  // namespace paygress::backend

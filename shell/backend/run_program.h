@@ -1,0 +1,21 @@
+// A helper program, run to its end without a shell.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace paygress::backend {
+
+struct ProgramResult {
+  int status = -1;      // exit status, 128 + signal, or -1 when it could not be started
+  std::string output;   // the last kProgramOutputBytesMax of stdout and stderr together
+};
+inline constexpr size_t kProgramOutputBytesMax = 4096;
+
+// argv[0] is looked up in our PATH. Stdin is empty, the environment holds only a fixed PATH,
+// descriptors are not passed on, and it gets a session of its own. Killed after `limit`.
+// Blocks: not for the loop's thread.
+ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit);
+
+}  // namespace paygress::backend

@@ -1,0 +1,38 @@
+#include "shell/backend/sandbox.h"
+
+#include <utility>
+
+#include "core/base/random.h"
+
+namespace paygress::backend {
+
+using workload::Answer;
+using workload::Call;
+using workload::Fault;
+using workload::Outcome;
+
+SandboxBackend::SandboxBackend(net::Loop& loop, SandboxConfig config, InstallId install)
+    : loop_(loop),
+      engine_(std::move(config), install, find_sandbox_host()),
+      calls_(std::make_shared<Calls>(loop)),
+      pool_(loop, kLanes) {
+  for (size_t i = 0; i < kLanes; ++i)
+    lanes_.push_back(pool_.make_queue(net::WorkerPool::Order::Serial, kLaneBound));
+}
+
+void SandboxBackend::call(const Call& call, Done done) {
+  auto finish = calls_->begin(call, std::move(done));
+  if (!finish) return;
+  const auto lane = lanes_[name64(call.name) % kLanes];
+  const bool taken = pool_.submit(lane, [this, call, finish] {
+    Answer answer = engine_.handle(call);
+    return [finish, answer = std::move(answer)] { finish(answer); };
+  });
+  if (taken) return;
+  // Only calls that were given up at their deadline can have filled the lane.
+  loop_.post([finish, busy = answer_to(call, Outcome::Failed, Fault::Busy, "the lane is full")] {
+    finish(busy);
+  });
+}
+
+}  // namespace paygress::backend

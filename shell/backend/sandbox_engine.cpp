@@ -1,0 +1,316 @@
+#include "shell/backend/sandbox_engine.h"
+
+#include <signal.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <sstream>
+#include <thread>
+
+#include "core/base/check.h"
+#include "shell/backend/calls.h"
+#include "shell/backend/port_check.h"
+#include "shell/backend/run_program.h"
+#include "shell/backend/sandbox_command.h"
+#include "shell/backend/sandbox_layout.h"
+
+namespace paygress::backend {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using workload::Answer;
+using workload::Call;
+using workload::Fault;
+using workload::Labels;
+using workload::Object;
+using workload::Outcome;
+using workload::Running;
+using workload::Verb;
+
+constexpr uint64_t kPidsMax = 512;
+constexpr auto kProbeLimit = 10s;
+constexpr auto kStartLimit = 20s;        // until the supervisor has made the sandbox
+constexpr auto kListenLimit = 10s;       // until the workload listens on its ports
+constexpr auto kStopLimit = 14s;         // the supervisor's grace, and time for it to write down
+constexpr auto kKillLimit = 5s;
+constexpr auto kLookAgain = 10ms;
+constexpr size_t kLogTailBytes = 400;
+
+template <class Condition>
+bool wait_until(Condition condition, std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+  return true;
+}
+
+Answer done(const Call& call, std::string message = {}) {
+  return answer_to(call, Outcome::Done, Fault::None, std::move(message));
+}
+Answer failed(const Call& call, Fault fault, std::string message) {
+  return answer_to(call, Outcome::Failed, fault, std::move(message));
+}
+
+std::string log_tail(const fs::path& state) {
+  std::string log = read_small_file(state / kLogFile);
+  if (log.size() > kLogTailBytes) log.erase(0, log.size() - kLogTailBytes);
+  return log;
+}
+
+// The run that is under way, also when its supervisor has not written it down yet.
+std::optional<Run> current_run(const fs::path& state) {
+  std::optional<Run> run;
+  wait_until([&] { return (run = read_run(state)) || !is_locked(state); }, kKillLimit);
+  return is_locked(state) ? run : std::nullopt;
+}
+
+}  // namespace
+
+SandboxEngine::SandboxEngine(SandboxConfig config, InstallId install, SandboxHost host)
+    : config_(std::move(config)), install_(install), host_(std::move(host)) {
+  PG_CHECK(config_.root.is_absolute() && config_.supervisor.is_absolute());
+  std::error_code error;
+  fs::create_directories(config_.root, error);
+  fs::permissions(config_.root, fs::perms::owner_all, error);
+  sweep_leftovers(config_.root);
+}
+
+fs::path SandboxEngine::state(const std::string& name) const {
+  return config_.root / name / "state";
+}
+
+std::string SandboxEngine::group_name(const std::string& name) const {
+  return install_.hex().substr(0, 8) + "-" + name;
+}
+
+Answer SandboxEngine::handle(const Call& call) {
+  if (auto wrong = what_is_wrong_with(call); !wrong.empty())
+    return failed(call, Fault::Invalid, wrong);
+  switch (call.verb) {
+    case Verb::Probe: return probe(call);
+    case Verb::Capacity: return capacity(call);
+    case Verb::List: return list(call);
+    case Verb::Create: return create(call);
+    default: break;
+  }
+  auto stored = read_object(config_.root, call.name);
+  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+  // What another install made is as invisible as what does not exist.
+  const bool ours = stored->has_value() && (**stored).spec.labels.install == install_;
+  if (call.verb == Verb::Inspect) {
+    Answer answer = done(call);
+    Object absent;
+    absent.name = call.name;
+    absent.running = Running::Absent;
+    answer.objects.push_back(ours ? view(call.name, (**stored).spec.labels) : absent);
+    return answer;
+  }
+  if (!ours) {
+    if (call.verb == Verb::Stop || call.verb == Verb::Remove) return done(call);
+    return failed(call, Fault::NotFound, "no such object");
+  }
+  switch (call.verb) {
+    case Verb::Start: return start(call, **stored);
+    case Verb::Pause: return pause(call);
+    case Verb::Resume: return resume(call);
+    case Verb::Stop: return stop(call);
+    case Verb::Remove: return remove(call);
+    default: break;
+  }
+  return failed(call, Fault::Invalid, "not a call of an engine");
+}
+
+Answer SandboxEngine::probe(const Call& call) const {
+  if (host_.bwrap.empty())
+    return failed(call, Fault::Unreachable, "the package bubblewrap is needed");
+  if (access(config_.supervisor.c_str(), X_OK) != 0)
+    return failed(call, Fault::Unreachable, "cannot run " + config_.supervisor.string());
+  if (access(config_.root.c_str(), W_OK) != 0)
+    return failed(call, Fault::Unreachable, "cannot write to " + config_.root.string());
+  std::vector<std::string> argv = {"bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts"};
+  if (!host_.root) argv.insert(argv.end(), {"--unshare-user", "--uid", "0", "--gid", "0"});
+  argv.insert(argv.end(),
+              {"--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true"});
+  const auto result = run_program(argv, kProbeLimit);
+  if (result.status != 0)
+    return failed(call, Fault::Refused, "bubblewrap does not work here: " + result.output);
+  return done(call, what_is_missing(host_));
+}
+
+Answer SandboxEngine::capacity(const Call& call) const {
+  struct sysinfo memory {};
+  struct statvfs disk {};
+  if (sysinfo(&memory) != 0 || statvfs(config_.root.c_str(), &disk) != 0)
+    return failed(call, Fault::Internal, "cannot read what is free");
+  workload::NodeCapacity capacity;
+  capacity.cpu_millicores = uint64_t{1000} * static_cast<uint64_t>(get_nprocs());
+  // MemAvailable counts what the page cache would give back; sysinfo's freeram does not.
+  std::istringstream lines(read_small_file("/proc/meminfo"));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("MemAvailable:")) capacity.memory_mb = std::stoull(line.substr(13)) / 1024;
+  if (capacity.memory_mb == 0)
+    capacity.memory_mb = uint64_t{memory.freeram} * memory.mem_unit >> 20;
+  capacity.storage_gb = uint64_t{disk.f_bavail} * disk.f_frsize >> 30;
+  Answer answer = done(call);
+  answer.capacity = capacity;
+  return answer;
+}
+
+Object SandboxEngine::view(const std::string& name, const Labels& labels) const {
+  Object object;
+  object.name = name;
+  object.labels = labels;
+  const fs::path dir = state(name);
+  if (is_locked(dir)) {
+    const auto run = read_run(dir);
+    const bool frozen = is_frozen(cgroup_paths(host_.cgroups, group_name(name)));
+    const bool halted = host_.cgroups.freezer.empty() && run && namespace_is_stopped(run->init);
+    object.running = frozen || halted ? Running::Paused : Running::Running;
+    return object;
+  }
+  object.running = Running::Stopped;
+  if (const auto exit = read_exit(dir)) {
+    object.exit_code = exit->code;
+    object.stopped_at = UnixSeconds{exit->unix_s};
+  }
+  return object;
+}
+
+Answer SandboxEngine::list(const Call& call) const {
+  Answer answer = done(call);
+  for (const auto& name : object_names(config_.root)) {
+    const auto stored = read_object(config_.root, name);
+    if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+    // Removed since its name was read.
+    if (!stored->has_value()) continue;
+    const Labels& labels = (**stored).spec.labels;
+    if (labels.install == install_) answer.objects.push_back(view(name, labels));
+  }
+  return answer;
+}
+
+Answer SandboxEngine::create(const Call& call) const {
+  const auto stored = read_object(config_.root, call.name);
+  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+  if (stored->has_value()) {
+    const Labels& labels = (**stored).spec.labels;
+    if (labels.install != install_ || labels.spec_digest != call.spec->labels.spec_digest)
+      return failed(call, Fault::Conflict, "another object has this name");
+    Answer adopted = done(call, "it was there already");
+    adopted.serves_ssh = (**stored).serves_ssh;
+    return adopted;
+  }
+  if (call.spec->labels.install != install_)
+    return failed(call, Fault::Invalid, "the spec carries another install");
+  if (auto ok = check_sandbox_spec(*call.spec, host_); !ok)
+    return failed(call, Fault::Invalid, to_string(ok.error()));
+  if (auto ok = make_object(config_.root, *call.spec, host_); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  Answer answer = done(call);
+  answer.serves_ssh = sandbox_serves_ssh(*call.spec, host_);
+  return answer;
+}
+
+Answer SandboxEngine::start(const Call& call, const StoredObject& object) const {
+  const fs::path dir = state(call.name);
+  const auto groups = cgroup_paths(host_.cgroups, group_name(call.name));
+  if (is_locked(dir)) {
+    if (view(call.name, object.spec.labels).running == Running::Paused)
+      return failed(call, Fault::Conflict, "it is paused: resume it");
+    return done(call, "it was running already");
+  }
+  for (uint16_t port : sandbox_ports(object.spec, host_)) {
+    const auto free = port_is_free(object.spec.address, port);
+    if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
+    if (!*free) return failed(call, Fault::Busy, "port " + std::to_string(port) + " is in use");
+  }
+  const Limits limits{object.spec.memory_mb, object.spec.cpu_millicores, kPidsMax};
+  std::string group_lines;
+  for (const auto& group : groups) group_lines += group.string() + "\n";
+  if (auto ok = make_cgroups(host_.cgroups, group_name(call.name), limits); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  thaw(groups);  // a group left frozen by a run that ended frozen
+  if (!write_file_whole(dir / kGroupsFile, group_lines, 0600))
+    return failed(call, Fault::Internal, "cannot write the list of groups");
+  const auto started = run_program({config_.supervisor.string(), dir.string()}, kStartLimit);
+  if (started.status != 0)
+    return failed(call, Fault::Internal, started.output + log_tail(dir));
+  return await_ports(call, object);
+}
+
+Answer SandboxEngine::await_ports(const Call& call, const StoredObject& object) const {
+  const fs::path dir = state(call.name);
+  const auto ports = sandbox_ports(object.spec, host_);
+  size_t listening = 0;
+  const auto settled = [&] {
+    while (listening < ports.size() && port_listens(object.spec.address, ports[listening]))
+      ++listening;
+    return listening == ports.size() || !is_locked(dir);
+  };
+  const bool in_time = wait_until(settled, kListenLimit);
+  if (in_time && is_locked(dir)) return done(call);
+  kill_all(call.name);
+  const std::string what = in_time ? "it ended at once: " : "it does not listen on its port: ";
+  return failed(call, Fault::Internal, what + log_tail(dir));
+}
+
+Answer SandboxEngine::pause(const Call& call) const {
+  const auto run = current_run(state(call.name));
+  if (!run) return failed(call, Fault::Conflict, "it does not run");
+  if (!host_.cgroups.freezer.empty()) {
+    if (freeze(cgroup_paths(host_.cgroups, group_name(call.name)))) return done(call);
+    return failed(call, Fault::Internal, "the freezer does not freeze it");
+  }
+  // A process that is being started can miss the signal, so it is sent until all have stopped.
+  const auto stopped = [&] {
+    signal_namespace(run->init, SIGSTOP);
+    return namespace_is_stopped(run->init);
+  };
+  if (wait_until(stopped, kKillLimit)) return done(call);
+  return failed(call, Fault::Internal, "its processes do not stop");
+}
+
+Answer SandboxEngine::resume(const Call& call) const {
+  const auto run = current_run(state(call.name));
+  if (!run) return failed(call, Fault::Conflict, "it does not run");
+  thaw(cgroup_paths(host_.cgroups, group_name(call.name)));
+  signal_namespace(run->init, SIGCONT);
+  return done(call);
+}
+
+Answer SandboxEngine::stop(const Call& call) const {
+  const fs::path dir = state(call.name);
+  if (!is_locked(dir)) return done(call);
+  if (const auto run = current_run(dir)) send_signal(run->supervisor, SIGTERM);
+  if (wait_until([&] { return !is_locked(dir); }, kStopLimit) || kill_all(call.name))
+    return done(call);
+  return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+}
+
+bool SandboxEngine::kill_all(const std::string& name) const {
+  const fs::path dir = state(name);
+  const auto run = current_run(dir);
+  if (run) send_signal(run->init, SIGKILL);
+  thaw(cgroup_paths(host_.cgroups, group_name(name)));  // v1 delivers no signal while frozen
+  return wait_until([&] { return !is_locked(dir); }, kKillLimit);
+}
+
+Answer SandboxEngine::remove(const Call& call) const {
+  const auto groups = cgroup_paths(host_.cgroups, group_name(call.name));
+  if (!kill_all(call.name))
+    return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+  // A group is free a moment after its last member died.
+  if (!wait_until([&] { return remove_cgroups(groups); }, kKillLimit))
+    return answer_to(call, Outcome::Unknown, Fault::None, "its control groups remain");
+  if (auto ok = delete_object(config_.root, call.name); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  PG_CHECK(!fs::exists(config_.root / call.name));
+  return done(call);
+}
+
+}  // namespace paygress::backend

@@ -1,0 +1,255 @@
+// paygress-sandbox-init <state directory>: stays with one sandbox from its start to its end.
+//
+// It starts bubblewrap as the files of the directory say (shell/backend/sandbox_layout.h), goes to
+// the background once the sandbox exists, keeps its log within bounds, and writes down how and when
+// it ended. SIGTERM stops the workload: SIGTERM to all of it, SIGKILL after kStopGraceSeconds. It
+// is no child of the provider, so the workload outlives that; but the workload cannot outlive it.
+//
+// Exit status of the foreground process: 0 started, 1 not started (the reason on stderr),
+// 3 it runs already.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "shell/backend/sandbox_cgroup.h"
+#include "shell/backend/sandbox_layout.h"
+
+namespace paygress::backend {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kArgsFd = 3;
+constexpr int kInfoFd = 4;
+
+int complain(const char* what) {
+  std::fprintf(stderr, "paygress-sandbox-init: %s: %s\n", what, std::strerror(errno));
+  return 1;
+}
+
+bool take_lock(const fs::path& state) {
+  // Never closed: it is the sign that the workload runs, and dies with this process.
+  const int fd = open((state / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+// state/log within kSandboxLogBytesMax; when full it becomes state/log.1.
+class Log {
+ public:
+  explicit Log(fs::path file) : file_(std::move(file)) { reopen(O_APPEND); }
+  void append(const char* data, size_t size) {
+    if (written_ + size > kSandboxLogBytesMax) {
+      rename(file_.c_str(), (file_.string() + ".1").c_str());
+      reopen(O_TRUNC);
+    }
+    if (fd_ >= 0 && write(fd_, data, size) > 0) written_ += size;
+  }
+
+ private:
+  void reopen(int how) {
+    if (fd_ >= 0) close(fd_);
+    fd_ = open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0600);
+    const off_t end = fd_ < 0 ? 0 : lseek(fd_, 0, SEEK_END);
+    written_ = end > 0 ? static_cast<size_t>(end) : 0;
+  }
+  fs::path file_;
+  int fd_ = -1;
+  size_t written_ = 0;
+};
+
+// In the forked child: everything bwrap needs, or death.
+[[noreturn]] void become_bwrap(const fs::path& state, const std::vector<fs::path>& groups,
+                               int log_fd, int info_fd) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int args = open((state / kArgsFile).c_str(), O_RDONLY | O_CLOEXEC);
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  // Out of the way of the numbers they are about to get.
+  const int args_high = fcntl(args, F_DUPFD_CLOEXEC, 10);
+  const int info_high = fcntl(info_fd, F_DUPFD_CLOEXEC, 10);
+  const int log_high = fcntl(log_fd, F_DUPFD_CLOEXEC, 10);
+  const bool placed = args >= 0 && null >= 0 && dup2(null, 0) == 0 && dup2(log_high, 1) == 1 &&
+                      dup2(log_high, 2) == 2 && dup2(args_high, kArgsFd) == kArgsFd &&
+                      dup2(info_high, kInfoFd) == kInfoFd;
+  if (!placed || !join(groups)) _exit(complain("cannot enter the control groups"));
+  const char* const argv[] = {"bwrap", "--args", "3", "--info-fd", "4", "--", "/bin/sh",
+                              "/run/paygress/start", nullptr};
+  execvp("bwrap", const_cast<char* const*>(argv));
+  _exit(complain("cannot run bwrap"));
+}
+
+// bwrap writes {"child-pid": N} once the namespaces exist, and closes.
+pid_t read_child_pid(int fd) {
+  std::string text;
+  char chunk[256];
+  for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0 && text.size() < 4096;)
+    text.append(chunk, static_cast<size_t>(n));
+  const std::string_view key = "\"child-pid\":";
+  size_t at = text.find(key);
+  if (at == text.npos) return 0;
+  at = text.find_first_not_of(' ', at + key.size());
+  pid_t pid = 0;
+  if (at != text.npos) std::from_chars(text.data() + at, text.data() + text.size(), pid);
+  return pid;
+}
+
+class Supervisor {
+ public:
+  Supervisor(fs::path state, int ready) : state_(std::move(state)), ready_(ready) {}
+
+  int run() {
+    groups_ = read_groups(state_);
+    unlink((state_ / kExitFile).c_str());
+    unlink((state_ / kRunFile).c_str());
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &wanted, nullptr);
+    signals_ = signalfd(-1, &wanted, SFD_CLOEXEC);
+    int log_pipe[2];
+    int info_pipe[2];
+    if (signals_ < 0 || pipe2(log_pipe, O_CLOEXEC) != 0 || pipe2(info_pipe, O_CLOEXEC) != 0)
+      return complain("cannot prepare");
+    log_in_ = log_pipe[0];
+    fcntl(log_in_, F_SETFL, O_NONBLOCK);
+    bwrap_ = fork();
+    if (bwrap_ == 0) become_bwrap(state_, groups_, log_pipe[1], info_pipe[1]);
+    close(log_pipe[1]);
+    close(info_pipe[1]);
+    const pid_t init = bwrap_ > 0 ? read_child_pid(info_pipe[0]) : 0;
+    close(info_pipe[0]);
+    begin(init);
+    while (!ended_) wait_for_something();
+    drain_log();
+    write_exit(state_, {code_, std::time(nullptr)});
+    return 0;
+  }
+
+ private:
+  // Tells the foreground process how it went. Without an init there is only bwrap's end to await.
+  void begin(pid_t init) {
+    const auto self = identify(getpid());
+    const auto first = identify(init);
+    if (self && first) {
+      run_ = {*self, *first};
+      begun_ = write_run(state_, run_);
+    }
+    if (!begun_ && bwrap_ > 0) kill(bwrap_, SIGKILL);
+    if (bwrap_ <= 0) ended_ = true;
+    const char word = begun_ ? 'R' : 'F';
+    if (write(ready_, &word, 1) != 1) complain("nobody waits");
+    close(ready_);
+  }
+
+  void wait_for_something() {
+    pollfd fds[] = {{signals_, POLLIN, 0}, {log_in_, POLLIN, 0}};
+    int timeout = -1;
+    if (kill_at_ != 0) timeout = kill_at_ > now() ? static_cast<int>(kill_at_ - now()) * 1000 : 0;
+    const int ready = poll(fds, log_in_ >= 0 ? 2 : 1, timeout);
+    if (kill_at_ != 0 && now() >= kill_at_) {
+      send_signal(run_.init, SIGKILL);
+      kill_at_ = 0;
+    }
+    if (ready <= 0) return;
+    if (fds[1].revents != 0) drain_log();
+    if (fds[0].revents != 0) take_signal();
+  }
+
+  void take_signal() {
+    signalfd_siginfo info;
+    if (read(signals_, &info, sizeof info) != sizeof info) return;
+    if (info.ssi_signo == SIGTERM && begun_) {
+      if (kill_at_ == 0) kill_at_ = now() + kStopGraceSeconds;
+      signal_namespace(run_.init, SIGTERM);
+      // Frozen or stopped processes see the signal only now.
+      thaw(groups_);
+      signal_namespace(run_.init, SIGCONT);
+    }
+    int status = 0;
+    while (waitpid(bwrap_, &status, WNOHANG) == bwrap_) {
+      code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      ended_ = true;
+    }
+  }
+
+  void drain_log() {
+    char chunk[4096];
+    while (log_in_ >= 0) {
+      const ssize_t n = read(log_in_, chunk, sizeof chunk);
+      if (n < 0) return;
+      if (n == 0) {
+        close(log_in_);
+        log_in_ = -1;
+        return;
+      }
+      log_.append(chunk, static_cast<size_t>(n));
+    }
+  }
+
+  static int64_t now() {
+    timespec t{};
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return t.tv_sec;
+  }
+
+  fs::path state_;
+  int ready_;
+  std::vector<fs::path> groups_;
+  Log log_{state_ / kLogFile};
+  int signals_ = -1;
+  int log_in_ = -1;
+  pid_t bwrap_ = -1;
+  Run run_;
+  bool begun_ = false;
+  bool ended_ = false;
+  int32_t code_ = 1;
+  int64_t kill_at_ = 0;  // CLOCK_BOOTTIME seconds; 0: not asked to stop
+};
+
+int start(const fs::path& state) {
+  if (!take_lock(state)) {
+    std::fprintf(stderr, "paygress-sandbox-init: it runs already, or its lock cannot be taken\n");
+    return 3;
+  }
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) return complain("cannot prepare");
+  const pid_t child = fork();
+  if (child < 0) return complain("cannot fork");
+  if (child == 0) {
+    close(ready[0]);
+    setsid();
+    if (chdir("/") != 0) return complain("chdir");
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd : {0, 1, 2}) dup2(null, fd);
+    return Supervisor(state, ready[1]).run();
+  }
+  close(ready[1]);
+  char word = 'F';
+  if (read(ready[0], &word, 1) == 1 && word == 'R') return 0;
+  std::fprintf(stderr, "paygress-sandbox-init: the sandbox did not start\n");
+  return 1;
+}
+
+}  // namespace
+}  // namespace paygress::backend
+
+int main(int argc, char** argv) {
+  if (argc != 2 || argv[1][0] != '/') {
+    std::fprintf(stderr, "usage: paygress-sandbox-init <absolute state directory>\n");
+    return 2;
+  }
+  return paygress::backend::start(argv[1]);
+}

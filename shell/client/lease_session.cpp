@@ -1,0 +1,204 @@
+#include "shell/client/lease_session.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "core/cashu/mint_url.h"
+#include "core/consumer/pricing.h"
+#include "core/market/error_type.h"
+#include "shell/base/clock.h"
+#include "shell/base/entropy.h"
+#include "shell/client/terminal.h"
+
+namespace paygress::client {
+namespace {
+
+using consumer::Record;
+using consumer::TokenChanged;
+using consumer::TokenFate;
+using consumer::TokenOrigin;
+using market::TokenState;
+
+std::vector<std::string> refund_texts(const std::optional<std::vector<market::RefundToken>>& all,
+                                      const std::optional<std::string>& one) {
+  std::vector<std::string> texts;
+  if (all)
+    for (const auto& refund : *all) texts.push_back(refund.token);
+  else if (one)
+    texts.push_back(*one);
+  return texts;
+}
+
+std::vector<std::string> refunds_of(const market::Reply& reply) {
+  if (const auto* error = std::get_if<market::ErrorReply>(&reply))
+    return refund_texts(error->refunds, error->refund_token);
+  if (const auto* status = std::get_if<market::StatusReply>(&reply))
+    return refund_texts(status->refunds, status->refund_token);
+  return {};
+}
+
+// What became of our token; nothing when the reply does not say.
+std::optional<TokenFate> fate_of(const market::Reply& reply, TokenOrigin origin) {
+  const auto* error = std::get_if<market::ErrorReply>(&reply);
+  if (error == nullptr) return TokenFate::Taken;
+  if (!error->token_state) return std::nullopt;
+  switch (*error->token_state) {
+    case TokenState::Untouched:
+      return origin == TokenOrigin::Made ? TokenFate::Returned : TokenFate::Here;
+    case TokenState::Taken: return TokenFate::Taken;
+    case TokenState::SpentElsewhere: return TokenFate::Lost;
+    case TokenState::InDoubt:
+    case TokenState::Released: break;
+  }
+  return std::nullopt;
+}
+
+std::string token_advice(const market::ErrorReply& error, uint64_t token) {
+  if (token == 0) return "";
+  const std::string back = fmt::format(
+      "To have it back: paygress wallet reclaim {}. Whichever swap is first decides; if the "
+      "provider's was, ask again for the refund.", token);
+  if (!error.token_state) return "It is not said what became of the token. " + back;
+  switch (*error.token_state) {
+    case TokenState::Untouched: return "The token was not touched: its money is in the wallet.";
+    case TokenState::InDoubt: return "The mint has not said what became of the token. " + back;
+    case TokenState::Released: return "The provider gave the token up. " + back;
+    case TokenState::SpentElsewhere: return "Somebody else had spent the token.";
+    case TokenState::Taken:
+      return refund_texts(error.refunds, error.refund_token).empty()
+                 ? "The token was taken; the refund has yet to come: ask again."
+                 : "The token was taken, and its refund is in the wallet.";
+  }
+  return "";
+}
+
+}  // namespace
+
+void add_payment_options(CLI::App& command, PaymentOptions& payment, bool needed) {
+  auto* group = command.add_option_group("payment");
+  group->add_option("--amount", payment.amount, "Pay with a token of so many sats")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--seconds", payment.seconds, "Pay for so many seconds")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--token", payment.token, "Pay with this token; - reads it from stdin");
+  if (needed)
+    group->require_option(1);
+  else
+    group->require_option(0, 1);
+  command.add_option("--timeout", payment.timeout_seconds, "Seconds to wait for the answer")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+Outcome<std::unique_ptr<Session>> open_session(const Options& options) {
+  auto identity = load_identity(options.home);
+  if (!identity) return std::unexpected(identity.error());
+  auto file = WalletFile::open(options.home, identity->key.public_key());
+  if (!file) return std::unexpected(file.error());
+  auto session = std::make_unique<Session>(*std::move(identity), *std::move(file));
+  if (!session->file->state().open_ops().empty()) {
+    progress("going on with what an earlier command left open");
+    session->purse.recover();
+  }
+  return session;
+}
+
+market::RequestId fresh_request_id() {
+  shell::OsEntropy entropy;
+  market::RequestId id;
+  entropy.fill(id.bytes);
+  return id;
+}
+
+std::vector<std::string> normalised(const std::vector<std::string>& mints) {
+  std::vector<std::string> out;
+  for (const std::string& mint : mints)
+    if (auto url = cashu::normalise_mint_url(mint)) out.push_back(*url);
+  return out;
+}
+
+Outcome<uint64_t> payment_token(Session& session, const std::vector<std::string>& mints,
+                                uint64_t rate, const PaymentOptions& payment) {
+  if (mints.empty()) return failure(ExitCode::Payment, "the provider accepts no usable mint");
+  if (!payment.token.empty()) {
+    std::string text = payment.token;
+    if (text == "-") {
+      auto input = read_stdin();
+      if (!input) return std::unexpected(input.error());
+      text = *input;
+    } else {
+      note("warning: other users of this machine can see a token on the command line; "
+           "use - and stdin");
+    }
+    auto token = cashu::decode_token(text);
+    if (!token) return failure(ExitCode::Usage, "--token: " + to_string(token.error()));
+    if (!cashu::is_mint_allowed(token->mint, mints))
+      return failure(ExitCode::Payment, "the provider does not accept the mint " + token->mint);
+    if (session.file->state().token_with(token->proofs))
+      return failure(ExitCode::Payment, "this token was used before; see the wallet's history");
+    consumer::TokenStored stored;
+    stored.number = session.file->state().next_number();
+    stored.origin = TokenOrigin::Given;
+    stored.text = text;
+    stored.mint = cashu::normalise_mint_url(token->mint).value();
+    stored.unit = token->unit.empty() ? kUnit : token->unit;
+    stored.amount = cashu::total(token->proofs).value_or(0);
+    stored.proofs = token->proofs;
+    stored.at = shell::now().wall;
+    if (auto ok = session.file->commit({stored}); !ok) return std::unexpected(ok.error());
+    return stored.number;
+  }
+  Purse::Payment wanted{payment.amount, false};
+  if (payment.seconds > 0) {
+    const auto sats = consumer::sats_for(rate, Seconds{payment.seconds});
+    if (!sats) return failure(ExitCode::Usage, sats.error());
+    wanted = {*sats, true};
+  }
+  progress("making the token");
+  return session.purse.make_token(mints, wanted, true);
+}
+
+Outcome<market::Reply> meaning(const market::Reply& reply, const consumer::RequestMade& request) {
+  const auto* error = std::get_if<market::ErrorReply>(&reply);
+  if (error == nullptr) return reply;
+  std::string advice = token_advice(*error, request.token);
+  if (const auto type = market::error_type_from(error->error_type))
+    advice += (advice.empty() ? "" : " ") + std::string(market::info_of(*type).advice);
+  return failure(ExitCode::Refused,
+                 fmt::format("the provider refuses ({}): {}", error->error_type, error->message),
+                 advice);
+}
+
+Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMade& request,
+                                    Seconds timeout, const std::string& resume_command) {
+  auto answer = exchange(session.loop, session.identity, request, timeout,
+                         [](const market::ErrorReply& interim) { progress(interim.message); });
+  if (!answer) {
+    Failure why = answer.error();
+    if (why.code == ExitCode::TimedOut && !resume_command.empty())
+      why.advice = "The outcome is unknown. It is safe to repeat: " + resume_command;
+    return std::unexpected(why);
+  }
+  const UnixSeconds now = shell::now().wall;
+  std::vector<Record> records{consumer::RequestAnswered{request.request, answer->json, now}};
+  if (request.token != 0) {
+    const auto& token = session.file->state().tokens().at(request.token);
+    const auto fate = fate_of(answer->reply, token.stored.origin);
+    // A token that was reclaimed meanwhile is nobody's business any more.
+    if (fate && token.fate == TokenFate::Sent)
+      records.push_back(TokenChanged{request.token, *fate, now});
+  }
+  if (auto ok = session.file->commit(records); !ok) return std::unexpected(ok.error());
+  for (const std::string& refund : refunds_of(answer->reply)) {
+    progress("receiving the refund");
+    auto got = session.purse.receive(refund, TokenOrigin::Refund, request.request);
+    if (got)
+      note(fmt::format("refund received: {} sat", *got));
+    else
+      note("the refund is stored, but not in the wallet yet: " + printable(got.error().message));
+  }
+  return meaning(answer->reply, request);
+}
+
+}  // namespace paygress::client

@@ -1,0 +1,46 @@
+// A Nostr relay in this process: sim's RelayModel behind real sockets, for `paygress dev` and for
+// tests. Events are really verified. Everything is kept in memory and is gone with the object.
+//
+// NIP-01 over WebSocket, NIP-11 for a GET with `Accept: application/nostr+json`, NIP-40. Its bounds
+// are those of models::RelayLimits and net::ServerOptions; a client that does not read is cut off.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "shell/net/http_server.h"
+#include "sim/models/relay.h"
+
+namespace paygress::dev {
+
+struct EmbeddedRelayOptions {
+  uint16_t port = 0;           // 0: any free one; always on loopback
+  std::string name = "paygress dev relay";
+  models::RelayLimits limits;
+};
+
+// Used on the loop's thread, and destroyed before the loop.
+class EmbeddedRelay {
+ public:
+  static Result<std::unique_ptr<EmbeddedRelay>> start(net::Loop& loop,
+                                                      EmbeddedRelayOptions options = {});
+  EmbeddedRelay(const EmbeddedRelay&) = delete;
+  EmbeddedRelay& operator=(const EmbeddedRelay&) = delete;
+
+  std::string url() const { return server_->url("ws"); }
+  uint16_t port() const { return server_->port(); }
+  // Faults may be set at any time, and what is stored may be asked.
+  models::RelayModel& model() { return model_; }
+
+ private:
+  explicit EmbeddedRelay(EmbeddedRelayOptions options);
+  void answer(const net::HttpRequest& request, const net::Responder& responder) const;
+  void take_frame(net::PeerId peer, std::string_view frame);
+  void send(const models::RelayModel::Replies& replies);
+
+  EmbeddedRelayOptions options_;
+  models::RelayModel model_;
+  std::unique_ptr<net::HttpServer> server_;  // last: no handler runs after the model is gone
+};
+
+}  // namespace paygress::dev

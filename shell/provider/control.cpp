@@ -1,0 +1,74 @@
+#include "shell/provider/control.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "shell/provider/ledger_view.h"
+#include "shell/provider/story.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+using Reply = net::ControlServer::Reply;
+
+json::object error_json(const std::string& reason, bool not_found = false) {
+  return {{"error", reason}, {"not_found", not_found}};
+}
+
+std::string text_of(const json::object& request, std::string_view key) {
+  const json::value* value = request.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+Scan scan_of(store::Ledger& ledger) {
+  return [&ledger](const journal::Visitor& visit) { return ledger.read(1, visit); };
+}
+
+// On a worker, beside no write: what is read is what is durable.
+void answer_from_ledger(JournalWriter& writer, Reply reply,
+                        std::function<json::object(store::Ledger&)> read) {
+  const bool taken =
+      writer.with_ledger([reply, read = std::move(read)](store::Ledger& ledger) {
+        return [reply, text = json::serialize(read(ledger))] { reply(text); };
+      });
+  if (!taken) reply(json::serialize(error_json("the ledger is busy: try again")));
+}
+
+json::object verify(store::Ledger& ledger) {
+  // The ledger compared itself with its mark when it was opened, and has held the lock since.
+  return to_json(verify_ledger(ledger.header(), ledger.acknowledged(), scan_of(ledger)));
+}
+
+json::object show(store::Ledger& ledger, const std::string& name) {
+  const auto story = tell_story(scan_of(ledger), name);
+  return story ? to_json(*story) : error_json(story.error().reason, story.error().not_found);
+}
+
+}  // namespace
+
+net::ControlServer::Handler control_handler(ControlVerbs verbs) {
+  return [verbs = std::move(verbs)](std::string_view line, Reply reply) {
+    boost::system::error_code bad;
+    const json::value parsed = json::parse(line, bad);
+    if (bad || !parsed.is_object())
+      return reply(json::serialize(error_json("not a JSON object")));
+    const json::object& request = parsed.get_object();
+    const std::string verb = text_of(request, "verb");
+    if (verb == "status") return reply(json::serialize(verbs.status()));
+    if (verb == "drain") {
+      const json::value* on = request.if_contains("on");
+      const bool wanted = on == nullptr || !on->is_bool() || on->get_bool();
+      verbs.drain(wanted);
+      return reply(json::serialize(json::object{{"draining", wanted}}));
+    }
+    if (verb == "ledger-verify") return answer_from_ledger(*verbs.writer, reply, verify);
+    if (verb == "ledger-show")
+      return answer_from_ledger(
+          *verbs.writer, reply,
+          [name = text_of(request, "lease")](store::Ledger& ledger) { return show(ledger, name); });
+    reply(json::serialize(error_json("no such verb")));
+  };
+}
+
+}  // namespace paygress::daemon

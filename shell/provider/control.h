@@ -1,0 +1,28 @@
+// What the daemon answers on its control socket: one JSON object per line, both ways.
+//
+//   {"verb": "status"}                     -> live_json (status.h) and pid, started_at, data_dir
+//   {"verb": "drain", "on": true}          -> {"draining": true}
+//   {"verb": "ledger-verify"}              -> to_json(Verification)
+//   {"verb": "ledger-show", "lease": "x"}  -> to_json(Story)
+//
+// What cannot be answered: {"error": "...", "not_found": bool}.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+
+#include "shell/net/control_socket.h"
+#include "shell/provider/journal_writer.h"
+
+namespace paygress::daemon {
+
+struct ControlVerbs {
+  std::function<boost::json::object()> status;
+  std::function<void(bool on)> drain;
+  JournalWriter* writer = nullptr;  // outlives the server
+};
+
+net::ControlServer::Handler control_handler(ControlVerbs verbs);
+
+}  // namespace paygress::daemon

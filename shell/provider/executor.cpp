@@ -1,0 +1,132 @@
+#include "shell/provider/executor.h"
+
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/cashu/curve_work.h"
+#include "core/cashu/mint_api.h"
+#include "shell/base/entropy.h"
+
+namespace paygress::daemon {
+namespace {
+
+constexpr Micros kFullRetry = 20'000_us;
+
+net::HttpCall http_call(const cashu::MintCall& e) {
+  net::HttpCall call;
+  call.method = cashu::is_post(e.endpoint) ? "POST" : "GET";
+  call.url = e.mint + cashu::endpoint_path(e.endpoint, e.path_argument);
+  call.headers = {{"accept", "application/json"}};
+  if (cashu::is_post(e.endpoint)) call.headers.emplace_back("content-type", "application/json");
+  call.body.assign(e.body.begin(), e.body.end());
+  call.connect_timeout = std::min(call.connect_timeout, e.deadline);
+  call.timeout = e.deadline;
+  call.response_bytes_max = cashu::kAnswerBytesMax;
+  return call;
+}
+
+}  // namespace
+
+Executor::Executor(net::Loop& loop, net::WorkerPool& pool, const Setup& setup,
+                   backend::Backend& backend, RelayLinks& links,
+                   std::function<void(const provider::Input&)> input)
+    : loop_(loop),
+      pool_(pool),
+      setup_(setup),
+      backend_(backend),
+      links_(links),
+      input_(std::move(input)),
+      queue_(pool.make_queue(net::WorkerPool::Order::Parallel, kPureWorkMax)),
+      http_(loop, kMintCallsMax) {
+  PG_CHECK(input_ != nullptr);
+}
+
+Executor::~Executor() { *alive_ = false; }
+
+void Executor::perform(const provider::Effect& effect) {
+  std::visit([this](const auto& e) { perform_one(e); }, effect);
+}
+
+// Every effect is answered, so a full queue may delay a piece and not drop it. What can be asked
+// for is bounded by the core: requests by its rate limit, operations by kOpenOperationsMax.
+void Executor::work(std::function<provider::Input()> piece) {
+  const bool taken =
+      pool_.submit(queue_, [this, alive = alive_, piece]() -> net::WorkerPool::Completion {
+        return [this, alive, input = piece()] {
+          if (*alive) input_(input);
+        };
+      });
+  if (taken) return;
+  loop_.after(kFullRetry, [this, alive = alive_, piece = std::move(piece)] {
+    if (*alive) work(piece);
+  });
+}
+
+void Executor::perform_one(const provider::SignEvent& e) {
+  work([e, &me = setup_.me]() -> provider::Input {
+    shell::OsEntropy entropy;
+    return provider::sign_event(e, me, entropy);
+  });
+}
+
+void Executor::perform_one(const provider::SealReply& e) {
+  work([e, &me = setup_.me]() -> provider::Input {
+    shell::OsEntropy entropy;
+    return provider::seal_reply(e, me, entropy);
+  });
+}
+
+void Executor::perform_one(const cashu::MakeOutputs& e) {
+  work([e, &seed = setup_.seed]() -> provider::Input { return cashu::make_outputs(e, seed); });
+}
+
+void Executor::perform_one(const cashu::OpenSignatures& e) {
+  work([e, &seed = setup_.seed]() -> provider::Input { return cashu::open_signatures(e, seed); });
+}
+
+void Executor::perform_one(const cashu::CheckToken& e) {
+  work([e]() -> provider::Input { return cashu::check_token(e); });
+}
+
+// Not sent and uncertain are the same to the core: it asks the mint what became of it. The answer
+// is read on a worker: keysets hold dozens of points that must be on the curve.
+void Executor::perform_one(const cashu::MintCall& e) {
+  const auto no_reply = [this, id = e.id](const std::string& reason) {
+    log_.debug("mint call {}: {}", id.value, reason);
+    input_(cashu::MintReply{id, cashu::NoReply{}});
+  };
+  http_.start(http_call(e), [this, id = e.id, endpoint = e.endpoint,
+                             no_reply](net::HttpOutcome outcome) {
+    if (const auto* not_sent = std::get_if<net::NotSent>(&outcome))
+      return no_reply(not_sent->reason);
+    if (const auto* uncertain = std::get_if<net::Uncertain>(&outcome))
+      return no_reply(uncertain->reason);
+    auto answered = std::get<net::Answered>(std::move(outcome));
+    work([id, endpoint, status = static_cast<uint32_t>(answered.status),
+          body = std::move(answered.body)]() -> provider::Input {
+      return cashu::MintReply{id, cashu::parse_answer(endpoint, status, body)};
+    });
+  });
+}
+
+// The core knows where consumers connect to; where the ports are opened on this machine is ours.
+void Executor::perform_one(const workload::Call& e) {
+  workload::Call call = e;
+  if (call.spec) call.spec->address = setup_.bind_address;
+  backend_.call(call, [this, alive = alive_](workload::Answer answer) {
+    if (!*alive) return;
+    if (answer.outcome != workload::Outcome::Done)
+      log_.warn("engine: {} {}", answer.name, answer.message);
+    input_(answer);
+  });
+}
+
+void Executor::perform_one(const provider::Tell& e) {
+  switch (e.level) {
+    case provider::Level::Info: return log_.info("{}", e.text);
+    case provider::Level::Warning: return log_.warn("{}", e.text);
+    case provider::Level::Alarm: return log_.error("{}", e.text);
+  }
+}
+
+}  // namespace paygress::daemon

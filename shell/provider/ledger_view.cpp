@@ -1,0 +1,117 @@
+#include "shell/provider/ledger_view.h"
+
+#include <boost/json/array.hpp>
+
+#include <fmt/format.h>
+
+#include "shell/store/high_water.h"
+#include "shell/store/sqlite_journal.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int64_t kMsatPerSat = 1000;
+
+void check_money(const Books& books, Verification& found) {
+  std::map<lease::MintUnit, MoneyLine> lines;
+  for (const auto& [key, totals] : books.leases().totals())
+    lines[key] = {key.first, key.second, totals, 0};
+  for (const auto& [purse, balance] : books.wallet().wallet().balances()) {
+    MoneyLine& line = lines[{purse.mint, purse.unit}];
+    line.mint = purse.mint;
+    line.unit = purse.unit;
+    line.wallet = static_cast<int64_t>(balance) * (purse.unit == "sat" ? kMsatPerSat : 1);
+  }
+  for (const auto& [key, line] : lines) {
+    const lease::Totals& t = line.totals;
+    if (t.redeemed != t.consumed + t.claims + t.kept + t.open)
+      found.problems.push_back(fmt::format(
+          "{} {}: {} msat were redeemed, but leases, claims and kept dust account for {}",
+          line.mint, line.unit, t.redeemed.value, (t.consumed + t.claims + t.kept + t.open).value));
+    if (line.wallet != t.redeemed.value)
+      found.problems.push_back(fmt::format("{} {}: the wallet holds {} msat, but {} were redeemed",
+                                           line.mint, line.unit, line.wallet, t.redeemed.value));
+    found.money.push_back(line);
+  }
+}
+
+void check_mark(const journal::Tip& mark, const journal::Tip& end, bool seen, Verification& found) {
+  if (seen || mark.sequence == 0) return;
+  if (mark.sequence > end.sequence)
+    found.problems.push_back(fmt::format(
+        "the ledger ends at batch {}, but batch {} was acknowledged: it was cut off, or an older "
+        "copy was put back",
+        end.sequence, mark.sequence));
+  else
+    found.problems.push_back(fmt::format(
+        "batch {} is not the one that was acknowledged: an older copy was put back and written on",
+        mark.sequence));
+}
+
+}  // namespace
+
+Verification verify_ledger(const journal::Header& header, const std::optional<journal::Tip>& mark,
+                           const Scan& scan) {
+  Verification found;
+  Books books;
+  journal::ChainVerifier chain(header);
+  bool mark_seen = false;
+  const auto read = scan([&](const journal::SealedBatch& batch) -> Result<void> {
+    if (auto fits = chain.take(batch); !fits) return fits;
+    if (mark && mark->sequence == batch.sequence && mark->hash == batch.hash) mark_seen = true;
+    ++found.batches;
+    return each_record(batch, [&](uint64_t, const provider::Record& record) {
+      ++found.records;
+      books.fold(record);
+    });
+  });
+  if (!read) {
+    found.problems.push_back(to_string(read.error()));
+    return found;  // what stands after a break proves nothing
+  }
+  if (mark) check_mark(*mark, chain.tip(), mark_seen, found);
+  books.check_invariants();
+  check_money(books, found);
+  return found;
+}
+
+json::object to_json(const Verification& found) {
+  json::array money;
+  for (const MoneyLine& line : found.money)
+    money.push_back(json::object{{"mint", line.mint},
+                                 {"unit", line.unit},
+                                 {"redeemed_msat", line.totals.redeemed.value},
+                                 {"consumed_msat", line.totals.consumed.value},
+                                 {"open_msat", line.totals.open.value},
+                                 {"claims_msat", line.totals.claims.value},
+                                 {"kept_msat", line.totals.kept.value},
+                                 {"wallet_msat", line.wallet}});
+  json::array problems;
+  for (const std::string& problem : found.problems) problems.emplace_back(problem);
+  return {{"sound", found.problems.empty()},
+          {"batches", found.batches},
+          {"records", found.records},
+          {"money", std::move(money)},
+          {"problems", std::move(problems)}};
+}
+
+Result<ClosedLedger> open_closed_ledger(const std::string& data_dir) {
+  store::LedgerOptions options;
+  options.directory = data_dir;
+  auto storage = store::open_ledger_read_only(options);
+  if (!storage) return std::unexpected(storage.error());
+  ClosedLedger ledger;
+  ledger.storage = *std::move(storage);
+  ledger.header = ledger.storage->header();
+  auto mark = store::read_high_water(data_dir + "/" + store::kMarkFile, ledger.header.install);
+  if (!mark) return std::unexpected(mark.error());
+  ledger.mark = *mark;
+  ledger.scan = [keep = ledger.storage](const journal::Visitor& visit) {
+    return keep->scan(1, visit);
+  };
+  return ledger;
+}
+
+}  // namespace paygress::daemon

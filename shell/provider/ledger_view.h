@@ -1,0 +1,43 @@
+// What the `ledger` verbs find, from a ledger that is only read.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <string>
+#include <vector>
+
+#include "shell/provider/books.h"
+
+namespace paygress::daemon {
+
+struct MoneyLine {  // of one mint and unit, in msat
+  std::string mint;
+  std::string unit;
+  lease::Totals totals;
+  int64_t wallet = 0;
+};
+
+struct Verification {
+  uint64_t batches = 0;
+  uint64_t records = 0;
+  std::vector<MoneyLine> money;
+  std::vector<std::string> problems;  // empty: sound
+};
+
+// Follows the chain, compares it with the high-water mark, folds every record again and checks
+// every rule of the books. A record that contradicts the earlier ones ends the process through the
+// check handler: nothing after it means anything.
+Verification verify_ledger(const journal::Header& header, const std::optional<journal::Tip>& mark,
+                           const Scan& scan);
+boost::json::object to_json(const Verification& found);
+
+// A ledger that nobody writes at the moment.
+struct ClosedLedger {
+  std::shared_ptr<journal::Storage> storage;
+  journal::Header header;
+  std::optional<journal::Tip> mark;
+  Scan scan;
+};
+Result<ClosedLedger> open_closed_ledger(const std::string& data_dir);
+
+}  // namespace paygress::daemon

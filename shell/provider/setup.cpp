@@ -1,0 +1,204 @@
+#include "shell/provider/setup.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/base/check.h"
+#include "core/crypto/hash.h"
+#include "core/nostr/nip19.h"
+#include "shell/base/file.h"
+#include "shell/base/secret_file.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+using provider::ConfigReport;
+using provider::Finding;
+using provider::ProviderConfig;
+using provider::Severity;
+
+constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
+constexpr std::string_view kFingerprintDomain = "paygress-seed-fingerprint-v1";
+
+std::string numeric(const sockaddr* address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address->sa_family == AF_INET)
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text, sizeof text);
+  if (address->sa_family == AF_INET6)
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text,
+              sizeof text);
+  return text;
+}
+
+// Every (interface, address) of this machine for which `wanted` is true; the first of them.
+template <class Wanted>
+std::optional<std::string> find_address(const Wanted& wanted) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return std::nullopt;
+  std::optional<std::string> found;
+  for (const ifaddrs* entry = list; entry != nullptr && !found; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr) continue;
+    const std::string text = numeric(entry->ifa_addr);
+    if (!text.empty() && wanted(std::string_view(entry->ifa_name), text)) found = text;
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+std::optional<std::string> address_of_interface(const std::string& name) {
+  const auto of = [&](bool v4) {
+    return find_address([&](std::string_view on, const std::string& address) {
+      return on == name && (address.find(':') == address.npos) == v4;
+    });
+  };
+  const auto v4 = of(true);
+  return v4 ? v4 : of(false);
+}
+
+// Where ports are published: the tunnel's address, else public_ip when it is ours, else (a host
+// name, or an address of a router in front of us) every address of this machine.
+Result<std::string> bind_address_of(const ProviderConfig& config) {
+  if (config.tunnel_enabled) {
+    const auto address = address_of_interface(config.tunnel_interface.value_or(""));
+    if (!address) return fail("has no address on this machine", "tunnel_interface");
+    return *address;
+  }
+  const bool loopback = config.public_ip == "localhost";
+  const std::string wanted = loopback ? "127.0.0.1" : config.public_ip;
+  if (wanted.starts_with("127.")) return wanted;
+  return find_address([&](std::string_view, const std::string& a) { return a == wanted; })
+      .value_or("0.0.0.0");
+}
+
+// A path of the config, relative to the config file.
+std::string beside(const std::string& config_path, const std::string& path) {
+  return fs::absolute(fs::path(config_path)).parent_path() / path;
+}
+
+Result<shell::Secret> private_key(const ProviderConfig& config, const std::string& config_path) {
+  if (!config.nostr_private_key_file) return shell::Secret(config.nostr_private_key);
+  return shell::read_secret_file(beside(config_path, *config.nostr_private_key_file));
+}
+
+void check_mode(const std::string& path, ConfigReport& report) {
+  struct stat info {};
+  const bool secret = !report.config.nostr_private_key.empty() ||
+                      !report.config.proxmox_token_secret.empty();
+  if (!secret || stat(path.c_str(), &info) != 0 || (info.st_mode & 077) == 0) return;
+  report.findings.push_back({"", Severity::Error, "holds a secret and can be read by others",
+                             "chmod 600 " + path});
+}
+
+void check_key_file(const std::string& path, ConfigReport& report) {
+  if (!report.config.nostr_private_key_file || report.config.nostr_private_key_file->empty())
+    return;
+  const auto key = private_key(report.config, path);
+  if (!key)
+    report.findings.push_back({"nostr_private_key_file", Severity::Error, to_string(key.error()),
+                               "a file of mode 0600 with hex or nsec in it"});
+  else if (auto parsed = nostr::parse_secret_key(key->reveal()); !parsed)
+    report.findings.push_back(
+        {"nostr_private_key_file", Severity::Error, to_string(parsed.error()), "hex or nsec"});
+}
+
+void check_machine(const std::string& path, ConfigReport& report) {
+  const ProviderConfig& config = report.config;
+  if (config.tunnel_enabled && !config.tunnel_interface.value_or("").empty() &&
+      !address_of_interface(*config.tunnel_interface))
+    report.findings.push_back({"tunnel_interface", Severity::Error,
+                               "is no interface with an address on this machine",
+                               "see `ip address`"});
+  std::error_code error;
+  const std::string wallet = beside(path, config.cashu_wallet_db_path);
+  if (fs::file_size(wallet, error) > 0 && !error)
+    report.findings.push_back(
+        {"cashu_wallet_db_path", Severity::Error, "holds a wallet of another program: " + wallet,
+         "empty it with the program that made it, then move the file away; our money is in the "
+         "ledger"});
+}
+
+Result<cashu::WalletSeed> seed_of(const shell::Secret& key) {
+  const char* mnemonic = std::getenv(kMnemonicVariable);
+  if (mnemonic == nullptr || *mnemonic == '\0') return cashu::seed_from_key(key.reveal());
+  auto seed = cashu::seed_from_mnemonic(mnemonic);
+  if (!seed) return fail(to_string(seed.error()), kMnemonicVariable);
+  return seed;
+}
+
+}  // namespace
+
+Result<ConfigReport> read_config(const std::string& path) {
+  auto file = shell::open_file(path, O_RDONLY);
+  if (!file) return std::unexpected(file.error());
+  auto text = shell::read_all(*file, provider::kConfigBytesMax, path);
+  if (!text) return std::unexpected(text.error());
+  ConfigReport report = provider::parse_config(*text);
+  check_mode(path, report);
+  check_key_file(path, report);
+  check_machine(path, report);
+  return report;
+}
+
+std::string data_directory(const ProviderConfig& config, const std::string& config_path) {
+  return beside(config_path, config.data_dir.empty() ? kDataDirectory : config.data_dir);
+}
+
+std::string fingerprint_of(const cashu::WalletSeed& seed) {
+  const auto digest = crypto::sha256({as_bytes(kFingerprintDomain), ByteView(seed.bytes)});
+  return to_hex(ByteView(digest).first(8));
+}
+
+Result<Setup> make_setup(const ConfigReport& report, const std::string& config_path) {
+  PG_CHECK(report.usable());
+  const auto text = private_key(report.config, config_path);
+  if (!text) return std::unexpected(text.error());
+  const auto secret = nostr::parse_secret_key(text->reveal());
+  if (!secret) return std::unexpected(secret.error());
+  auto me = crypto::Keypair::from(*secret);
+  if (!me) return std::unexpected(me.error());
+  auto seed = seed_of(*text);
+  if (!seed) return std::unexpected(seed.error());
+  auto bind = bind_address_of(report.config);
+  if (!bind) return std::unexpected(bind.error());
+  return Setup{report.config,         *std::move(me),
+               *seed,                 fingerprint_of(*seed),
+               data_directory(report.config, config_path), *std::move(bind)};
+}
+
+Result<lease::BootId> machine_boot() {
+  auto file = shell::open_file(kBootIdFile, O_RDONLY);
+  if (!file) return std::unexpected(file.error());
+  auto text = shell::read_all(*file, 100, kBootIdFile);
+  if (!text) return std::unexpected(text.error());
+  std::string hex;
+  for (const char c : *text)
+    if (c != '-' && c != '\n') hex += c;
+  return lease::BootId::parse(hex);
+}
+
+backend::BackendConfig backend_config(const Setup& setup, const InstallId& install) {
+  PG_CHECK(!install.is_zero());
+  backend::BackendConfig config;
+  config.install = install;
+  switch (setup.config.backend_type) {
+    case provider::BackendType::Sandbox: config.kind = backend::Kind::Sandbox; break;
+    case provider::BackendType::Docker: config.kind = backend::Kind::Docker; break;
+    case provider::BackendType::Lxd: config.kind = backend::Kind::Lxd; break;
+    case provider::BackendType::Kvm: config.kind = backend::Kind::Kvm; break;
+    case provider::BackendType::Proxmox: config.kind = backend::Kind::Proxmox; break;
+  }
+  config.sandbox.root = setup.data_dir + "/sandbox";
+  config.sandbox.supervisor = setup.config.sandbox.supervisor;
+  config.docker.socket = setup.config.docker.socket;
+  config.docker.network = setup.config.docker.network;
+  return config;
+}
+
+}  // namespace paygress::daemon

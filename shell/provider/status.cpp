@@ -1,0 +1,182 @@
+#include "shell/provider/status.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/market/time_text.h"
+#include "core/nostr/nip19.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kShortId = 12;
+
+bool is_over(const lease::Lease& lease) {
+  return lease.phase == lease::Phase::Ended || lease.phase == lease::Phase::Void;
+}
+
+json::array ports_json(const lease::Lease& lease) {
+  json::array ports;
+  for (const auto& port : lease.terms.ports)
+    ports.push_back(json::object{{"host_port", port.host_port},
+                                 {"container_port", port.container_port},
+                                 {"label", port.label}});
+  return ports;
+}
+
+json::object lease_json(const StateView& state, const LeaseId& id, const lease::Lease& lease,
+                        Now now) {
+  const auto& terms = lease.terms;
+  const auto workload = state.workloads.state_of(id);
+  const bool ssh = terms.ssh_port.has_value() && lease.serves_ssh;
+  json::object out{
+      {"lease", id.hex()},
+      {"pod", "container-" + std::to_string(terms.number)},
+      {"phase", lease::to_string(lease.phase)},
+      {"workload", workload ? json::value(workload::to_string(*workload)) : json::value()},
+      {"tier", terms.tier.id},
+      {"image", terms.image},
+      {"template", terms.template_slug},
+      {"workload_id", terms.workload_id},
+      {"owner", terms.owner.hex()},
+      {"ssh_port", ssh ? json::value(*terms.ssh_port) : json::value()},
+      {"ports", ports_json(lease)},
+      {"open", !is_over(lease)},
+      {"reserved_at", market::to_rfc3339(terms.at)},
+      {"remaining_seconds", state.leases.remaining(lease, now).value},
+      {"expires_at", market::to_rfc3339(state.leases.expires_at(lease, now))},
+      {"rate_msat_per_second", terms.tier.rate_per_second.value},
+      {"paid_msat", lease.paid.value},
+      {"credit_msat", lease.credit.value}};
+  if (lease.statement) {
+    out["consumed_msat"] = lease.statement->consumed.value;
+    out["claimed_msat"] = lease.statement->claimed.value;
+  }
+  return out;
+}
+
+bool relay_counts_as_up(nostr::RelayHealth health) {
+  return health == nostr::RelayHealth::Live || health == nostr::RelayHealth::Impaired;
+}
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || value->is_null()) return "-";
+  if (value->is_string()) return std::string(value->get_string());
+  return json::serialize(*value);
+}
+
+}  // namespace
+
+StateView view_of(const provider::Provider& core) {
+  return {core.leases(), core.wallet().state(), core.workloads()};
+}
+
+StateView view_of(const Books& books) {
+  return {books.leases(), books.wallet(), books.workloads()};
+}
+
+json::object state_json(const StateView& state, Now now) {
+  json::array wallet;
+  for (const auto& [purse, balance] : state.wallet.wallet().balances())
+    wallet.push_back(
+        json::object{{"mint", purse.mint}, {"unit", purse.unit}, {"balance", balance}});
+  std::vector<std::pair<LeaseId, const lease::Lease*>> order;
+  for (const auto& [id, lease] : state.leases.leases()) order.emplace_back(id, &lease);
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return std::tuple(is_over(*a.second), -a.second->terms.at.value, a.first) <
+           std::tuple(is_over(*b.second), -b.second->terms.at.value, b.first);
+  });
+  json::array leases;
+  for (const auto& [id, lease] : order) leases.push_back(lease_json(state, id, *lease, now));
+  return {{"wallet", std::move(wallet)},
+          {"operations_open", state.wallet.open_count()},
+          {"leases", std::move(leases)}};
+}
+
+json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now) {
+  json::object out{{"running", true}, {"ready", false}, {"draining", core.draining()}};
+  const provider::Settings& settings = core.settings();
+  out["provider"] = settings.self.hex();
+  out["npub"] = nostr::to_npub(settings.self);
+  out["name"] = settings.name;
+  bool ready = readiness.offer_taken && core.workloads().has_inventory();
+  bool live = false;
+  json::array relays;
+  for (uint32_t i = 0; i < settings.relays.size(); ++i) {
+    const auto& status = core.relays()->status(RelayIndex{i});
+    live = live || status.health == nostr::RelayHealth::Live;
+    ready = ready && (relay_counts_as_up(status.health) ||
+                      readiness.relays_tried.contains(RelayIndex{i}));
+    relays.push_back(json::object{{"url", settings.relays[i]},
+                                  {"health", nostr::to_string(status.health)},
+                                  {"text", status.text},
+                                  {"connects", core.relays()->stats(RelayIndex{i}).connects}});
+  }
+  out["relays"] = std::move(relays);
+  json::array mints;
+  for (const std::string& url : settings.mints) {
+    const cashu::MintBook& book = core.wallet().mints();
+    const bool read = book.ready(url) && !book.keyset_ids(url).empty();
+    ready = ready && (read || readiness.mints_tried.contains(url));
+    json::array problems;
+    for (const std::string& problem : book.problems(url)) problems.emplace_back(problem);
+    mints.push_back(json::object{{"url", url},
+                                 {"ready", read},
+                                 {"suitable", read && book.suitable(url)},
+                                 {"problems", std::move(problems)}});
+  }
+  out["mints"] = std::move(mints);
+  out["ready"] = ready && live;
+  const lease::Resources free = core.leases().allocator().unreserved();
+  out["unreserved"] = json::object{{"cpu_millicores", free.cpu_millicores},
+                                   {"memory_mb", free.memory_mb},
+                                   {"storage_gb", free.storage_gb}};
+  for (auto& [key, value] : state_json(view_of(core), now)) out[key] = std::move(value);
+  return out;
+}
+
+std::string leases_text(const json::object& status, bool all) {
+  std::string out = fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n", "LEASE", "POD",
+                                "PHASE", "TIER", "SECONDS", "IMAGE");
+  for (const json::value& entry : status.at("leases").get_array()) {
+    const json::object& lease = entry.get_object();
+    if (!all && !lease.at("open").get_bool()) continue;
+    const std::string what = text_of(lease, "template");
+    out += fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n",
+                       text_of(lease, "lease").substr(0, kShortId), text_of(lease, "pod"),
+                       text_of(lease, "phase"), text_of(lease, "tier"),
+                       text_of(lease, "remaining_seconds"),
+                       what.empty() ? text_of(lease, "image") : what);
+  }
+  return out;
+}
+
+std::string status_text(const json::object& status) {
+  std::string out;
+  if (status.at("running").get_bool()) {
+    out += fmt::format("{} ({})\n", text_of(status, "name"), text_of(status, "npub"));
+    out += fmt::format("ready: {}   draining: {}\n", text_of(status, "ready"),
+                       text_of(status, "draining"));
+    for (const json::value& relay : status.at("relays").get_array())
+      out += fmt::format("relay  {}  {}  {}\n", text_of(relay.get_object(), "url"),
+                         text_of(relay.get_object(), "health"),
+                         text_of(relay.get_object(), "text"));
+    for (const json::value& mint : status.at("mints").get_array())
+      out += fmt::format("mint   {}  {}\n", text_of(mint.get_object(), "url"),
+                         mint.get_object().at("suitable").get_bool() ? "ready" : "not usable yet");
+  }
+  for (const json::value& purse : status.at("wallet").get_array())
+    out += fmt::format("wallet {}  {} {}\n", text_of(purse.get_object(), "mint"),
+                       text_of(purse.get_object(), "balance"), text_of(purse.get_object(), "unit"));
+  out += fmt::format("payments in doubt or on their way: {}\n", text_of(status, "operations_open"));
+  return out + leases_text(status, false);
+}
+
+}  // namespace paygress::daemon

@@ -1,0 +1,40 @@
+// The state of a provider as JSON with a stable shape, for `status`, `leases` and tests.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <set>
+#include <string>
+
+#include "core/provider/provider.h"
+#include "shell/provider/books.h"
+
+namespace paygress::daemon {
+
+// What both a running provider and a folded ledger can tell.
+struct StateView {
+  const lease::LeaseBook& leases;
+  const cashu::RedeemState& wallet;
+  const workload::Supervisor& workloads;
+};
+StateView view_of(const provider::Provider& core);
+StateView view_of(const Books& books);
+
+// {"wallet": [...], "operations_open": n, "leases": [...]}; open leases first, newest first.
+boost::json::object state_json(const StateView& state, Now now);
+
+struct Readiness {
+  bool offer_taken = false;           // some relay accepted the newest kind of offer
+  std::set<RelayIndex> relays_tried;  // their first connection came or failed
+  std::set<std::string> mints_tried;  // their first call was answered or failed
+};
+// {"running": true, "ready": ..., "relays": [...], "mints": [...], ...} and the state.
+// Ready: a relay is live and has the offer, every relay and mint had its chance, and the engine's
+// inventory is known.
+boost::json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now);
+
+// For people.
+std::string status_text(const boost::json::object& status);
+std::string leases_text(const boost::json::object& status, bool all);
+
+}  // namespace paygress::daemon

@@ -1,0 +1,295 @@
+#include "shell/provider/verbs.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <iostream>
+
+#include "shell/base/entropy.h"
+#include "shell/base/file.h"
+#include "shell/base/log.h"
+#include "shell/base/secret_file.h"
+#include "shell/provider/daemon.h"
+#include "shell/provider/init.h"
+#include "shell/provider/ledger_verbs.h"
+#include "shell/provider/setup.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kFooter = R"(Examples:
+  paygress-provider init --public-ip 203.0.113.7     write a first config, keys generated
+  paygress-provider check-config                     every problem at once
+  paygress-provider                                  the daemon (the same as `run`)
+  paygress-provider status --json
+  paygress-provider ledger show 3f9a                 one lease's story, by the begin of its id
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 7 findings (check-config, ledger verify).)";
+
+struct Options {
+  std::string config = kDefaultConfig;
+  std::string data_dir;
+  bool json = false;
+  bool verbose = false;
+  std::string log_format = "auto";
+  InitAnswers init;
+  std::string answers_file;
+  bool all = false;
+  bool off = false;
+  std::string lease;
+};
+
+void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+
+void say_findings(const std::vector<provider::Finding>& findings) {
+  for (const provider::Finding& f : findings)
+    say(fmt::format("{}: {}{}{}{}", f.severity == provider::Severity::Error ? "error" : "warning",
+                    f.path, f.path.empty() ? "the file " : ": ", f.message,
+                    f.suggestion.empty() ? "" : " (" + f.suggestion + ")"));
+}
+
+json::array findings_json(const std::vector<provider::Finding>& findings) {
+  json::array out;
+  for (const provider::Finding& f : findings)
+    out.push_back(
+        json::object{{"path", f.path},
+                     {"severity", f.severity == provider::Severity::Error ? "error" : "warning"},
+                     {"message", f.message},
+                     {"suggestion", f.suggestion}});
+  return out;
+}
+
+// --- run, check-config ---------------------------------------------------------------------------
+
+Exit verb_run(const Options& options) {
+  const auto report = read_config(options.config);
+  if (!report) {
+    say(to_string(report.error()));
+    say("`paygress-provider init` writes a first config");
+    return Exit::Failed;
+  }
+  say_findings(report->findings);
+  if (!report->usable()) return Exit::Failed;
+  const auto setup = make_setup(*report, options.config);
+  if (!setup) {
+    say(to_string(setup.error()));
+    return Exit::Failed;
+  }
+  return static_cast<Exit>(run_daemon(*setup));
+}
+
+Exit verb_check_config(const Options& options) {
+  const auto report = read_config(options.config);
+  if (!report) {
+    say(to_string(report.error()));
+    return Exit::NotFound;
+  }
+  if (options.json) {
+    fmt::print("{}\n", json::serialize(json::object{
+                           {"config", options.config},
+                           {"usable", report->usable()},
+                           {"findings", findings_json(report->findings)}}));
+  } else {
+    say_findings(report->findings);
+    fmt::print("{}: {}\n", options.config, report->usable() ? "usable" : "not usable");
+  }
+  return report->usable() ? Exit::Ok : Exit::Findings;
+}
+
+// --- init --------------------------------------------------------------------------------------
+
+// Asks a person; nothing when nobody is there.
+std::optional<std::string> ask_person(const std::string& question) {
+  if (isatty(STDIN_FILENO) == 0) return std::nullopt;
+  fmt::print(stderr, "{}: ", question);
+  std::string line;
+  if (!std::getline(std::cin, line) || line.empty()) return std::nullopt;
+  return line;
+}
+
+Exit write_new_config(const Options& options, const NewConfig& made) {
+  const auto written = shell::write_secret_file(options.config, made.text, shell::Replace::No);
+  if (!written) {
+    say(to_string(written.error()));
+    return Exit::Failed;
+  }
+  if (options.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"config", options.config},
+                                                    {"npub", made.npub},
+                                                    {"wallet_mnemonic", made.mnemonic}}));
+    return Exit::Ok;
+  }
+  fmt::print("config    {}\nprovider  {}\n", options.config, made.npub);
+  if (!made.mnemonic.empty()) {
+    fmt::print("wallet    {}\n", made.mnemonic);
+    say("Write the wallet's words down now: they bring back its money, and are not shown again.");
+  }
+  say("Next: paygress-provider check-config, then paygress-provider run");
+  return Exit::Ok;
+}
+
+Exit verb_init(Options options) {
+  if (access(options.config.c_str(), F_OK) == 0) {
+    say(options.config + ": exists and is not replaced; name another with --config");
+    return Exit::Failed;
+  }
+  if (!options.answers_file.empty()) {
+    auto file = shell::open_file(options.answers_file, O_RDONLY);
+    auto text = file ? shell::read_all(*file, provider::kConfigBytesMax, options.answers_file)
+                     : Result<std::string>(std::unexpected(file.error()));
+    if (!text) {
+      say(to_string(text.error()));
+      return Exit::Usage;
+    }
+    options.init.json = *std::move(text);
+  } else if (!options.init.public_ip) {
+    options.init.public_ip = ask_person("Address or host name that consumers reach");
+  }
+  shell::OsEntropy entropy;
+  const auto made = make_config(options.init, entropy);
+  if (!made) {
+    say(to_string(made.error()));
+    return Exit::Usage;
+  }
+  say_findings(made->findings);
+  if (!made->usable) {
+    say("nothing was written: answer with options (--help) or --answers FILE");
+    return Exit::Usage;
+  }
+  return write_new_config(options, *made);
+}
+
+// --- the command line ----------------------------------------------------------------------------
+
+// Of --data-dir, else of the config, which need not be usable for it.
+std::optional<std::string> data_dir_of(const Options& options) {
+  if (!options.data_dir.empty()) return options.data_dir;
+  const auto report = read_config(options.config);
+  if (report) return data_directory(report->config, options.config);
+  say(to_string(report.error()));
+  say("name the config with --config, or the data directory with --data-dir");
+  return std::nullopt;
+}
+
+template <class Verb>
+std::function<Exit()> with_data_dir(const Options& options, Verb verb) {
+  return [&options, verb] {
+    const auto directory = data_dir_of(options);
+    return directory ? verb(*directory) : Exit::NotFound;
+  };
+}
+
+struct CommandLine {
+  CLI::App app{"Sells compute on Nostr, paid by the second with ecash.", "paygress-provider"};
+  Options options;
+  std::function<Exit()> verb;  // of the sub-command that was named
+
+  CLI::App* add(CLI::App& parent, const char* name, const char* what, std::function<Exit()> run) {
+    CLI::App* sub = parent.add_subcommand(name, what);
+    sub->fallthrough();
+    if (run) sub->callback([this, run = std::move(run)] { verb = run; });
+    return sub;
+  }
+  void define();
+  void define_init();
+  void define_ledger();
+};
+
+void CommandLine::define() {
+  Options& o = options;
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  app.set_version_flag("--version", "paygress-provider 0.1.0");
+  app.add_option("-c,--config", o.config, "the config file")->capture_default_str();
+  app.add_option("--data-dir", o.data_dir,
+                 "for verbs that read: the data directory, instead of the config's");
+  app.add_flag("--json", o.json, "machine-readable output with a stable shape");
+  app.add_flag("-v,--verbose", o.verbose, "log more");
+  app.add_option("--log-format", o.log_format, "how to log to stderr")
+      ->check(CLI::IsMember({"auto", "text", "json"}));
+  verb = [&o] { return verb_run(o); };
+  add(app, "run", "run the daemon (the default)", verb)
+      ->footer("Example:\n  paygress-provider run --config /etc/paygress/provider-config.json");
+  define_init();
+  add(app, "check-config", "find every problem of the config",
+      [&o] { return verb_check_config(o); })
+      ->footer(
+          "Exits with 7 when there is an error.\nExample:\n  paygress-provider check-config "
+          "--json | jq '.findings[]'");
+  add(app, "status", "the daemon's relays, mints, wallet and leases",
+      with_data_dir(o, [&o](const std::string& d) { return verb_status(d, o.json); }))
+      ->footer("When no daemon answers, the ledger is read.\nExample:\n  paygress-provider status "
+               "--json | jq .ready");
+  CLI::App* leases =
+      add(app, "leases", "the leases that are open",
+          with_data_dir(o, [&o](const std::string& d) { return verb_leases(d, o.all, o.json); }));
+  leases->add_flag("-a,--all", o.all, "those that are over, too");
+  leases->footer("Example:\n  paygress-provider leases --all");
+  CLI::App* drain =
+      add(app, "drain", "sell no new leases, until the daemon is started again",
+          with_data_dir(o, [&o](const std::string& d) { return verb_drain(d, !o.off, o.json); }));
+  drain->add_flag("--off", o.off, "sell again");
+  drain->footer("Examples:\n  paygress-provider drain\n  paygress-provider drain --off");
+  define_ledger();
+}
+
+void CommandLine::define_init() {
+  Options& o = options;
+  CLI::App* init =
+      add(app, "init", "write a first config with fresh keys", [&o] { return verb_init(o); });
+  init->add_option("--public-ip", o.init.public_ip, "address or host name that consumers reach");
+  init->add_option("--backend", o.init.backend, "Docker or Sandbox");
+  init->add_option("--name", o.init.name, "what consumers read");
+  init->add_option("--relay", o.init.relays, "a relay's URL; may be repeated");
+  init->add_option("--mint", o.init.mints, "a trusted mint's URL; may be repeated");
+  init->add_option("--answers", o.answers_file, "JSON object with keys of the config");
+  init->footer("Refuses to replace a file. The wallet's words are shown once.\nExamples:\n"
+               "  paygress-provider init --public-ip 203.0.113.7 --mint https://mint.example\n"
+               "  paygress-provider init --answers answers.json --json");
+}
+
+void CommandLine::define_ledger() {
+  Options& o = options;
+  CLI::App* ledger = add(app, "ledger", "read the ledger", nullptr);
+  ledger->require_subcommand(1);
+  add(*ledger, "verify", "fold the ledger again: chain, high-water mark, every msat",
+      with_data_dir(o, [&o](const std::string& d) { return verb_ledger_verify(d, o.json); }))
+      ->footer("Exits with 7 when it is damaged.\nExample:\n  paygress-provider ledger verify");
+  CLI::App* show =
+      add(*ledger, "show", "one lease's whole story", with_data_dir(o, [&o](const std::string& d) {
+            return verb_ledger_show(d, o.lease, o.json);
+          }));
+  show->add_option("lease", o.lease, "the begin of its id, its pod or its workload id")->required();
+  show->footer("Examples:\n  paygress-provider ledger show 3f9a\n"
+               "  paygress-provider ledger show container-1000 --json");
+}
+
+shell::LogFormat log_format(const std::string& name) {
+  if (name == "json") return shell::LogFormat::Json;
+  return name == "text" ? shell::LogFormat::Text : shell::LogFormat::Auto;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CommandLine line;
+  line.define();
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return line.app.exit(error) == 0 ? 0 : static_cast<int>(Exit::Usage);
+  }
+  shell::configure_log(log_format(line.options.log_format),
+                       line.options.verbose ? shell::Level::Debug : shell::Level::Info);
+  const Exit code = line.verb();
+  std::fflush(stdout);
+  return static_cast<int>(code);
+}
+
+}  // namespace paygress::daemon

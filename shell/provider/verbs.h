@@ -1,0 +1,12 @@
+// The command line of paygress-provider.
+#pragma once
+
+namespace paygress::daemon {
+
+// docs/operator.md, "Exit codes".
+enum class Exit : int { Ok = 0, Failed = 1, Usage = 2, NotFound = 3, Findings = 7 };
+
+// Data on stdout, messages on stderr. Returns the exit code.
+int run_command_line(int argc, char** argv);
+
+}  // namespace paygress::daemon

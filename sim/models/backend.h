@@ -1,0 +1,123 @@
+// A pure model of an engine (core/workload/backend.h), for the simulator. It holds objects as the
+// real ones do and adds what goes wrong with them: faults are planned by name or drawn from rates.
+// Deterministic: the same calls at the same instants give the same answers.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/base/units.h"
+#include "core/workload/backend.h"
+
+namespace paygress::sim {
+
+inline constexpr size_t kPlannedFaultsMax = 10'000;
+
+enum class BackendFault : uint8_t {
+  None,
+  AnswerLost,     // carried out; no answer ever
+  FailedButDone,  // carried out; answers Failed/Internal
+  Hang,           // not carried out; no answer ever
+  Refused,        // not carried out; answers Failed/Busy
+  Dies,           // (Start) answers Done, and the workload exits with 137 after `dies_after`
+  Ignored,        // (Stop, Remove) answers Done and changes nothing
+  StaleList,      // (List) answers what was true at the List before this one
+};
+
+struct BackendModelConfig {
+  InstallId install;                    // what List and Inspect see
+  Micros create_latency = {400'000};    // until the object exists and Create is answered
+  Micros start_latency = {200'000};     // until it runs and Start is answered
+  Micros call_latency = {20'000};       // of every other answer
+  Micros dies_after = {500'000};        // see BackendFault::Dies
+  workload::NodeCapacity capacity{8000, 16384, 200};  // Create beyond it is Failed/Quota
+  bool serves_ssh = true;
+  // Chance of each fault per call it applies to, in parts per million; all zero by default.
+  std::map<BackendFault, uint32_t> fault_ppm;
+};
+
+// The answer to one call: due at `due` on the monotonic clock; absent when none ever comes (the
+// caller's own deadline then makes it Unknown).
+struct BackendReply {
+  std::optional<workload::Answer> answer;
+  Micros due;
+};
+
+class BackendModel {
+ public:
+  BackendModel(BackendModelConfig config, uint64_t seed, uint64_t entity);
+
+  // Precondition: now.mono does not go back between calls.
+  BackendReply handle(const workload::Call& call, Now now);
+  // As a daemon with another install id on the same engine would ask.
+  BackendReply handle_as(InstallId install, const workload::Call& call, Now now);
+
+  // The next `count` calls of `verb` (and `name`, unless empty) suffer `fault`, before any rate.
+  void plan_fault(workload::Verb verb, BackendFault fault, std::string name = {},
+                  uint32_t count = 1);
+  // Replaces the configured chances; an empty map heals.
+  void set_fault_rates(std::map<BackendFault, uint32_t> ppm) { config_.fault_ppm = std::move(ppm); }
+  // While true every call is answered Failed/Unreachable and changes nothing; workloads go on.
+  void set_unreachable(bool unreachable) { unreachable_ = unreachable; }
+  // Every workload stops with no stop time kept; what was being made is lost. Frozen ones too.
+  void reboot_host(Now now);
+  // The workload exits by itself. Returns false when it is not running.
+  bool exit_workload(const std::string& name, int32_t exit_code, Now now);
+  // Somebody else removes the object behind our back. Returns false when it does not exist.
+  bool lose_object(const std::string& name, Now now);
+
+  // What is true in the model's world, whatever it would answer: for the simulator's checks.
+  workload::Running running(const std::string& name, Now now) const;
+  // Names of the objects that run (or are paused) at `now`, of every install.
+  std::vector<std::string> running_names(Now now) const;
+  const workload::Spec* spec(const std::string& name, Now now) const;
+
+ private:
+  struct Object {
+    workload::Spec spec;
+    Micros exists_from;
+    std::optional<Micros> runs_from;   // absent: stopped
+    std::optional<Micros> dies_at;
+    UnixSeconds dies_wall;             // the engine's time of it
+    bool paused = false;
+    std::optional<UnixSeconds> stopped_at;
+    std::optional<int32_t> exit_code;
+  };
+  struct Planned {
+    workload::Verb verb;
+    BackendFault fault;
+    std::string name;
+    uint32_t count;
+  };
+
+  void settle(Now now);
+  BackendFault draw_fault(const workload::Call& call);
+  const Object* find(const std::string& name, Now now) const;
+  Object* find_ours(InstallId install, const std::string& name, Now now);
+  workload::Running state_of(const Object& object, Now now) const;
+  workload::Object view(const std::string& name, const Object& object, Now now) const;
+  workload::NodeCapacity free_capacity() const;
+  void carry_out(InstallId install, const workload::Call& call, Now now, Micros& due,
+                 workload::Answer& answer);
+  void create(InstallId install, const workload::Call& call, Now now, Micros& due,
+              workload::Answer& answer);
+  void change(workload::Verb verb, Object& object, Now now, Micros& due, workload::Answer& answer);
+  // Ends the run that is under way, if any.
+  void halt(Object& object, std::optional<int32_t> exit_code, std::optional<UnixSeconds> when,
+            Now now);
+
+  BackendModelConfig config_;
+  RandomStream stream_;
+  std::map<std::string, Object> objects_;
+  std::deque<Planned> planned_;
+  std::vector<workload::Object> last_list_;
+  bool unreachable_ = false;
+  Micros last_seen_;
+};
+
+}  // namespace paygress::sim

@@ -1,0 +1,131 @@
+// What the suites on real engines share: a loop with one client per daemon, ports, and the ways a
+// consumer reaches a workload.
+#pragma once
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "shell/backend/backend.h"
+#include "shell/backend/calls.h"
+#include "shell/backend/port_check.h"
+#include "shell/net/loop.h"
+#include "tests/conformance/backend/backend_conformance.h"
+
+namespace paygress::conformance {
+
+// Runs the command with a shell and returns its standard output.
+inline std::string output_of(const std::string& command) {
+  std::string output;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (!pipe) return output;
+  std::array<char, 4096> chunk;
+  for (size_t n; (n = fread(chunk.data(), 1, chunk.size(), pipe)) > 0;)
+    output.append(chunk.data(), n);
+  pclose(pipe);
+  return output;
+}
+
+// A client's view of one port. A reply that stops for two seconds is taken to have ended.
+inline std::string http_get(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{2, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  const std::string request = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    std::array<char, 4096> chunk;
+    for (ssize_t n; (n = recv(fd, chunk.data(), chunk.size(), 0)) > 0;)
+      reply.append(chunk.data(), static_cast<size_t>(n));
+  }
+  close(fd);
+  return reply;
+}
+
+// Standard output of `command` for root at 127.0.0.1:port. The password goes by the environment.
+inline std::string ssh_run(uint16_t port, const std::string& password, const std::string& command,
+                           const std::string& options = {}) {
+  setenv("SSHPASS", password.c_str(), 1);
+  const std::string output = output_of(
+      "sshpass -e ssh -F none " + options +
+      " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+      " -o NumberOfPasswordPrompts=1 -o PubkeyAuthentication=no -p " +
+      std::to_string(port) + " root@127.0.0.1 '" + command + "' 2>/dev/null </dev/null");
+  unsetenv("SSHPASS");
+  return output;
+}
+
+class RealClient : public BackendUnderTest {
+ public:
+  Answer call(Daemon daemon, const Call& call) override {
+    std::optional<Answer> answer;
+    client(daemon).call(call, [&answer](Answer got) {
+      EXPECT_FALSE(answer.has_value()) << "a second answer";
+      answer = std::move(got);
+    });
+    EXPECT_FALSE(answer.has_value()) << "answered from inside call()";
+    EXPECT_TRUE(loop_.run_until([&] { return answer.has_value(); }, call.deadline + 5'000_ms))
+        << "no answer within the deadline";
+    return answer.value_or(Answer{});
+  }
+  void restart_client() override { clients_.erase(Daemon::Ours); }
+  uint16_t unused_port() override { return pick_port(); }
+  std::string fetch(uint16_t port) override { return http_get(port); }
+  std::string ssh(uint16_t port, const std::string& password,
+                  const std::string& command) override {
+    return ssh_run(port, password, command);
+  }
+
+ protected:
+  virtual backend::BackendConfig config(Daemon daemon) = 0;
+
+  backend::Backend& client(Daemon daemon) {
+    auto& client = clients_[daemon];
+    if (!client) {
+      auto made = backend::make_backend(loop_, config(daemon));
+      if (!made) throw std::runtime_error(to_string(made.error()));
+      client = std::move(*made);
+    }
+    return *client;
+  }
+  // Everything both daemons have, for the end of a test.
+  void remove_all() {
+    for (Daemon daemon : {Daemon::Ours, Daemon::Theirs}) {
+      const Answer all = call(daemon, {CallId{1}, Verb::List, {}, {}, {30'000'000}});
+      EXPECT_EQ(all.outcome, Outcome::Done) << all.message;
+      for (const auto& object : all.objects)
+        EXPECT_DONE(call(daemon, {CallId{1}, Verb::Remove, object.name, {}, {30'000'000}}));
+    }
+    clients_.clear();
+  }
+
+  net::Loop loop_;
+  std::map<Daemon, std::unique_ptr<backend::Backend>> clients_;
+
+ private:
+  // A port that the kernel has just given out and taken back, never the same one twice.
+  static uint16_t pick_port() {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+  }
+};
+
+}  // namespace paygress::conformance

@@ -1,0 +1,206 @@
+// The engines' contract on real bubblewrap sandboxes, and what only they promise.
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "shell/backend/sandbox_layout.h"
+#include "tests/conformance/backend/real_client.h"
+
+namespace paygress::conformance {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SandboxUnderTest final : public RealClient {
+ public:
+  SandboxUnderTest() {
+    std::string pattern = fs::temp_directory_path() / "paygress-sandbox-XXXXXX";
+    dir_ = mkdtemp(pattern.data());
+  }
+  ~SandboxUnderTest() override {
+    remove_all();
+    EXPECT_TRUE(fs::is_empty(root())) << "something is left over";
+    fs::remove_all(dir_);
+  }
+  void call_and_lose_answer(const Call& call) override {
+    Call hasty = call;
+    hasty.deadline = 0_us;  // the work was handed over; nobody waits for it
+    EXPECT_EQ(RealClient::call(Daemon::Ours, hasty).outcome, Outcome::Unknown);
+  }
+  void crash_workload(const std::string& name) override {
+    const auto run = backend::read_run(root() / name / "state");
+    ASSERT_TRUE(run.has_value());
+    EXPECT_GT(backend::signal_namespace(run->init, SIGKILL), 0u);
+  }
+  fs::path root() const { return dir_ / "sandbox"; }
+  backend::BackendConfig config(Daemon daemon) override {
+    backend::BackendConfig config;
+    config.kind = backend::Kind::Sandbox;
+    config.install = install_of(daemon);
+    config.sandbox.root = root();
+    return config;
+  }
+
+ private:
+  fs::path dir_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sandbox, BackendConformance, ::testing::Values(MakeBackend([] {
+                           return std::make_unique<SandboxUnderTest>();
+                         })));
+
+class Sandbox : public BackendConformance {
+ protected:
+  SandboxUnderTest& sandbox() { return static_cast<SandboxUnderTest&>(*backend_); }
+  // A box with SSH that runs.
+  Spec start_box(const std::string& name = "paygress-a-g1") {
+    Spec spec = hello(name);
+    spec.template_slug.clear();
+    spec.ports.clear();
+    EXPECT_DONE(create(spec));
+    EXPECT_DONE(ask(Verb::Start, name));
+    return spec;
+  }
+  std::string in_box(const Spec& spec, const std::string& command) {
+    return backend_->ssh(*spec.ssh_host_port, spec.root_password, command);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Sandbox, Sandbox, ::testing::Values(MakeBackend([] {
+                           return std::make_unique<SandboxUnderTest>();
+                         })));
+
+// docs/backends.md: the workload survives a SIGKILL of the provider, and the next one finds it.
+TEST_P(Sandbox, SurvivesSigkillOfTheProvider) {
+  const Spec spec = hello("paygress-a-g1");
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t provider = fork();
+  ASSERT_GE(provider, 0);
+  if (provider == 0) {
+    net::Loop loop;  // not the parent's
+    auto ours = backend::make_backend(loop, sandbox().config(Daemon::Ours));
+    int steps = 0;
+    const auto count = [&steps](const Answer& answer) {
+      steps += answer.outcome == Outcome::Done ? 1 : 9;
+    };
+    (*ours)->call(create_call(spec), count);
+    (*ours)->call({CallId{2}, Verb::Start, spec.name, {}, kDeadline}, count);
+    loop.run_until([&] { return steps >= 2; }, kDeadline);
+    const char word = steps == 2 ? 'u' : 'd';
+    if (write(ready[1], &word, 1) == 1) pause();
+    _exit(1);
+  }
+  close(ready[1]);
+  char word = 0;
+  ASSERT_EQ(read(ready[0], &word, 1), 1);
+  close(ready[0]);
+  EXPECT_EQ(word, 'u');
+  kill(provider, SIGKILL);
+  ASSERT_EQ(waitpid(provider, nullptr, 0), provider);
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+  expect_page(spec);
+}
+
+// The other direction: nothing runs on without the supervisor that would report its end.
+TEST_P(Sandbox, DiesWithItsSupervisor) {
+  const Spec spec = hello("paygress-a-g1");
+  EXPECT_DONE(create(spec));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  const auto run = backend::read_run(sandbox().root() / spec.name / "state");
+  ASSERT_TRUE(run.has_value());
+  EXPECT_TRUE(backend::send_signal(run->supervisor, SIGKILL));
+  EXPECT_TRUE(becomes(spec.name, Running::Stopped));
+  EXPECT_FALSE(inspect(spec.name).stopped_at.has_value()) << "nobody saw it end";
+  for (int i = 0; i < 200 && backend::identify(run->init.pid) == run->init; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_NE(backend::identify(run->init.pid), run->init);
+  expect_no_page(spec);
+}
+
+TEST_P(Sandbox, SshGivesATerminalAndTheVariables) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Spec spec = start_box();
+  EXPECT_THAT(ssh_run(*spec.ssh_host_port, spec.root_password, "tty", "-tt"),
+              ::testing::StartsWith("/dev/pts/"));
+  EXPECT_EQ(in_box(spec, "sh -lc \"echo \\$GREETING\""), "it's here\n");
+  EXPECT_EQ(in_box(spec, "hostname"), spec.name + "\n");
+}
+
+// The tenant is uid 0 of the host's user namespace: what keeps it in is checked one by one.
+TEST_P(Sandbox, TheTenantCannotReachTheHost) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Spec spec = start_box();
+  EXPECT_EQ(in_box(spec, "grep -E \"^(CapEff|NoNewPrivs)\" /proc/self/status | tr -s \"[:space:]\" "
+                         "\" \""),
+            "CapEff: 00000000000000c3 NoNewPrivs: 1 ");
+  const std::string before = output_of("cat /proc/sys/kernel/core_pattern");
+  EXPECT_EQ(in_box(spec, "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern "
+                         "2>/dev/null || echo refused"),
+            "refused\n");
+  EXPECT_EQ(output_of("cat /proc/sys/kernel/core_pattern"), before);
+  EXPECT_EQ(in_box(spec, "touch /usr/x 2>/dev/null || echo refused"), "refused\n");
+  EXPECT_EQ(in_box(spec, "touch /run/paygress/start 2>/dev/null || echo refused"), "refused\n");
+  EXPECT_EQ(in_box(spec, "ls -d /home /sys /mnt /var/lib " + sandbox().root().string() +
+                             " 2>/dev/null; echo end"),
+            "end\n");
+  EXPECT_EQ(in_box(spec, "mount -t tmpfs none /mnt 2>/dev/null || echo refused"), "refused\n");
+  // Nothing of ours is visible: its own processes only.
+  EXPECT_THAT(in_box(spec, "ls /proc | grep -c \"^[0-9]\""), ::testing::MatchesRegex("[0-9]\n"));
+}
+
+TEST_P(Sandbox, SecretsAreInNoCommandLine) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Spec spec = start_box();
+  for (const auto& process : fs::directory_iterator("/proc")) {
+    std::ifstream file(process.path() / "cmdline");
+    const std::string line(std::istreambuf_iterator<char>(file), {});
+    EXPECT_EQ(line.find(spec.env.at("GREETING")), line.npos) << process.path();
+    EXPECT_EQ(line.find(spec.root_password), line.npos) << process.path();
+  }
+  EXPECT_EQ(output_of("grep -rl " + spec.root_password + " " +
+                      (sandbox().root() / spec.name).string()),
+            "");
+}
+
+// Limits are exact (core/workload/backend.h): memory with swap, and the number of processes.
+TEST_P(Sandbox, LimitsAreEnforced) {
+  const Answer probe = ask(Verb::Probe);
+  if (probe.message.find("limited;") != std::string::npos)
+    if (probe.message.find("memory is not") != std::string::npos || geteuid() != 0)
+      GTEST_SKIP() << probe.message;
+  const Spec spec = start_box();
+  EXPECT_EQ(in_box(spec, "head -c 300000000 /dev/zero | tail -c 290000000 | wc -c"), "0\n");
+  EXPECT_EQ(in_box(spec, "i=0; while [ $i -lt 600 ]; do sleep 5 & i=$((i+1)); done 2>&1 | "
+                         "grep -c -m1 -i \"fork\""),
+            "1\n");
+  // Its own processes died, not the box.
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+}
+
+TEST_P(Sandbox, APortInUseIsBusyAndNotAnotherPage) {
+  const Spec first = hello("paygress-a-g1");
+  Spec second = hello("paygress-b-g1");
+  second.ports = first.ports;
+  EXPECT_DONE(create(first));
+  EXPECT_DONE(create(second));
+  EXPECT_DONE(ask(Verb::Start, first.name));
+  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::Busy);
+  EXPECT_EQ(inspect(second.name).running, Running::Stopped);
+}
+
+TEST_P(Sandbox, UnknownTemplatesAreRefusedBeforeAnythingIsMade) {
+  Spec spec = hello("paygress-a-g1");
+  spec.template_slug = "bitcoin-node";
+  EXPECT_FAILS(create(spec), Fault::Invalid);
+  EXPECT_THAT(listed(), ::testing::IsEmpty());
+}
+
+TEST_P(Sandbox, NamesThatAreNoNamesAreRefused) {
+  for (auto name : {"", "..", "../x", "a/b", ".new-x", "-x", "A"})
+    EXPECT_FAILS(ask(Verb::Remove, name), Fault::Invalid);
+}
+
+}  // namespace
+}  // namespace paygress::conformance

@@ -1,0 +1,121 @@
+// The bodies of the Docker Engine API (1.41 and newer), as shell/backend/docker_json.h reads and
+// writes them.
+#include "shell/backend/docker_json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace paygress::backend {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using workload::Running;
+
+// Engine 20.10 speaks 1.41; engine 29 refuses whatever is below 1.44.
+TEST(DockerVersion, IsTheNewestThatBothKnow) {
+  EXPECT_EQ(negotiate_docker_version(R"({"ApiVersion":"1.41","MinAPIVersion":"1.12"})")->minor, 41);
+  EXPECT_EQ(negotiate_docker_version(R"({"ApiVersion":"1.44","MinAPIVersion":"1.24"})")->minor, 44);
+  EXPECT_EQ(negotiate_docker_version(R"({"ApiVersion":"1.52","MinAPIVersion":"1.44"})")->minor,
+            kDockerApiNewest);
+  EXPECT_FALSE(negotiate_docker_version(R"({"ApiVersion":"1.40","MinAPIVersion":"1.12"})"));
+  EXPECT_FALSE(negotiate_docker_version(R"({"ApiVersion":"1.60","MinAPIVersion":"1.50"})"));
+  for (auto bad : {"", "{}", "[]", R"({"ApiVersion":2})", R"({"ApiVersion":"x"})"})
+    EXPECT_FALSE(negotiate_docker_version(bad)) << bad;
+}
+
+std::string container(const std::string& state, const std::string& labels = "{}") {
+  return R"({"Name":"/paygress-a-g1","Config":{"Labels":)" + labels + R"(},"State":)" + state + "}";
+}
+
+TEST(DockerContainer, StatesAreFourValued) {
+  const auto state = [](const std::string& status) {
+    return parse_docker_container(container(
+        R"({"Status":")" + status + R"(","ExitCode":137,"FinishedAt":"2024-05-06T07:08:09.1Z"})"));
+  };
+  EXPECT_EQ(state("running")->object.running, Running::Running);
+  EXPECT_EQ(state("paused")->object.running, Running::Paused);
+  EXPECT_FALSE(state("running")->object.stopped_at.has_value()) << "of the run before";
+  for (auto status : {"exited", "dead", "removing"}) {
+    EXPECT_EQ(state(status)->object.running, Running::Stopped);
+    EXPECT_EQ(state(status)->object.exit_code, 137);
+    EXPECT_EQ(state(status)->object.stopped_at, UnixSeconds{1714979289});
+  }
+  EXPECT_EQ(state("created")->object.running, Running::Stopped);
+  EXPECT_FALSE(state("created")->object.exit_code.has_value()) << "it never ran";
+}
+
+TEST(DockerContainer, WithoutOurLabelsIsNobodys) {
+  for (auto labels : {"{}", "null", R"({"paygress.install":"zz"})"}) {
+    const auto seen = parse_docker_container(
+        container(R"({"Status":"running","ExitCode":0})", labels));
+    ASSERT_TRUE(seen.has_value());
+    EXPECT_TRUE(seen->object.labels.install.is_zero());
+  }
+  for (auto bad : {"", "{}", "null", R"({"Name":"/a","State":{}})"})
+    EXPECT_FALSE(parse_docker_container(bad)) << bad;
+}
+
+TEST(DockerTime, TheZeroTimeIsNone) {
+  EXPECT_FALSE(parse_docker_time("0001-01-01T00:00:00Z").has_value());
+  EXPECT_FALSE(parse_docker_time("").has_value());
+  EXPECT_FALSE(parse_docker_time("yesterdayZ").has_value());
+  EXPECT_EQ(parse_docker_time("1970-01-02T00:00:00Z"), UnixSeconds{86400});
+}
+
+TEST(DockerNames, AreOrderedAndOwn) {
+  const auto names = parse_docker_names(
+      R"([{"Names":["/paygress-b-g1","/other/alias"]},{"Names":["/paygress-a-g1"]}])");
+  ASSERT_TRUE(names.has_value());
+  EXPECT_THAT(*names, ::testing::ElementsAre("paygress-a-g1", "paygress-b-g1"));
+}
+
+TEST(DockerBody, LabelsGoOutAndComeBack) {
+  workload::Spec spec;
+  spec.name = "paygress-a-g1";
+  spec.labels.install.bytes.fill(1);
+  spec.labels.provider.bytes.fill(2);
+  spec.labels.lease.bytes.fill(3);
+  spec.labels.owner.bytes.fill(4);
+  spec.labels.generation = 5;
+  spec.labels.spec_digest = "abc";
+  spec.memory_mb = 256;
+  spec.cpu_millicores = 1500;
+  spec.address = "192.0.2.1";
+  spec.ssh_host_port = 30000;
+  spec.ports = {{30001, 8080, "http"}};
+  spec.root_password = "correcthorse42";
+  const std::string body = container_body(spec, {{"sha256:1", "", false}, false, "", {}});
+  const size_t from = body.find("\"Labels\":") + 9;
+  const auto seen = parse_docker_container(container(
+      R"({"Status":"created","ExitCode":0})", body.substr(from, body.find('}', from) - from + 1)));
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->object.labels, spec.labels);
+  EXPECT_THAT(body, HasSubstr("\"8080/tcp\":[{\"HostIp\":\"192.0.2.1\",\"HostPort\":\"30001\"}]"));
+  EXPECT_THAT(body, HasSubstr("\"MemorySwap\":268435456")) << "as much as Memory: no swap";
+  EXPECT_THAT(body, HasSubstr("\"NanoCpus\":1500000000"));
+  EXPECT_THAT(body, Not(HasSubstr(spec.root_password)));
+  EXPECT_THAT(body, Not(HasSubstr("22/tcp"))) << "the image serves no SSH";
+  EXPECT_THAT(container_body(spec, {{"sha256:1", "", true}, true, "", {}}),
+              HasSubstr("\"22/tcp\":[{\"HostIp\":\"192.0.2.1\",\"HostPort\":\"30000\"}]"));
+}
+
+// A registry's port is not a tag, and a digest is passed on as one.
+TEST(DockerPull, NamesAreTakenApart) {
+  EXPECT_EQ(pull_query("alpine"), "fromImage=alpine&tag=latest");
+  EXPECT_EQ(pull_query("alpine:3.19"), "fromImage=alpine&tag=3.19");
+  EXPECT_EQ(pull_query("localhost:5000/a/b"), "fromImage=localhost%3A5000%2Fa%2Fb&tag=latest");
+  EXPECT_EQ(pull_query("localhost:5000/a:1"), "fromImage=localhost%3A5000%2Fa&tag=1");
+  EXPECT_EQ(pull_query("a@sha256:00"), "fromImage=a&tag=sha256%3A00");
+}
+
+// The status of a pull is 200 even when it fails later.
+TEST(DockerPull, ErrorsStandInTheLines) {
+  EXPECT_FALSE(pull_error(R"({"status":"Pulling fs layer","id":"a"})").has_value());
+  EXPECT_EQ(pull_error(R"({"errorDetail":{"message":"no"},"error":"no space left"})"),
+            "no space left");
+  EXPECT_FALSE(pull_error("").has_value());
+}
+
+}  // namespace
+}  // namespace paygress::backend

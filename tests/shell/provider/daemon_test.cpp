@@ -1,0 +1,298 @@
+// The daemon as its operator runs it: a child process against the embedded relay and mint, with
+// real sandboxes. What was paid survives SIGKILL, and its ledger accounts for it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <csignal>
+#include <fstream>
+
+#include "core/cashu/token.h"
+#include "core/crypto/schnorr.h"
+#include "core/market/messages.h"
+#include "core/nostr/message.h"
+#include "core/nostr/nip19.h"
+#include "core/nostr/nip59.h"
+#include "core/provider/config.h"
+#include "shell/base/clock.h"
+#include "shell/base/entropy.h"
+#include "shell/base/secret_file.h"
+#include "shell/dev/child.h"
+#include "shell/dev/embedded_mint.h"
+#include "shell/dev/embedded_relay.h"
+#include "shell/dev/sweep.h"
+#include "shell/net/control_socket.h"
+#include "shell/net/websocket.h"
+#include "shell/provider/setup.h"
+#include "shell/store/sqlite_journal.h"
+#include "tests/shell/temporary_directory.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+constexpr Micros kPatience = micros(Seconds{60});
+constexpr Micros kSlice = 50'000_us;
+constexpr milliseconds kVerbLimit{30'000};
+constexpr uint64_t kRate = 1000;  // msat per second
+constexpr uint64_t kSats = 900;
+
+crypto::Keypair fresh_key() {
+  shell::OsEntropy entropy;
+  for (;;) {
+    SecretKey secret;
+    entropy.fill(secret.bytes);
+    if (auto key = crypto::Keypair::from(secret)) return *key;
+  }
+}
+
+// A consumer with one connection to the relay.
+class Consumer {
+ public:
+  Consumer(net::Loop& loop, const std::string& relay) : loop_(loop), me_(fresh_key()) {
+    net::WebSocketOptions options;
+    options.url = relay;
+    socket_ = std::make_unique<net::WebSocketClient>(
+        loop, options,
+        net::WebSocketEvents{[this] { subscribe(); },
+                             [this](std::string_view frame) { take(frame); }, {}, {}});
+    EXPECT_TRUE(loop_.run_until([&] { return subscribed_; }, kPatience));
+  }
+
+  void ask(const PubKey& provider, const market::Request& request) {
+    shell::OsEntropy entropy;
+    const UnixSeconds now = shell::now().wall;
+    nostr::Draft draft{now, nostr::kind::kPrivateMessage, {{"p", provider.hex()}},
+                       market::to_json(request)};
+    const auto rumor = nostr::make_rumor(me_.public_key(), std::move(draft));
+    auto wrap = nostr::wrap(rumor, me_, provider, now, entropy);
+    ASSERT_TRUE(wrap.has_value());
+    socket_->send(nostr::to_frame(nostr::ClientMessage(nostr::Publish{*std::move(wrap)})));
+  }
+  std::optional<market::Reply> reply() {
+    loop_.run_until([&] { return !replies_.empty(); }, kPatience);
+    if (replies_.empty()) return std::nullopt;
+    market::Reply first = replies_.front();
+    replies_.erase(replies_.begin());
+    return first;
+  }
+
+ private:
+  void subscribe() {
+    nostr::Filter filter;
+    filter.kinds = {nostr::kind::kGiftWrap};
+    filter.tags["p"] = {me_.public_key().hex()};
+    socket_->send(nostr::to_frame(nostr::ClientMessage(nostr::Subscribe{"inbox", {filter}})));
+    subscribed_ = true;
+  }
+  void take(std::string_view frame) {
+    auto message = nostr::parse_relay_frame(frame);
+    ASSERT_TRUE(message.has_value());
+    auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&*message);
+    if (event == nullptr) return;
+    auto verified = nostr::verify(std::move(event->event));
+    ASSERT_TRUE(verified.has_value());
+    auto opened = nostr::unwrap(*verified, me_);
+    ASSERT_TRUE(opened.has_value());
+    auto parsed = market::parse_reply(opened->content);
+    ASSERT_TRUE(parsed.has_value()) << opened->content;
+    replies_.push_back(*std::move(parsed));
+  }
+
+  net::Loop& loop_;
+  crypto::Keypair me_;
+  bool subscribed_ = false;
+  std::vector<market::Reply> replies_;
+  std::unique_ptr<net::WebSocketClient> socket_;
+};
+
+class DaemonTest : public ::testing::Test {
+ protected:
+  DaemonTest()
+      : relay_(*dev::EmbeddedRelay::start(loop_)),
+        mint_(*dev::EmbeddedMint::start(loop_)),
+        key_(fresh_key()) {
+    provider::ProviderConfig config;
+    config.backend_type = provider::BackendType::Sandbox;
+    config.sandbox.allow_outside_dev = true;
+    config.nostr_private_key = nostr::to_nsec(key_.secret());
+    config.nostr_relays = {relay_->url()};
+    config.whitelisted_mints = {mint_->url()};
+    config.public_ip = "127.0.0.1";
+    config.specs = {{"small", "Small", "a box", 250, 128, kRate, 1}};
+    config.minimum_duration_seconds = 5;
+    // Ports beside one that the kernel just called free.
+    config.ssh_port_start = static_cast<uint16_t>(20'000 + mint_->port() % 9'000);
+    config.ssh_port_end = static_cast<uint16_t>(*config.ssh_port_start + 50);
+    EXPECT_TRUE(shell::write_secret_file(config_file(), provider::write_config(config),
+                                         shell::Replace::No)
+                    .has_value());
+  }
+  ~DaemonTest() override {
+    daemon_.reset();
+    std::ignore = dev::sweep_workloads(data_dir(), provider::BackendType::Sandbox);
+  }
+
+  std::string config_file() const { return directory_.file("provider-config.json"); }
+  std::string data_dir() const { return directory_.file(kDataDirectory); }
+  std::string log() const { return dev::tail_of(directory_.file("log"), 30); }
+
+  dev::Command verb(std::vector<std::string> words) const {
+    words.insert(words.begin(), PAYGRESS_PROVIDER_PROGRAM);
+    words.insert(words.end(), {"--config", config_file()});
+    return {std::move(words), {}};
+  }
+  dev::Finished run(std::vector<std::string> words) const {
+    auto done = dev::run_command(verb(std::move(words)), kVerbLimit, never_);
+    EXPECT_TRUE(done.has_value());
+    return done ? *done : dev::Finished{};
+  }
+  void start() {
+    auto child = dev::Child::start(verb({"run"}), directory_.file("log"));
+    ASSERT_TRUE(child.has_value());
+    daemon_ = std::make_unique<dev::Child>(*std::move(child));
+    bool ready = false;
+    const Micros until = shell::now().mono + kPatience;
+    while (!ready && shell::now().mono < until) {
+      loop_.run_until([] { return false; }, kSlice);  // relay and mint answer meanwhile
+      const auto now = status();
+      ready = now && now->at("ready").as_bool();
+    }
+    ASSERT_TRUE(ready) << log();
+  }
+  std::optional<json::object> status() const {
+    const auto reply = net::ask_daemon(data_dir() + "/" + kControlSocket,
+                                       R"({"verb":"status"})", micros(Seconds{5}));
+    if (!reply) return std::nullopt;
+    return json::parse(*reply).as_object();
+  }
+  // Of the relay's and the mint's loop, until the process has ended.
+  int end(int signal) {
+    daemon_->signal(signal);
+    std::optional<int> ended;
+    loop_.run_until([&] { return (ended = daemon_->wait(milliseconds{0})).has_value(); }, kSlice);
+    if (!ended) ended = daemon_->wait(milliseconds{20'000});
+    daemon_.reset();
+    return ended.value_or(-1);
+  }
+  market::SpawnRequest spawn_request() {
+    market::SpawnRequest request;
+    request.cashu_token =
+        *cashu::encode_token(mint_->model().issue_token(kSats), cashu::TokenVersion::V4);
+    request.pod_spec_id = "small";
+    request.template_slug = "hello";
+    request.ssh_username = "root";
+    return request;
+  }
+
+  test::TemporaryDirectory directory_;
+  net::Loop loop_;
+  std::unique_ptr<dev::EmbeddedRelay> relay_;
+  std::unique_ptr<dev::EmbeddedMint> mint_;
+  crypto::Keypair key_;
+  std::unique_ptr<dev::Child> daemon_;
+  std::atomic<bool> never_ = false;
+};
+
+TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
+  start();
+  Consumer consumer(loop_, relay_->url());
+  consumer.ask(key_.public_key(), spawn_request());
+  const auto reply = consumer.reply();
+  ASSERT_TRUE(reply.has_value()) << log();
+  const auto* access = std::get_if<market::AccessDetails>(&*reply);
+  ASSERT_NE(access, nullptr) << market::to_json(*reply) << "\n" << log();
+  EXPECT_EQ(access->pod_spec_name, "Small");
+
+  end(SIGKILL);
+  // No daemon: the verbs read the ledger that it left.
+  EXPECT_EQ(run({"ledger", "verify"}).status, 0);
+  start();
+  const auto after = status();
+  ASSERT_TRUE(after.has_value());
+  const json::array& leases = after->at("leases").as_array();
+  ASSERT_EQ(leases.size(), 1U);
+  EXPECT_EQ(leases[0].at("pod").as_string(), access->pod_npub);
+  EXPECT_EQ(leases[0].at("phase").as_string(), "running");
+  EXPECT_GT(leases[0].at("remaining_seconds").as_int64(), 0);
+
+  // The daemon holds the ledger alone: the verbs ask it.
+  const auto verified = run({"ledger", "verify", "--json"});
+  EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+  const auto money = json::parse(verified.out).at("money").as_array();
+  ASSERT_EQ(money.size(), 1U);
+  EXPECT_EQ(money[0].at("wallet_msat"), money[0].at("redeemed_msat"));
+  const std::string id(leases[0].at("lease").as_string());
+  const auto story = run({"ledger", "show", id.substr(0, 8)});
+  EXPECT_EQ(story.status, 0);
+  EXPECT_THAT(story.out, HasSubstr("buy 899 s"));
+  EXPECT_EQ(run({"ledger", "show", "no-such-lease"}).status, 3);
+  EXPECT_EQ(end(SIGTERM), 0) << log();
+
+  const auto offline = run({"leases", "--json"});
+  EXPECT_EQ(offline.status, 0);
+  EXPECT_EQ(json::parse(offline.out).at("leases").as_array().size(), 1U);
+  EXPECT_EQ(run({"ledger", "show", id}).out, story.out);
+}
+
+// A token that bought something buys nothing for anybody else, after a crash either.
+TEST_F(DaemonTest, AReusedTokenFindsItsFirstOwner) {
+  start();
+  Consumer first(loop_, relay_->url());
+  Consumer second(loop_, relay_->url());
+  const market::SpawnRequest request = spawn_request();
+  first.ask(key_.public_key(), request);
+  ASSERT_TRUE(std::holds_alternative<market::AccessDetails>(first.reply().value())) << log();
+  end(SIGKILL);
+  start();
+  second.ask(key_.public_key(), request);
+  EXPECT_TRUE(std::holds_alternative<market::ErrorReply>(second.reply().value()));
+  EXPECT_EQ(status()->at("leases").as_array().size(), 1U);
+}
+
+TEST_F(DaemonTest, ADamagedLedgerIsRefusedAndSaidToBeDamaged) {
+  start();
+  EXPECT_EQ(end(SIGTERM), 0);
+  ASSERT_EQ(run({"ledger", "verify"}).status, 0);
+  const std::string file = data_dir() + "/" + store::kLedgerFile;
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_EQ(run({"ledger", "verify"}).status, 7);
+  EXPECT_EQ(run({"run"}).status, 1);
+  std::filesystem::remove(file);
+  EXPECT_EQ(run({"ledger", "verify"}).status, 7);
+  EXPECT_EQ(run({"run"}).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(file)) << "an empty ledger took the lost one's place";
+}
+
+TEST_F(DaemonTest, ASecondDaemonOnTheSameDataDirectoryIsRefused) {
+  start();
+  const auto second = run({"run"});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.err, HasSubstr("another paygress-provider"));
+}
+
+TEST_F(DaemonTest, WhatInitWritesIsAcceptedAndNeverReplaced) {
+  const std::string fresh = directory_.file("fresh.json");
+  const auto command = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), PAYGRESS_PROVIDER_PROGRAM);
+    words.insert(words.end(), {"--config", fresh});
+    return *dev::run_command({std::move(words), {}}, kVerbLimit, never_);
+  };
+  EXPECT_EQ(command({"init"}).status, 2) << "nothing to connect to was named";
+  const auto made = command({"init", "--public-ip", "203.0.113.7", "--json"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_TRUE(json::parse(made.out).at("npub").as_string().starts_with("npub1"));
+  EXPECT_EQ(command({"check-config"}).status, 0);
+  EXPECT_EQ(command({"init", "--public-ip", "203.0.113.7"}).status, 1);
+  std::filesystem::permissions(fresh, std::filesystem::perms::group_read,
+                               std::filesystem::perm_options::add);
+  const auto open = command({"check-config", "--json"});
+  EXPECT_EQ(open.status, 7);
+  EXPECT_THAT(open.out, HasSubstr("chmod 600"));
+}
+
+}  // namespace
+}  // namespace paygress::daemon

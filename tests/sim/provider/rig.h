@@ -1,0 +1,118 @@
+// One provider on the models of mint and engine, with one relay that takes everything at once: the
+// shortest way from a consumer's request to its answer. Everything goes through Provider::step.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/provider/provider.h"
+#include "sim/models/backend.h"
+#include "sim/world/cryptography.h"
+#include "sim/world/events.h"
+
+namespace paygress::sim {
+
+inline constexpr UnixSeconds kRigStart{1'780'000'000};
+
+// What the provider sells when a test does not say otherwise: "basic" at 100 msat/s.
+provider::Settings rig_settings();
+
+class Rig {
+ public:
+  explicit Rig(provider::Settings settings = rig_settings(), MintSettings mint = {});
+
+  // --- the provider's process ---
+  void start();
+  void stop_process() { ++life_; provider_.reset(); }
+  void restart() { stop_process(); start(); }
+  void run_for(Seconds time);
+  void run_one() { queue_.run_one(); }
+  void step(const provider::Input& input);
+  provider::Provider& core() { return *provider_; }
+  provider::Settings& settings() { return settings_; }  // counts from the next start on
+  // The batches of the ledger, in order.
+  std::vector<std::vector<provider::Record>>& ledger() { return ledger_; }
+  Now now() const;
+  void step_wall_clock(Seconds by) { wall_shift_ += by; }
+
+  // --- consumers ---
+  struct Sent {
+    nostr::Event event;
+    EventId message;
+  };
+  Sent ask(const Identity& who, const market::Request& request,
+           provider::Transport transport = provider::Transport::Nip17,
+           std::optional<UnixSeconds> dated = {});
+  Sent ask_text(const Identity& who, const std::string& text,
+                provider::Transport transport = provider::Transport::Nip17,
+                std::optional<UnixSeconds> dated = {});
+  void deliver(const nostr::Event& event);
+  struct Heard {
+    std::string text;
+    nostr::Event event;
+  };
+  // Every reply to this consumer since the last call, oldest first. Runs the world for a while.
+  std::vector<Heard> replies(const Identity& who, Seconds within = Seconds{5});
+  // The only reply, which must be an error.
+  market::ErrorReply error(const Identity& who);
+  market::SpawnRequest spawn(uint64_t sats = 100);
+  // Buys a lease and returns its access details.
+  market::AccessDetails buy(const Identity& who, uint64_t sats = 100);
+
+  // --- the world ---
+  Mint& mint() { return mint_; }
+  BackendModel& engine() { return engine_; }
+  // Requests to the mint that name a token: swap, checkstate, restore.
+  size_t token_calls() const { return token_calls_; }
+  const std::vector<nostr::Event>& published() const { return published_; }
+  bool hold_checks = false;   // answers to CheckToken wait for release()
+  bool hold_outputs = false;  // answers to MakeOutputs wait for release()
+  void release();
+  bool engine_away = false;
+  // The process dies when it has written so many batches, before their effects, and starts again.
+  std::optional<size_t> crash_after_batches;
+
+  Identity alice{Tier::Fast, 501};
+  Identity bob{Tier::Fast, 502};
+
+ private:
+  void carry_out(provider::Step step);
+  void answer(Micros after, provider::Input input);
+  void perform(const provider::OpenLink& e);
+  void perform(const provider::CloseLink&) {}
+  void perform(const provider::PingLink& e);
+  void perform(const provider::SendFrame& e);
+  void perform(const provider::SignEvent& e);
+  void perform(const provider::SealReply& e);
+  void perform(const cashu::MintCall& e);
+  void perform(const cashu::MakeOutputs& e);
+  void perform(const cashu::OpenSignatures& e);
+  void perform(const cashu::CheckToken& e);
+  void perform(const workload::Call& e);
+  void perform(const provider::Tell&) {}
+  void arm_timer();
+
+  EventQueue queue_;
+  std::unique_ptr<Cryptography> crypto_ = make_cryptography(Tier::Fast);
+  Identity self_{Tier::Fast, 1};
+  provider::Settings settings_;
+  Mint mint_;
+  BackendModel engine_;
+  SeededEntropy entropy_{7, 1, "rig"};
+  SeededEntropy consumer_entropy_{7, 2, "rig"};
+  std::unique_ptr<provider::Provider> provider_;
+  std::vector<std::vector<provider::Record>> ledger_;
+  std::vector<nostr::Event> published_;
+  std::map<PubKey, size_t> read_;
+  std::vector<provider::Input> held_;
+  nostr::LinkId link_;
+  std::string subscription_;
+  size_t token_calls_ = 0;
+  uint64_t life_ = 0;
+  std::optional<Micros> timer_;
+  Seconds wall_shift_;
+};
+
+}  // namespace paygress::sim
