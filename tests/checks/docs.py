@@ -3,12 +3,13 @@
 
 usage: docs.py [--self-test]
 """
-import glob
+import fnmatch
+import functools
 import os
 import re
 import sys
 
-from tree import ROOT, expect, read, report, tracked_files
+from tree import all_tracked_files, expect, read, report, tracked_files
 
 TOP = ("core/", "shell/", "sim/", "tests/", "fuzz/", "bench/", "docs/", "cmake/", ".ci/")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -30,8 +31,21 @@ def anchor(heading):
     return kept.replace(" ", "-")
 
 
+@functools.cache
+def tracked_paths():
+    """Every file that a clone has, and every folder that it therefore has."""
+    paths = set(all_tracked_files())
+    for path in list(paths):
+        while (path := os.path.dirname(path)):
+            paths.add(path)
+    return paths
+
+
 def exists(path):
-    return bool(glob.glob(os.path.join(ROOT, path)))
+    """Whether a clone has the path: a leftover of this machine does not count."""
+    if "*" in path:
+        return bool(fnmatch.filter(tracked_paths(), path))
+    return os.path.normpath(path) in tracked_paths()
 
 
 def link_problem(page, target):

@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 DATA = ("tests/vectors/", "fuzz/corpus/")
 
 
-def tracked_files(suffixes=None):
+def all_tracked_files():
     """Paths of git's files, relative to the root; without git, every file outside build/."""
     # The tree may belong to the user who called sudo: git is told that this is fine.
     listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"],
@@ -21,7 +21,13 @@ def tracked_files(suffixes=None):
         for folder, folders, names in os.walk(ROOT):
             folders[:] = [f for f in folders if f not in (".git", "build")]
             paths += [os.path.relpath(os.path.join(folder, n), ROOT) for n in names]
-    paths = [p for p in paths if not p.startswith(DATA) and os.path.isfile(os.path.join(ROOT, p))]
+    return paths
+
+
+def tracked_files(suffixes=None):
+    """The files that are text of ours, relative to the root."""
+    paths = [p for p in all_tracked_files()
+             if not p.startswith(DATA) and os.path.isfile(os.path.join(ROOT, p))]
     if suffixes:
         paths = [p for p in paths if p.endswith(tuple(suffixes))]
     return sorted(paths)
