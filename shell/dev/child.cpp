@@ -157,8 +157,9 @@ Result<Finished> run_command(const Command& command, milliseconds limit,
     std::array<pollfd, 2> wanted = {pollfd{out->read.number(), POLLIN, 0},
                                     pollfd{err->read.number(), POLLIN, 0}};
     poll(wanted.data(), wanted.size(), static_cast<int>(kLook.count()));
-    const bool any = drain(out->read, finished.out) | drain(err->read, finished.err);
-    if (!any) std::this_thread::sleep_for(kLook);  // closed its output and goes on
+    const bool some_out = drain(out->read, finished.out);
+    const bool some_err = drain(err->read, finished.err);
+    if (!some_out && !some_err) std::this_thread::sleep_for(kLook);  // closed its output and goes on
   }
   drain(out->read, finished.out);
   drain(err->read, finished.err);

@@ -103,8 +103,8 @@ class WorkerPool::Impl : public std::enable_shared_from_this<Impl> {
       piece->completion = std::move(completion);
       --queue->running;
       if (queue->order == Order::Serial) wake_.notify_one();
-      loop_.post([self = weak_from_this(), queue = queue] {
-        if (const auto impl = self.lock()) impl->deliver(*queue);
+      loop_.post([self = weak_from_this(), done = queue] {
+        if (const auto impl = self.lock()) impl->deliver(*done);
       });
     }
   }

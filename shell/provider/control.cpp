@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "shell/provider/ledger_export.h"
 #include "shell/provider/ledger_view.h"
 #include "shell/provider/story.h"
 
@@ -45,6 +46,11 @@ json::object show(store::Ledger& ledger, const std::string& name) {
   return story ? to_json(*story) : error_json(story.error().reason, story.error().not_found);
 }
 
+json::object movements(store::Ledger& ledger) {
+  const auto found = money_movements(scan_of(ledger));
+  return found ? to_json(*found) : error_json(to_string(found.error()));
+}
+
 }  // namespace
 
 net::ControlServer::Handler control_handler(ControlVerbs verbs) {
@@ -63,6 +69,7 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
       return reply(json::serialize(json::object{{"draining", wanted}}));
     }
     if (verb == "ledger-verify") return answer_from_ledger(*verbs.writer, reply, verify);
+    if (verb == "ledger-export") return answer_from_ledger(*verbs.writer, reply, movements);
     if (verb == "ledger-show")
       return answer_from_ledger(
           *verbs.writer, reply,

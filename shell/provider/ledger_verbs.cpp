@@ -13,6 +13,7 @@
 #include "shell/base/clock.h"
 #include "shell/base/file.h"
 #include "shell/net/control_socket.h"
+#include "shell/provider/ledger_export.h"
 #include "shell/provider/ledger_view.h"
 #include "shell/provider/setup.h"
 #include "shell/provider/status.h"
@@ -211,6 +212,26 @@ Exit verb_ledger_show(const std::string& data_dir, const std::string& lease, boo
   if (story) return report_story(to_json(*story), as_json);
   say(lease + ": " + story.error().reason);
   return story.error().not_found ? Exit::NotFound : Exit::Failed;
+}
+
+Exit verb_ledger_export(const std::string& data_dir, bool as_json) {
+  const auto report = [&](const json::object& found) {
+    if (as_json)
+      put(found);
+    else
+      put(to_csv(found));
+    return Exit::Ok;
+  };
+  const Asked asked = ask(data_dir, {{"verb", "ledger-export"}});
+  if (asked.answer) return report(*asked.answer);
+  if (!asked.no_daemon) return asked.exit;
+  const auto ledger = open_ledger(data_dir, Exit::Failed);
+  if (!ledger) return ledger.error();
+  set_check_handler(on_contradiction);
+  const auto found = money_movements(ledger->scan);
+  if (found) return report(to_json(*found));
+  say(to_string(found.error()));
+  return Exit::Failed;
 }
 
 }  // namespace paygress::daemon

@@ -12,5 +12,6 @@ Exit verb_leases(const std::string& data_dir, bool all, bool json);
 Exit verb_drain(const std::string& data_dir, bool on, bool json);
 Exit verb_ledger_verify(const std::string& data_dir, bool json);
 Exit verb_ledger_show(const std::string& data_dir, const std::string& lease, bool json);
+Exit verb_ledger_export(const std::string& data_dir, bool json);
 
 }  // namespace paygress::daemon

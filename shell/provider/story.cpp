@@ -93,25 +93,6 @@ void note_threads(const Record& record, const LeaseId& lease, Threads& threads) 
   }
 }
 
-std::optional<UnixSeconds> time_of(const Record& record) {
-  return std::visit(
-      [](const auto& group) {
-        return std::visit(
-            [](const auto& r) -> std::optional<UnixSeconds> {
-              if constexpr (requires { r.opened_at; })
-                return r.opened_at;
-              else if constexpr (requires { r.at.wall; })
-                return r.at.wall;
-              else if constexpr (requires { r.at; })
-                return r.at;
-              else
-                return std::nullopt;
-            },
-            group);
-      },
-      record);
-}
-
 // --- words -------------------------------------------------------------------------------------
 
 std::string seconds_of(Micros used) { return std::to_string(used.value / 1'000'000); }
@@ -261,6 +242,29 @@ bool belongs(const Record& record, const LeaseId& lease, const Threads& threads)
 
 }  // namespace
 
+std::optional<UnixSeconds> time_of(const Record& record) {
+  return std::visit(
+      [](const auto& group) {
+        return std::visit(
+            [](const auto& r) -> std::optional<UnixSeconds> {
+              if constexpr (requires { r.opened_at; })
+                return r.opened_at;
+              else if constexpr (requires { r.at.wall; })
+                return r.at.wall;
+              else if constexpr (requires { r.at; })
+                return r.at;
+              else
+                return std::nullopt;
+            },
+            group);
+      },
+      record);
+}
+
+std::string in_words(const Record& record) {
+  return std::visit([](const auto& group) { return std::visit(Words{}, group); }, record);
+}
+
 std::expected<Story, NoStory> tell_story(const Scan& scan, std::string_view name) {
   std::vector<Candidate> candidates;
   const auto unreadable = [](const Error& error) {
@@ -285,8 +289,7 @@ std::expected<Story, NoStory> tell_story(const Scan& scan, std::string_view name
   const auto told = each_record(scan, [&](uint64_t batch, const Record& record) {
     last = time_of(record).value_or(last);
     if (!belongs(record, *lease, threads)) return;
-    std::string text =
-        std::visit([](const auto& group) { return std::visit(Words{}, group); }, record);
+    std::string text = in_words(record);
     if (!text.empty()) story.lines.push_back({batch, last, std::move(text)});
   });
   if (!told) return unreadable(told.error());

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,5 +33,10 @@ struct NoStory {
 std::expected<Story, NoStory> tell_story(const Scan& scan, std::string_view name);
 
 boost::json::object to_json(const Story& story);
+
+// One record for a person, without a secret; empty when it is no step of any lease's story.
+std::string in_words(const provider::Record& record);
+// When it was written; nothing for a record that carries no time.
+std::optional<UnixSeconds> time_of(const provider::Record& record);
 
 }  // namespace paygress::daemon

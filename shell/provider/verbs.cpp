@@ -42,6 +42,7 @@ struct Options {
   std::string answers_file;
   bool all = false;
   bool off = false;
+  bool csv = true;
   std::string lease;
 };
 
@@ -268,6 +269,12 @@ void CommandLine::define_ledger() {
   show->add_option("lease", o.lease, "the begin of its id, its pod or its workload id")->required();
   show->footer("Examples:\n  paygress-provider ledger show 3f9a\n"
                "  paygress-provider ledger show container-1000 --json");
+  CLI::App* exported =
+      add(*ledger, "export", "every movement of money, for bookkeeping",
+          with_data_dir(o, [&o](const std::string& d) { return verb_ledger_export(d, o.json); }));
+  exported->add_flag("--csv", o.csv, "CSV with a header line (the default; --json for the same as JSON)");
+  exported->footer("In sum: redeemed = consumed + on leases + owed + kept.\n"
+                   "Example:\n  paygress-provider ledger export --csv > movements.csv");
 }
 
 shell::LogFormat log_format(const std::string& name) {

@@ -73,7 +73,7 @@ class NostrTools : public ::testing::TestWithParam<Transport> {
     size_t seen = 0;
     socket.receive([&](const std::vector<std::string>& frames) {
       for (; seen < frames.size(); ++seen) {
-        auto said = provider::admit({1}, frames[seen], me);
+        auto said = provider::admit({{1}, 0}, frames[seen], me);
         EXPECT_TRUE(said.has_value()) << frames[seen];
         if (said && said->opened) opened = std::move(said->opened);
       }
@@ -209,7 +209,7 @@ TEST_P(NostrTools, A_message_for_another_is_not_opened) {
   inbox->receive([&](const std::vector<std::string>& frames) {
     events = 0;
     for (const auto& frame : frames) {
-      const auto said = provider::admit({1}, frame, me);
+      const auto said = provider::admit({{1}, 0}, frame, me);
       if (!said) continue;
       EXPECT_FALSE(said->opened.has_value());
       events += std::holds_alternative<nostr::EventFor<nostr::VerifiedEvent>>(said->message);

@@ -230,12 +230,17 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   EXPECT_EQ(story.status, 0);
   EXPECT_THAT(story.out, HasSubstr("buy 899 s"));
   EXPECT_EQ(run({"ledger", "show", "no-such-lease"}).status, 3);
+  EXPECT_EQ(json::parse(run({"ledger", "export", "--json"}).out).at("movements").as_array().size(),
+            1U);
   EXPECT_EQ(end(SIGTERM), 0) << log();
 
   const auto offline = run({"leases", "--json"});
   EXPECT_EQ(offline.status, 0);
   EXPECT_EQ(json::parse(offline.out).at("leases").as_array().size(), 1U);
   EXPECT_EQ(run({"ledger", "show", id}).out, story.out);
+  const auto exported = run({"ledger", "export", "--csv"});
+  EXPECT_EQ(exported.status, 0) << exported.err;
+  EXPECT_THAT(exported.out, HasSubstr(id));
 }
 
 // A token that bought something buys nothing for anybody else, after a crash either.
