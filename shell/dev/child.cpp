@@ -159,7 +159,8 @@ Result<Finished> run_command(const Command& command, milliseconds limit,
     poll(wanted.data(), wanted.size(), static_cast<int>(kLook.count()));
     const bool some_out = drain(out->read, finished.out);
     const bool some_err = drain(err->read, finished.err);
-    if (!some_out && !some_err) std::this_thread::sleep_for(kLook);  // closed its output and goes on
+    if (some_out || some_err) continue;
+    std::this_thread::sleep_for(kLook);  // closed its output and goes on
   }
   drain(out->read, finished.out);
   drain(err->read, finished.err);

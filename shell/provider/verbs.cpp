@@ -272,7 +272,7 @@ void CommandLine::define_ledger() {
   CLI::App* exported =
       add(*ledger, "export", "every movement of money, for bookkeeping",
           with_data_dir(o, [&o](const std::string& d) { return verb_ledger_export(d, o.json); }));
-  exported->add_flag("--csv", o.csv, "CSV with a header line (the default; --json for the same as JSON)");
+  exported->add_flag("--csv", o.csv, "CSV with a header line: the default, unless --json");
   exported->footer("In sum: redeemed = consumed + on leases + owed + kept.\n"
                    "Example:\n  paygress-provider ledger export --csv > movements.csv");
 }
