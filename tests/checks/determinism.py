@@ -5,8 +5,9 @@ usage: determinism.py processes PROGRAM        two processes of one build
        determinism.py builds FOLDER            compilers, optimisation levels and sanitizers
        determinism.py --self-test
 
-`builds` makes each tree below FOLDER with nothing but paygress-sim in it. Prints one line for each
-difference: scenario, seed, and the hash of each run.
+`builds` makes paygress-sim in the trees of the presets release, clang and asan, which other verbs
+build too, and in two trees of its own below FOLDER. Prints one line for each difference: scenario,
+seed, and the hash of each run.
 """
 import concurrent.futures
 import os
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from tree import ROOT, expect
 
@@ -23,13 +25,15 @@ BUILD_SEEDS = (1, 2, 3)
 RUN_SECONDS_MAX = 300
 HASH = re.compile(r"^.*\bhash=([0-9a-f]{16})\b", re.MULTILINE)
 
-BUILDS = {  # name: compiler, flags, sanitizers
-    "gcc-O0": ("g++", "-O0", ""),
-    "gcc-O2": ("g++", "-O2", ""),
-    "clang-O0": ("clang++-19", "-O0", ""),
-    "clang-O2": ("clang++-19", "-O2", ""),
-    "clang-asan": ("clang++-19", "-O1", "address,undefined"),
+# name: the preset whose tree other verbs use too, or a compiler and flags for a tree of its own.
+BUILDS = {
+    "gcc-O0": ("g++", "-O0"),
+    "gcc-O2": "release",
+    "clang-O0": ("clang++-19", "-O0"),
+    "clang-O2": "clang",
+    "clang-asan": "asan",
 }
+TREES = {"release": "build", "clang": "build/clang", "asan": "build/asan"}
 
 
 def scenarios(program):
@@ -74,22 +78,30 @@ def compare(programs, seeds):
     return 1 if bad else 0
 
 
-def build(folder, name):
-    compiler, flags, sanitizers = BUILDS[name]
+def configure(folder, name):
+    """The tree of a build, and the command that configures it."""
+    how = BUILDS[name]
+    launcher = "-DCMAKE_CXX_COMPILER_LAUNCHER=" + ("ccache" if shutil.which("ccache") else "")
+    if isinstance(how, str):
+        return os.path.join(ROOT, TREES[how]), ["cmake", "--preset", how, launcher]
+    compiler, flags = how
     tree = os.path.join(folder, name)
-    launcher = shutil.which("ccache") or ""
-    configure = ["cmake", "-S", ROOT, "-B", tree, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=",
-                 f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={flags}",
-                 f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}", f"-DPAYGRESS_SANITIZE={sanitizers}",
-                 "-DPAYGRESS_SHELL=OFF", "-DPAYGRESS_TESTS=OFF"]
+    return tree, ["cmake", "-S", ROOT, "-B", tree, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=",
+                  f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={flags}", launcher,
+                  "-DPAYGRESS_SHELL=OFF", "-DPAYGRESS_TESTS=OFF"]
+
+
+def build(folder, name):
+    tree, command = configure(folder, name)
     jobs = str(os.cpu_count() or 1)
-    for command in (configure, ["cmake", "--build", tree, "--target", "paygress-sim", "-j", jobs]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
+    started = time.monotonic()
+    for step in (command, ["cmake", "--build", tree, "--target", "paygress-sim", "-j", jobs]):
+        done = subprocess.run(step, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False)
         if done.returncode != 0:
             print(done.stdout[-4000:])
             sys.exit(f"determinism: {name} does not build")
-    print(f"determinism: {name} built", flush=True)
+    print(f"determinism: {name} built in {time.monotonic() - started:.0f} s", flush=True)
     return os.path.join(tree, "bin", "paygress-sim")
 
 
