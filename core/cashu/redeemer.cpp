@@ -383,7 +383,7 @@ void Redeemer::send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step) {
     call.mint = ask.mint;
     call.endpoint = ask.endpoint;
     call.path_argument = ask.argument;
-    call.deadline = micros(kMintCallTimeout);
+    call.deadline = micros(kMintReadTimeout);
     book_calls_.emplace(call.id, BookCall{std::move(ask), now.mono + micros(kGiveUpAfter)});
     step.effects.push_back(std::move(call));
   }

@@ -33,9 +33,10 @@ inline constexpr Seconds kBackoffMin{1};
 inline constexpr Seconds kBackoffMax{300};
 inline constexpr Seconds kBackoffMaxInHold{60};  // while somebody waits for the answer
 inline constexpr Seconds kMintCallTimeout{30};
+inline constexpr Seconds kMintReadTimeout{10};   // of info, keysets and keys: somebody may wait
 inline constexpr Seconds kGiveUpAfter{35};       // a call whose end the caller forgot to report
 inline constexpr Seconds kRefreshMints{600};
-inline constexpr Seconds kRefreshUnreadMint{30};
+inline constexpr Seconds kRefreshUnreadMint{10};
 inline constexpr Seconds kAskAgain{5};           // ask() of one operation has effect this often
 inline constexpr size_t kPostsWatchedMax = 16;   // of one operation, for late answers
 inline constexpr size_t kAttemptsMax = 8;        // NUT-13: restore looks only 300 counters ahead

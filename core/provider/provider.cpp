@@ -166,6 +166,10 @@ void Provider::route(Now now, const Input& input, Step& out) {
     if (const auto* proofs = std::get_if<cashu::ProofsReady>(&input)) of_wallet = *proofs;
     if (const auto* checked = std::get_if<cashu::TokenChecked>(&input)) of_wallet = *checked;
     running_->payments.take(instant(now), wallet_.handle(now, of_wallet), out);
+    if (waiting_.size() > 0) handle_waiting(now, waiting_.take([&](const PrivateMessage& m) {
+      const auto quote = wallet_.quote(*m.token, now);
+      return quote || quote.error().reason != cashu::RefusalReason::MintNotReady;
+    }), Patience::MayWait, out);
   }
 }
 
@@ -224,6 +228,7 @@ std::optional<Micros> Provider::next_deadline() const {
   sooner(running_->pool.next_deadline());
   sooner(running_->outbox.next_deadline());
   sooner(running_->payments.next_deadline());
+  sooner(waiting_.next_deadline());
   return next;
 }
 
@@ -243,6 +248,8 @@ void Provider::run_timers(Now now, Step& out) {
     running_->payments.take(instant(now), std::move(step), out);
   }
   if (due(running_->payments.next_deadline())) running_->payments.handle_timer(now, out);
+  if (due(waiting_.next_deadline()))
+    handle_waiting(now, waiting_.take_due(now), Patience::Decide, out);
   if (due(running_->outbox.next_deadline())) running_->outbox.handle_timer(now);
   if (due(announcer_.next_deadline())) announcer_.handle_timer(now, vitals(), out);
   if (housekeeping_due_ <= now.mono) housekeeping(now, out);
@@ -275,15 +282,47 @@ Vitals Provider::vitals() const {
 void Provider::handle_message(Now now, const PrivateMessage& message, Step& out) {
   if (message.sender == settings_.self || settings_.blocked.contains(message.sender)) return;
   if (message.expires_at && *message.expires_at < now.wall) return;
-  if (requests_.seen(message.event) || !limit_.allow(now, message.sender)) return;
+  if (requests_.seen(message.event)) return;
+  ++counters_.requests;
+  if (!limit_.allow(now, message.sender)) return refuse_over_limit(now, message, out);
   if (const auto* problem = std::get_if<std::string>(&message.body))
     return complain(now, message, *problem, out);
-  handle_request(now, message, std::get<market::Request>(message.body), out);
+  handle_request(now, message, Patience::MayWait, out);
+}
+
+// Answered once a minute and key; what is not answered is not recorded either, so that it may be
+// sent again.
+void Provider::refuse_over_limit(Now now, const PrivateMessage& message, Step& out) {
+  ++counters_.over_limit;
+  const auto* request = std::get_if<market::Request>(&message.body);
+  if (request == nullptr || !limit_.allow_complaint(now, message.sender)) return;
+  out.tell(Level::Warning, "more than " + std::to_string(kRequestsPerMinute) +
+                               " requests a minute from " + message.sender.hex());
+  const auto& id = market::request_id_of(*request);
+  const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
+  const Seconds again{60};
+  const Refused refused{market::ErrorType::RateLimited, market::text::rate_limited(again),
+                        market::TokenState::Untouched, again, {}};
+  if (message.token == std::nullopt)
+    return running_->outbox.send_passing(now, message.sender, message.transport, message.event,
+                                         to_wire(error_reply_of(refused), id), out);
+  if (requests_.find(key) != nullptr || running_->payments.under_way(key) ||
+      waiting_.contains(key))
+    return;  // the answer it has, or will have, stands
+  const auto kind = std::holds_alternative<market::TopUpRequest>(*request) ? RequestKind::TopUp
+                                                                           : RequestKind::Spawn;
+  running_->payments.refuse_unless_known(instant(now), key, message, kind, refused, out);
+}
+
+void Provider::handle_waiting(Now now, const std::vector<PrivateMessage>& messages,
+                              Patience patience, Step& out) {
+  for (const PrivateMessage& message : messages) handle_request(now, message, patience, out);
 }
 
 // Identity before age: a request that the ledger knows is answered, however old it is (flaw 1).
-void Provider::handle_request(Now now, const PrivateMessage& message,
-                              const market::Request& request, Step& out) {
+void Provider::handle_request(Now now, const PrivateMessage& message, Patience patience,
+                              Step& out) {
+  const market::Request& request = std::get<market::Request>(message.body);
   Payments& payments = running_->payments;
   const auto& id = market::request_id_of(request);
   const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
@@ -291,7 +330,15 @@ void Provider::handle_request(Now now, const PrivateMessage& message,
     record(MessageSeen{message.event, now.wall}, out);
     return payments.answer_again(instant(now), *known, message, out);
   }
-  if (payments.under_way(key)) return;
+  if (payments.under_way(key) || waiting_.contains(key)) return;
+  // Only a mint that is not read yet makes this refusal.
+  const auto waits = [&](const Refused& why) {
+    const bool wait = patience == Patience::MayWait &&
+                      why.type == market::ErrorType::MintNetworkError &&
+                      waiting_.enter(now, key, message);
+    counters_.waited += wait;
+    return wait;
+  };
   const QuoteBooks books{settings_, wallet_, leases_, draining_};
   const bool stale = too_old_or_new(now, message);
   const Refused expired{market::ErrorType::RequestExpired,
@@ -303,6 +350,7 @@ void Provider::handle_request(Now now, const PrivateMessage& message,
                                           out);
     auto quote = quote_spawn(books, now, *spawn, message);
     if (quote) return payments.accept_spawn(key, message, *std::move(quote), out);
+    if (waits(quote.error())) return;
     payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, quote.error(),
                                  out);
   } else if (const auto* top_up = std::get_if<market::TopUpRequest>(&request)) {
@@ -311,6 +359,7 @@ void Provider::handle_request(Now now, const PrivateMessage& message,
                                           out);
     auto quote = quote_top_up(books, now, *top_up, message);
     if (quote) return payments.accept_top_up(key, message, *std::move(quote), out);
+    if (waits(quote.error())) return;
     payments.refuse_unless_known(instant(now), key, message, RequestKind::TopUp, quote.error(),
                                  out);
   } else if (const auto* stop = std::get_if<market::StopRequest>(&request)) {
@@ -334,7 +383,9 @@ void Provider::handle_status(Now now, const PrivateMessage& message, const std::
       pod == message.sender.hex() ? leases_.newest_of(message.sender) : lease_named(leases_, pod);
   if (found != nullptr && found->terms.owner != message.sender) found = nullptr;
   market::Reply reply;
-  if (found == nullptr || found->phase == lease::Phase::Void)
+  if (found != nullptr && found->phase == lease::Phase::Reserved)  // nothing runs, nothing is over
+    reply = error_reply_of(not_paid_yet());
+  else if (found == nullptr || found->phase == lease::Phase::Void)
     reply = market::error_reply(market::ErrorType::NotFound, market::text::workload_not_found(pod),
                                 market::TokenState::Untouched);
   else

@@ -25,6 +25,7 @@
 #include "core/provider/rate_limit.h"
 #include "core/provider/settings.h"
 #include "core/provider/step.h"
+#include "core/provider/waiting_room.h"
 
 namespace paygress::provider {
 
@@ -33,6 +34,13 @@ struct Boot {
   InstallId install;             // used when the ledger is new
   lease::BootId machine;         // of the running kernel
   std::string seed_fingerprint;  // of the wallet's seed
+};
+
+// Since the start of the process; for the operator.
+struct Counters {
+  uint64_t requests = 0;    // private messages that were looked at
+  uint64_t over_limit = 0;  // more than kRequestsPerMinute from one key: not looked at
+  uint64_t waited = 0;      // requests that waited for their mint to be read
 };
 
 // Rules that can be switched off by tests and the simulator, to show that they are missed.
@@ -69,6 +77,7 @@ class Provider {
   const RequestBook& requests() const { return requests_; }
   const nostr::RelayPool* relays() const;
   bool draining() const { return draining_; }
+  const Counters& counters() const { return counters_; }
   void check_invariants() const;
 
  private:
@@ -82,7 +91,10 @@ class Provider {
   void housekeeping(Now now, Step& out);
   void drain_pool(Now now, const PrivateMessage* opened, Step& out);
   void handle_message(Now now, const PrivateMessage& message, Step& out);
-  void handle_request(Now now, const PrivateMessage& message, const market::Request& request,
+  enum class Patience : uint8_t { MayWait, Decide };  // for a mint that is not read yet
+  void handle_request(Now now, const PrivateMessage& message, Patience patience, Step& out);
+  void refuse_over_limit(Now now, const PrivateMessage& message, Step& out);
+  void handle_waiting(Now now, const std::vector<PrivateMessage>& messages, Patience patience,
                       Step& out);
   void handle_status(Now now, const PrivateMessage& message, const std::string& pod,
                      const std::optional<market::RequestId>& id, Step& out);
@@ -109,6 +121,8 @@ class Provider {
   cashu::Redeemer wallet_;
   Announcer announcer_;
   RateLimit limit_;
+  WaitingRoom waiting_;
+  Counters counters_;
   std::map<CallId, nostr::LinkId> auths_;  // NIP-42 drafts being signed
   std::unique_ptr<Running> running_;
 };

@@ -168,8 +168,7 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
   if (found == nullptr || found->phase == lease::Phase::Void)
     return refuse(ErrorType::NotFound, text::pod_not_found(pod));
   if (found->terms.owner != message.sender) return refuse(ErrorType::NotOwner, text::not_owner());
-  if (found->phase == lease::Phase::Reserved)
-    return refuse(ErrorType::NotFound, "The lease is not paid yet; try again shortly", Seconds{10});
+  if (found->phase == lease::Phase::Reserved) return std::unexpected(not_paid_yet());
   const bool over = found->phase == lease::Phase::Ending || found->phase == lease::Phase::Ended ||
                     (found->phase == lease::Phase::Running &&
                      books.leases.remaining(*found, now) == Seconds{0});
@@ -187,6 +186,11 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
   if (auto ok = check_maximum(books.settings, books.leases.remaining(*found, now), bought); !ok)
     return std::unexpected(ok.error());
   return TopUpQuote{*std::move(token), found->terms.lease};
+}
+
+Refused not_paid_yet() {
+  return {ErrorType::NotFound, "The lease is not paid yet; try again shortly",
+          market::TokenState::Untouched, Seconds{10}, {}};
 }
 
 bool workload_id_taken(const lease::LeaseBook& leases, const std::string& workload_id) {

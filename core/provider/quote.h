@@ -56,6 +56,9 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
                                                 const market::TopUpRequest& request,
                                                 const PrivateMessage& message);
 
+// What a top-up or status request of a lease hears whose first payment is still being redeemed.
+Refused not_paid_yet();
+
 // A lease that is not over has this name already.
 bool workload_id_taken(const lease::LeaseBook& leases, const std::string& workload_id);
 inline constexpr std::string_view kWorkloadIdTaken = "workload_id is in use already";

@@ -110,6 +110,11 @@ std::vector<Case> cases() {
     rig.ask(rig.alice, rig.spawn());
     rig.run_for(Seconds{1});
   };
+  spawn(RateLimited, plain).before = [](Rig& rig) {
+    for (uint32_t i = 0; i < provider::kRequestsPerMinute; ++i)
+      rig.ask(rig.alice, market::StatusRequest{"container-1000", {}});
+    rig.replies(rig.alice, Seconds{30});
+  };
   spawn(InvalidRequest, [](auto& r) { r.workload_id = "mine"; }).before = [](Rig& rig) {
     auto request = rig.spawn();
     request.workload_id = "mine";
@@ -177,7 +182,7 @@ TEST(Refusals, MintHearsNothingAndTheTokenIsUntouched) {
     const market::Request request = c.request(rig);
     const UnixSeconds dated = rig.now().wall - c.age;
     rig.ask(who, request, provider::Transport::Nip17, dated);
-    const auto first = rig.replies(who);
+    const auto first = rig.replies(who, provider::kMintPatience + Seconds{5});
     ASSERT_EQ(first.size(), 1u);
     const auto reply = market::parse_reply(first[0].text);
     const auto* error = std::get_if<market::ErrorReply>(&reply.value());
