@@ -214,7 +214,7 @@ void WalletState::on(const RequestAnswered& r) {
   found->second.answered = r;
 }
 
-void WalletState::on(const LeaseSeen& r) { leases_[r.pod] = r; }
+void WalletState::on(const LeaseSeen& r) { leases_[{r.provider, r.pod}] = r; }
 
 Amount WalletState::locked(const Purse& purse) const {
   Amount sum = 0;

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/cashu/wallet_store.h"
@@ -22,6 +23,8 @@ struct StoredRequest {
   RequestMade made;
   std::optional<RequestAnswered> answered;
 };
+
+using PodKey = std::pair<PubKey, std::string>;
 
 // One line of `wallet history`: what happened to the money, in the order it happened.
 struct HistoryEntry {
@@ -54,7 +57,8 @@ class WalletState {
   const std::map<uint64_t, OpStarted>& open_ops() const { return open_; }
   const std::map<uint64_t, StoredToken>& tokens() const { return tokens_; }
   const std::map<market::RequestId, StoredRequest>& requests() const { return requests_; }
-  const std::map<std::string, LeaseSeen>& leases() const { return leases_; }
+  // By provider and pod: every provider counts its pods from the same number.
+  const std::map<PodKey, LeaseSeen>& leases() const { return leases_; }
   const std::vector<HistoryEntry>& history() const { return history_; }
 
   // Amount in open Splits, and in tokens that were made and are neither taken nor ours again.
@@ -92,7 +96,7 @@ class WalletState {
   std::map<uint64_t, std::vector<cashu::Proof>> given_;
   std::map<uint64_t, StoredToken> tokens_;
   std::map<market::RequestId, StoredRequest> requests_;
-  std::map<std::string, LeaseSeen> leases_;
+  std::map<PodKey, LeaseSeen> leases_;
   std::vector<HistoryEntry> history_;
 };
 

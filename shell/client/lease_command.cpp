@@ -18,6 +18,7 @@ namespace json = boost::json;
 
 struct PodOptions {
   std::string pod;
+  std::string provider;
   PaymentOptions payment;
 };
 
@@ -82,7 +83,7 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   if (!identity) return std::unexpected(identity.error());
   auto state = WalletFile::look(options.home);
   if (!state) return std::unexpected(state.error());
-  auto lease = find_lease(*state, wanted.pod);
+  auto lease = find_lease(*state, wanted.pod, wanted.provider);
   if (!lease) return std::unexpected(lease.error());
   consumer::RequestMade request = request_for(options, *lease);
   request.json = market::to_json(market::Request{market::StatusRequest{lease->pod,
@@ -100,7 +101,7 @@ Outcome<void> stop(const Options& options, const PodOptions& wanted) {
   if (wanted.pod.empty()) return failure(ExitCode::Usage, "name a pod");
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
-  auto lease = find_lease((*session)->file->state(), wanted.pod);
+  auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
   if (!lease) return std::unexpected(lease.error());
   consumer::RequestMade request = request_for(options, *lease);
   request.json = market::to_json(market::Request{market::StopRequest{lease->pod,
@@ -135,7 +136,7 @@ Outcome<void> print_topup(const Options& options, Session& session, consumer::Le
 Outcome<void> topup(const Options& options, const PodOptions& wanted, const std::string& resume) {
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
-  auto lease = find_lease((*session)->file->state(), wanted.pod);
+  auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
   if (!lease) return std::unexpected(lease.error());
   consumer::RequestMade request;
   if (!resume.empty()) {
@@ -170,13 +171,19 @@ void run(const Options& options, int& exit_code, const Outcome<void>& done) {
   if (!done) exit_code = report(done.error(), options.json);
 }
 
+CLI::Option* add_pod_option(CLI::App& command, PodOptions& wanted) {
+  command.add_option("--provider", wanted.provider,
+                     "Of this provider: its name, or the first characters of its key");
+  return command.add_option("pod", wanted.pod, "Its id or a unique prefix; the newest if left out");
+}
+
 }  // namespace
 
 void add_status_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   wanted->payment.timeout_seconds = 30;
   auto* command = app.add_subcommand("status", "Ask how a pod is");
-  command->add_option("pod", wanted->pod, "Its id or a unique prefix; left out: the newest");
+  add_pod_option(*command, *wanted);
   command->add_option("--timeout", wanted->payment.timeout_seconds, "Seconds to wait")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -187,7 +194,7 @@ void add_status_command(CLI::App& app, const Options& options, int& exit_code) {
 void add_stop_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   auto* command = app.add_subcommand("stop", "End a pod; what was not used comes back");
-  command->add_option("pod", wanted->pod, "Its id or a unique prefix")->required();
+  add_pod_option(*command, *wanted)->required();
   command->add_option("--timeout", wanted->payment.timeout_seconds, "Seconds to wait")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -199,7 +206,7 @@ void add_topup_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   auto again = std::make_shared<std::string>();
   auto* command = app.add_subcommand("topup", "Pay for more time");
-  command->add_option("pod", wanted->pod, "Its id or a unique prefix; left out: the newest");
+  add_pod_option(*command, *wanted);
   command->add_option("--resume", *again, "Repeat exactly this request, whose outcome is unknown");
   add_payment_options(*command, wanted->payment, false);
   command->footer("Example:\n  paygress topup container-1000 --seconds 600");

@@ -3,26 +3,39 @@
 #include <fmt/core.h>
 
 #include <boost/json/array.hpp>
+#include <vector>
+
+#include "core/nostr/nip19.h"
 
 namespace paygress::client {
+namespace {
 
-Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state,
-                                        const std::string& pod) {
-  const consumer::LeaseSeen* found = nullptr;
-  size_t several = 0;
-  for (const auto& [id, lease] : state.leases()) {
-    if (pod.empty()) {
-      if (found == nullptr || found->at < lease.at) found = &lease;
-      continue;
-    }
-    if (id == pod || id == "container-" + pod) return lease;
-    if (!id.starts_with(pod)) continue;
-    found = &lease;
-    ++several;
+bool is_of(const consumer::LeaseSeen& lease, const std::string& provider) {
+  return provider.empty() || lease.provider_name == provider ||
+         lease.provider.hex().starts_with(provider) ||
+         nostr::to_npub(lease.provider).starts_with(provider);
+}
+
+}  // namespace
+
+Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, const std::string& pod,
+                                        const std::string& provider) {
+  const consumer::LeaseSeen* newest = nullptr;
+  std::vector<const consumer::LeaseSeen*> exact, similar;
+  for (const auto& [key, lease] : state.leases()) {
+    if (!is_of(lease, provider)) continue;
+    if (newest == nullptr || newest->at < lease.at) newest = &lease;
+    if (lease.pod == pod || lease.pod == "container-" + pod) exact.push_back(&lease);
+    if (lease.pod.starts_with(pod)) similar.push_back(&lease);
   }
-  if (several > 1)
+  if (pod.empty() && newest != nullptr) return *newest;
+  const auto& found = exact.empty() ? similar : exact;
+  if (!pod.empty() && found.size() == 1) return *found.front();
+  if (!pod.empty() && exact.size() > 1)
+    return failure(ExitCode::Usage, "\"" + pod + "\" is rented from several providers",
+                   "Say which: --provider NAME, or the first characters of its key.");
+  if (!pod.empty() && similar.size() > 1)
     return failure(ExitCode::Usage, "\"" + pod + "\" could be several pods: write more of its id");
-  if (found != nullptr) return *found;
   return failure(ExitCode::NotFound,
                  pod.empty() ? "no pod was rented with this wallet" : "no pod \"" + pod + "\"",
                  "`paygress spawn` rents one.");

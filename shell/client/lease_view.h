@@ -11,7 +11,9 @@
 namespace paygress::client {
 
 // The lease of a pod id or a unique prefix of one; of `container-12` also "12". Empty: the newest.
-Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, const std::string& pod);
+// `provider`: its name, or the first characters of its key or npub; empty: any.
+Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, const std::string& pod,
+                                        const std::string& provider);
 
 // The password of AccessDetails: its field, or the line of the instructions in which providers of
 // the existing network hide it. Empty when there is none.

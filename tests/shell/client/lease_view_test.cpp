@@ -1,0 +1,78 @@
+// Which lease a person means.
+#include "shell/client/lease_view.h"
+
+#include <gtest/gtest.h>
+
+#include "core/nostr/nip19.h"
+
+namespace paygress::client {
+namespace {
+
+PubKey key_of(uint8_t first) {
+  PubKey key;
+  key.bytes.fill(first);
+  return key;
+}
+
+consumer::LeaseSeen lease(uint8_t provider, std::string name, std::string pod, int64_t at) {
+  consumer::LeaseSeen seen;
+  seen.provider = key_of(provider);
+  seen.provider_name = std::move(name);
+  seen.pod = std::move(pod);
+  seen.host = seen.provider_name + ".example";
+  seen.at = UnixSeconds{at};
+  return seen;
+}
+
+class FindLease : public testing::Test {
+ protected:
+  FindLease() {
+    state.apply(lease(0xaa, "anna", "container-1000", 1));
+    state.apply(lease(0xbb, "bert", "container-1000", 3));
+    state.apply(lease(0xbb, "bert", "container-1001", 2));
+  }
+  std::string host(const std::string& pod, const std::string& provider = "") {
+    const auto found = find_lease(state, pod, provider);
+    return found ? found->host + "/" + found->pod : found.error().message;
+  }
+  consumer::WalletState state;
+};
+
+// Every provider counts from container-1000: neither overwrites the other.
+TEST_F(FindLease, TwoProvidersMayNameTheirPodsAlike) {
+  EXPECT_EQ(state.leases().size(), 3u);
+  EXPECT_EQ(host("container-1000", "anna"), "anna.example/container-1000");
+  EXPECT_EQ(host("1000", "bert"), "bert.example/container-1000");
+  EXPECT_EQ(host("container-1000", "aaaa"), "anna.example/container-1000");
+  EXPECT_EQ(host("1000", nostr::to_npub(key_of(0xbb)).substr(0, 12)),
+            "bert.example/container-1000");
+}
+
+TEST_F(FindLease, AnAmbiguousNameIsNotGuessed) {
+  EXPECT_EQ(host("container-1000"), "\"container-1000\" is rented from several providers");
+  EXPECT_EQ(host("container-"), "\"container-\" could be several pods: write more of its id");
+  EXPECT_EQ(host("container-1001", "anna"), "no pod \"container-1001\"");
+}
+
+TEST_F(FindLease, OneOfItsKindNeedsNoProvider) {
+  EXPECT_EQ(host("container-1001"), "bert.example/container-1001");
+  EXPECT_EQ(host("1001"), "bert.example/container-1001");
+}
+
+TEST_F(FindLease, WithoutANameTheNewestIsMeant) {
+  EXPECT_EQ(host(""), "bert.example/container-1000");
+  EXPECT_EQ(host("", "anna"), "anna.example/container-1000");
+  EXPECT_EQ(host("", "carl"), "no pod was rented with this wallet");
+}
+
+// A later record of the same pod replaces the earlier one.
+TEST_F(FindLease, TheNewestRecordOfAPodCounts) {
+  auto again = lease(0xaa, "anna", "container-1000", 9);
+  again.host = "new.example";
+  state.apply(again);
+  EXPECT_EQ(host("1000", "anna"), "new.example/container-1000");
+  EXPECT_EQ(state.leases().size(), 3u);
+}
+
+}  // namespace
+}  // namespace paygress::client
