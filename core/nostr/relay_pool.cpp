@@ -4,56 +4,107 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/nostr/relay_url.h"
+
 namespace paygress::nostr {
 
 RelayPool::RelayPool(std::vector<RelayConfig> relays, RandomStream jitter, SessionTiming timing,
                      size_t seen_max)
-    : jitter_(jitter), seen_(seen_max) {
+    : timing_(timing), jitter_(jitter), seen_(seen_max) {
   PG_CHECK(relays.size() <= kRelaysMax);
-  relays_.reserve(relays.size());
-  for (auto& config : relays) {
-    RandomStream own(jitter_.next(), relays_.size(), "relay-session");
-    RelaySession session(std::move(config.url), config.last_connected, own, timing);
-    relays_.push_back({std::move(session), 0, false, {}});
-  }
+  for (auto& config : relays) make_relay(std::move(config.url), config.last_connected);
+  own_count_ = next_relay_;
+}
+
+void RelayPool::make_relay(std::string url, std::optional<UnixSeconds> last_connected) {
+  const RelayIndex index{next_relay_++};
+  auto canonical = canonical_relay_url(url);
+  RandomStream own(jitter_.next(), index.value, "relay-session");
+  RelaySession session(url, last_connected, own, timing_);
+  Relay relay{url, canonical ? *std::move(canonical) : url, 0, std::move(session), 0, false, {}};
+  relays_.emplace(index, std::move(relay));
 }
 
 RelayPool::Relay& RelayPool::at(RelayIndex relay) {
-  PG_CHECK(relay.value < relays_.size());
-  return relays_[relay.value];
+  const auto it = relays_.find(relay);
+  PG_CHECK(it != relays_.end());
+  return it->second;
 }
 
 const RelayPool::Relay& RelayPool::at(RelayIndex relay) const {
-  PG_CHECK(relay.value < relays_.size());
-  return relays_[relay.value];
+  const auto it = relays_.find(relay);
+  PG_CHECK(it != relays_.end());
+  return it->second;
 }
 
 RelayPool::Relay* RelayPool::current(LinkId link) {
-  if (link.relay.value >= relays_.size()) return nullptr;
-  Relay& relay = at(link.relay);
-  return relay.attempt == link.attempt ? &relay : nullptr;
+  const auto it = relays_.find(link.relay);
+  return it != relays_.end() && it->second.attempt == link.attempt ? &it->second : nullptr;
 }
 
 Result<std::vector<RelayIndex>> RelayPool::named(const std::vector<RelayIndex>& relays) const {
   std::set<RelayIndex> set(relays.begin(), relays.end());
-  if (!set.empty() && set.rbegin()->value >= relays_.size()) return fail("no such relay");
+  for (const RelayIndex relay : set)
+    if (!has_relay(relay)) return fail("no such relay");
   if (set.empty())
-    for (uint32_t i = 0; i < relays_.size(); ++i) set.insert(RelayIndex{i});
+    for (uint32_t i = 0; i < own_count_; ++i) set.insert(RelayIndex{i});
   return std::vector<RelayIndex>(set.begin(), set.end());
 }
 
 void RelayPool::start(Now now) {
-  for (uint32_t i = 0; i < relays_.size(); ++i) {
-    at({i}).session.start(now);
-    collect(now, {i});
+  started_ = true;
+  for (auto& [index, relay] : relays_) {
+    relay.session.start(now);
+    collect(now, index);
   }
 }
 
 void RelayPool::stop(Now now) {
-  for (uint32_t i = 0; i < relays_.size(); ++i) {
-    at({i}).session.stop(now);
-    collect(now, {i});
+  started_ = false;
+  for (auto& [index, relay] : relays_) {
+    relay.session.stop(now);
+    collect(now, index);
   }
+}
+
+std::optional<RelayIndex> RelayPool::find_relay(std::string_view url) const {
+  const auto canonical = canonical_relay_url(url);
+  for (const auto& [index, relay] : relays_)
+    if (canonical && relay.canonical == *canonical) return index;
+  return std::nullopt;
+}
+
+Result<RelayIndex> RelayPool::add_relay(Now now, std::string_view url) {
+  auto canonical = canonical_relay_url(url);
+  if (!canonical) return std::unexpected(canonical.error());
+  if (const auto present = find_relay(*canonical)) {
+    ++at(*present).uses;
+    return *present;
+  }
+  if (relays_.size() >= kRelaysMax) return fail("too many relays are in use");
+  const RelayIndex index{next_relay_};
+  make_relay(*std::move(canonical), std::nullopt);
+  Relay& relay = at(index);
+  relay.uses = 1;
+  if (started_) {
+    relay.session.start(now);
+    collect(now, index);
+  }
+  return index;
+}
+
+void RelayPool::drop_relay(Now now, RelayIndex index) {
+  Relay& relay = at(index);
+  PG_CHECK(relay.uses > 0);
+  if (--relay.uses > 0 || is_own(index)) return;
+  relay.session.stop(now);
+  collect(now, index);
+  for (auto& [id, tracked] : publishes_) drop_target(id, tracked, index);
+  relays_.erase(index);
+}
+
+void RelayPool::set_ping_limit(Now now, RelayIndex relay, std::optional<Micros> limit) {
+  at(relay).session.set_ping_limit(now, limit);
 }
 
 void RelayPool::load_seen(std::span<const EventId> ids) {
@@ -89,20 +140,26 @@ Result<void> RelayPool::subscribe_on(Now now, const std::string& name,
 Result<void> RelayPool::subscribe(Now now, const std::string& name,
                                   const std::vector<Filter>& filters,
                                   const SubscribeOptions& options) {
-  return subscribe_on(now, name, {filters, options.backfill, std::nullopt}, options.relays);
+  auto ok = subscribe_on(now, name, {filters, options.backfill, std::nullopt}, options.relays);
+  if (ok && options.repeat) repeating_.insert(name);
+  return ok;
 }
 
 Result<void> RelayPool::query(Now now, const std::string& name, const std::vector<Filter>& filters,
-                              Micros timeout, const std::vector<RelayIndex>& relays) {
-  for (const auto& relay : relays_)
+                              const QueryOptions& options) {
+  for (const auto& [index, relay] : relays_)
     if (relay.session.find(name) != nullptr) return fail("subscription name in use");
-  return subscribe_on(now, name, {filters, std::nullopt, timeout}, relays);
+  if (options.repeat) repeating_.insert(name);
+  auto ok = subscribe_on(now, name, {filters, std::nullopt, options.timeout}, options.relays);
+  if (!ok) repeating_.erase(name);
+  return ok;
 }
 
 void RelayPool::unsubscribe(Now now, const std::string& name) {
-  for (uint32_t i = 0; i < relays_.size(); ++i) {
-    at({i}).session.unsubscribe(now, name);
-    collect(now, {i});
+  repeating_.erase(name);
+  for (auto& [index, relay] : relays_) {
+    relay.session.unsubscribe(now, name);
+    collect(now, index);
   }
 }
 
@@ -146,17 +203,17 @@ void RelayPool::handle_auth_signed(Now now, LinkId link, const Event& event) {
 }
 
 void RelayPool::handle_timer(Now now) {
-  for (uint32_t i = 0; i < relays_.size(); ++i) {
-    const auto deadline = at({i}).session.next_deadline();
+  for (auto& [index, relay] : relays_) {
+    const auto deadline = relay.session.next_deadline();
     if (!deadline || *deadline > now.mono) continue;
-    at({i}).session.on_timer(now);
-    collect(now, {i});
+    relay.session.on_timer(now);
+    collect(now, index);
   }
   while (!due_.empty() && std::get<Micros>(*due_.begin()) <= now.mono) {
     const auto [time, id, relay] = *due_.begin();
     make_ready(id, relay);  // a resend that is due, or an OK that is overdue
   }
-  for (uint32_t i = 0; i < relays_.size(); ++i) send_ready(now, {i});
+  for (const auto& [index, relay] : relays_) send_ready(now, index);
 }
 
 std::optional<Micros> RelayPool::next_deadline() const {
@@ -164,7 +221,7 @@ std::optional<Micros> RelayPool::next_deadline() const {
   const auto consider = [&](const std::optional<Micros>& time) {
     if (time && (!earliest || *time < *earliest)) earliest = time;
   };
-  for (const auto& relay : relays_) {
+  for (const auto& [index, relay] : relays_) {
     consider(relay.session.next_deadline());
     if (!relay.ready.empty()) consider(relay.session.publish_ready_at());
   }
@@ -196,15 +253,17 @@ void RelayPool::on_output(Now now, RelayIndex relay, SessionOutput output) {
         } else if constexpr (std::is_same_v<T, session::SignAuth>) {
           outputs_.push_back(pool::SignAuth{link_of(relay), std::move(o.draft)});
         } else if constexpr (std::is_same_v<T, session::Arrived>) {
-          on_sighting(relay, o.event->id);
-          if (seen_.insert(o.event->id, o.event->created_at))
-            outputs_.push_back(pool::Delivered{relay, std::move(o.subscription), o.event});
+          on_arrival(relay, std::move(o));
         } else if constexpr (std::is_same_v<T, session::Known>) {
-          on_sighting(relay, o.id);
+          on_sighting(relay, o.subscription, o.id);
         } else if constexpr (std::is_same_v<T, session::Answered>) {
           on_answer(now, relay, o);
         } else if constexpr (std::is_same_v<T, session::QueryEnded>) {
+          const auto asks = [&](const auto& r) { return r.second.session.find(o.subscription); };
+          if (std::none_of(relays_.begin(), relays_.end(), asks)) repeating_.erase(o.subscription);
           outputs_.push_back(pool::QueryAnswered{std::move(o.subscription), relay, o.complete});
+        } else if constexpr (std::is_same_v<T, session::Continuity>) {
+          outputs_.push_back(pool::Continuity{relay, std::move(o.subscription), o.live_since});
         } else if constexpr (std::is_same_v<T, session::Authenticated>) {
           resend_all(relay);
         } else {
@@ -213,6 +272,14 @@ void RelayPool::on_output(Now now, RelayIndex relay, SessionOutput output) {
         }
       },
       output);
+}
+
+void RelayPool::on_arrival(RelayIndex relay, session::Arrived arrived) {
+  on_sighting(relay, arrived.subscription, arrived.event->id);
+  if (repeating_.contains(arrived.subscription) ||
+      seen_.insert(arrived.event->id, arrived.event->created_at))
+    outputs_.push_back(
+        pool::Delivered{relay, std::move(arrived.subscription), std::move(arrived.event)});
 }
 
 void RelayPool::on_health(RelayIndex relay, const RelayStatus& status) {
@@ -239,9 +306,11 @@ void RelayPool::on_health(RelayIndex relay, const RelayStatus& status) {
 std::vector<PoolOutput> RelayPool::take_outputs() { return std::exchange(outputs_, {}); }
 
 size_t RelayPool::live_count() const {
-  return static_cast<size_t>(std::count_if(relays_.begin(), relays_.end(), [](const Relay& relay) {
-    return relay.session.status().health == RelayHealth::Live;
-  }));
+  return static_cast<size_t>(
+      std::count_if(relays_.begin(), relays_.end(), [&](const auto& entry) {
+        return is_own(entry.first) &&
+               entry.second.session.status().health == RelayHealth::Live;
+      }));
 }
 
 std::optional<Micros> RelayPool::live_since(RelayIndex relay, const std::string& name) const {

@@ -4,6 +4,9 @@
 // The pool does no input or output. Its owner calls handle_* with what happened and handle_timer
 // when next_deadline() has come, takes the outputs after EVERY call, and does them in order.
 //
+// The relays given to the constructor are the pool's own: they have the first indices and stay. Others
+// may be added and dropped at run time, and are used only by what names them.
+//
 // Events come in verified. The stage in front of it that saves verifying twice (admission.h) may
 // remember an event only AFTER it was handed in and delivered(id) is true: an event that was
 // verified but wanted by no subscription of ours must not be turned into a KnownEvent, whose
@@ -40,7 +43,7 @@ struct LinkId {
 };
 BOOST_DESCRIBE_STRUCT(LinkId, (), (relay, attempt))
 
-inline constexpr size_t kRelaysMax = 32;
+inline constexpr size_t kRelaysMax = 32;  // own and added ones
 inline constexpr size_t kPublishesMax = 1024;  // tracked at a time
 inline constexpr size_t kSeenIdsMax = 131072;  // more than admission.h remembers
 inline constexpr Micros kOkTimeout = 10'000_ms;  // then it is sent again
@@ -54,13 +57,25 @@ struct RelayConfig {
 
 struct SubscribeOptions {
   std::optional<Backfill> backfill;
-  std::vector<RelayIndex> relays;  // empty: all
+  std::vector<RelayIndex> relays;  // empty: the own ones
+  // Every arrival is delivered, from each relay and however often: for events that mean something
+  // by when and from where they come. They are verified anew each time, so delivered(id) is false;
+  // no subscription without `repeat` may want the same kinds.
+  bool repeat = false;
+};
+
+struct QueryOptions {
+  Micros timeout = kQueryTimeout;
+  std::vector<RelayIndex> relays;  // empty: the own ones
+  bool repeat = false;             // what is known already is delivered too
 };
 
 struct PublishOptions {
   size_t quorum = 1;               // resent until so many relays accepted it; 1..number of relays
-  std::vector<RelayIndex> relays;  // empty: all
+  std::vector<RelayIndex> relays;  // empty: the own ones
   bool urgent = false;             // ahead of what waits for the rate limit (heartbeats)
+  // At or after it the event is sent to no relay any more; looked at before each sending.
+  std::optional<Micros> not_after;
 };
 
 namespace pool {
@@ -69,9 +84,11 @@ struct CloseLink { LinkId link; };  // not answered
 struct Ping { LinkId link; };       // answered by handle_pong
 struct Send { LinkId link; ClientMessage message; };
 struct SignAuth { LinkId link; Draft draft; };  // answered by handle_auth_signed
-// Once per event id, over all relays, subscriptions, queries and (load_seen) restarts.
+// Once per event id, over all relays, subscriptions, queries and (load_seen) restarts; with `repeat`
+// at each arrival.
 struct Delivered { RelayIndex relay; std::string subscription; VerifiedEvent event; };
-// A tracked publish came back on one of our subscriptions: the relay passes it on. Once per relay.
+// A tracked publish came back on one of our long-lived subscriptions: the relay passes it on. Once
+// per relay.
 struct Echoed { PublishId publish; RelayIndex relay; };
 // Every answer of a relay, "duplicate:" counted as accepted (NIP-01).
 struct Answered { PublishId publish; RelayIndex relay; bool accepted; std::string text; };
@@ -80,11 +97,15 @@ struct Reached { PublishId publish; };
 // Once per relay asked. Complete: everything stored was read, up to EOSE of the last page.
 // Otherwise the relay proves nothing: not connected, refused, too slow.
 struct QueryAnswered { std::string query; RelayIndex relay; bool complete; };
+// That long-lived subscription has been Live on that relay since then (failover.md rule 11), or is
+// interrupted. Not said when it ends by unsubscribe.
+struct Continuity { RelayIndex relay; std::string subscription; std::optional<Micros> since; };
 struct HealthChanged { RelayIndex relay; RelayStatus status; };
 }  // namespace pool
 using PoolOutput = std::variant<pool::OpenLink, pool::CloseLink, pool::Ping, pool::Send,
                                 pool::SignAuth, pool::Delivered, pool::Echoed, pool::Answered,
-                                pool::Reached, pool::QueryAnswered, pool::HealthChanged>;
+                                pool::Reached, pool::QueryAnswered, pool::Continuity,
+                                pool::HealthChanged>;
 
 class RelayPool {
  public:
@@ -97,21 +118,32 @@ class RelayPool {
   // Ids that were processed before a restart: they are not delivered again.
   void load_seen(std::span<const EventId> ids);
 
+  // A relay that is not one of our own, or another use of one that is known under this URL
+  // (relay_url.h). Error: no relay URL, or kRelaysMax are in use.
+  Result<RelayIndex> add_relay(Now now, std::string_view url);
+  // One use less; without any use the link is closed and subscriptions, queries (as incomplete) and
+  // publishes end there. Indices are never used again. Own relays stay.
+  void drop_relay(Now now, RelayIndex relay);
+  // See RelaySession::set_ping_limit.
+  void set_ping_limit(Now now, RelayIndex relay, std::optional<Micros> limit);
+
   // A long-lived subscription; a present `name` is replaced. Events are matched against the filters
   // again here: a relay may send anything. Error: too many, name or filters out of bounds.
   Result<void> subscribe(Now now, const std::string& name, const std::vector<Filter>& filters,
                          const SubscribeOptions& options = {});
   void unsubscribe(Now now, const std::string& name);
-  // Asks for what is stored, once. Only events that were never delivered before are delivered: the
-  // answer is "there is nothing newer than you know", not a copy of the store.
+  // Asks for what is stored, once. Without `repeat` only events that were never delivered before are
+  // delivered: the answer is "there is nothing newer than you know", not a copy of the store.
   Result<void> query(Now now, const std::string& name, const std::vector<Filter>& filters,
-                     Micros timeout = kQueryTimeout, const std::vector<RelayIndex>& relays = {});
+                     const QueryOptions& options = {});
 
   // Sends the event to each relay until `quorum` of them accepted it, over reconnects and for ever:
   // only forget() ends it. Error: kPublishesMax are tracked and none of them is done, or the id or
   // event is tracked already, or the quorum is not reachable with the relays named.
   Result<void> publish(Now now, PublishId id, Event event, const PublishOptions& options = {});
   void forget(PublishId id);
+  // Not sent any more, but still tracked: answers and echoes are reported until forget().
+  void stop_sending(PublishId id);
 
   void handle_link_up(Now now, LinkId link);
   void handle_link_down(Now now, LinkId link, LinkDown reason, std::string_view text);
@@ -124,8 +156,14 @@ class RelayPool {
 
   std::vector<PoolOutput> take_outputs();
 
-  size_t relay_count() const { return relays_.size(); }
-  size_t live_count() const;
+  size_t relay_count() const { return own_count_; }  // of our own
+  size_t live_count() const;                         // of our own
+  // The relay in use under this URL; and how many more could be added.
+  std::optional<RelayIndex> find_relay(std::string_view url) const;
+  size_t room_for_relays() const { return kRelaysMax - relays_.size(); }
+  bool has_relay(RelayIndex relay) const { return relays_.contains(relay); }
+  bool is_own(RelayIndex relay) const { return relay.value < own_count_; }
+  const std::string& url(RelayIndex relay) const { return at(relay).url; }
   const RelayStatus& status(RelayIndex relay) const { return at(relay).session.status(); }
   const SessionStats& stats(RelayIndex relay) const { return at(relay).session.stats(); }
   std::optional<UnixSeconds> last_connected(RelayIndex relay) const {
@@ -151,11 +189,16 @@ class RelayPool {
     Event event;
     size_t quorum = 1;
     bool urgent = false;
+    std::optional<Micros> not_after;
     bool reached = false;
+    bool stopped = false;  // sent no more
     size_t accepted = 0;
     std::map<RelayIndex, Target> targets;
   };
   struct Relay {
+    std::string url;        // as it was given
+    std::string canonical;
+    size_t uses = 0;        // of an added one
     RelaySession session;
     uint64_t attempt = 0;
     bool up = false;
@@ -165,7 +208,8 @@ class RelayPool {
 
   Relay& at(RelayIndex relay);
   const Relay& at(RelayIndex relay) const;
-  // The relays named, each once and in order; all of them when none is.
+  void make_relay(std::string url, std::optional<UnixSeconds> last_connected);
+  // The relays named, each once and in order; the own ones when none is.
   Result<std::vector<RelayIndex>> named(const std::vector<RelayIndex>& relays) const;
   LinkId link_of(RelayIndex relay) const { return {relay, at(relay).attempt}; }
   Relay* current(LinkId link);
@@ -174,8 +218,9 @@ class RelayPool {
                             const std::vector<RelayIndex>& relays);
 
   void collect(Now now, RelayIndex relay);
+  void on_arrival(RelayIndex relay, session::Arrived arrived);
   void on_output(Now now, RelayIndex relay, SessionOutput output);
-  void on_sighting(RelayIndex relay, const EventId& id);
+  void on_sighting(RelayIndex relay, const std::string& subscription, const EventId& id);
   void on_answer(Now now, RelayIndex relay, const session::Answered& answer);
   void on_health(RelayIndex relay, const RelayStatus& status);
 
@@ -184,9 +229,15 @@ class RelayPool {
   void wait(PublishId id, RelayIndex relay, std::optional<Micros> due);
   void send_ready(Now now, RelayIndex relay);
   void resend_all(RelayIndex relay);
+  void drop_target(PublishId id, Tracked& tracked, RelayIndex relay);
   Target& target(PublishId id, RelayIndex relay);
 
-  std::vector<Relay> relays_;
+  std::map<RelayIndex, Relay> relays_;
+  uint32_t own_count_ = 0;
+  uint32_t next_relay_ = 0;
+  bool started_ = false;
+  SessionTiming timing_;
+  std::set<std::string> repeating_;  // names of subscriptions and queries with `repeat`
   RandomStream jitter_;
   SeenSet seen_;
   std::map<PublishId, Tracked> publishes_;

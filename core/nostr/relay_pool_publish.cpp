@@ -38,6 +38,7 @@ Result<void> RelayPool::publish(Now now, PublishId id, Event event, const Publis
   tracked.event = std::move(event);
   tracked.quorum = options.quorum;
   tracked.urgent = options.urgent;
+  tracked.not_after = options.not_after;
   for (const auto relay : *targets) tracked.targets[relay] = {};
   for (const auto relay : *targets) {
     if (at(relay).up) make_ready(id, relay);
@@ -52,6 +53,14 @@ void RelayPool::forget(PublishId id) {
   for (const auto& [relay, unused] : it->second.targets) wait(id, relay, std::nullopt);
   PG_CHECK(publish_of_.erase(it->second.event.id));
   publishes_.erase(it);
+}
+
+void RelayPool::stop_sending(PublishId id) {
+  const auto it = publishes_.find(id);
+  if (it == publishes_.end()) return;
+  it->second.stopped = true;
+  for (auto& [relay, t] : it->second.targets)
+    if (t.state == TargetState::Ready || t.due) wait(id, relay, std::nullopt);
 }
 
 RelayPool::Target& RelayPool::target(PublishId id, RelayIndex relay) {
@@ -76,7 +85,7 @@ void RelayPool::wait(PublishId id, RelayIndex relay, std::optional<Micros> due) 
 void RelayPool::make_ready(PublishId id, RelayIndex relay) {
   wait(id, relay, std::nullopt);
   const Tracked& tracked = publishes_[id];
-  if (tracked.reached || !at(relay).up) return;
+  if (tracked.reached || tracked.stopped || !at(relay).up) return;
   Target& t = target(id, relay);
   t.state = TargetState::Ready;
   t.place = ++places_;
@@ -90,6 +99,10 @@ void RelayPool::send_ready(Now now, RelayIndex relay) {
     const auto ready_at = r.session.publish_ready_at();
     if (!ready_at || *ready_at > now.mono) break;
     const PublishId id = std::get<PublishId>(*r.ready.begin());
+    if (const auto& limit = publishes_[id].not_after; limit && *limit <= now.mono) {
+      stop_sending(id);
+      continue;
+    }
     // Without an OK it counts as not arrived, and is sent again: the same event, so at-least-once.
     Target& t = target(id, relay);
     wait(id, relay, now.mono + kOkTimeout + t.backoff.next(jitter_));
@@ -115,11 +128,12 @@ void RelayPool::on_answer(Now now, RelayIndex relay, const session::Answered& an
   if (found == nullptr) return;  // forgotten meanwhile
   const PublishId id = *found;
   Tracked& tracked = publishes_[id];
+  if (!tracked.targets.contains(relay)) return;  // of an earlier publish of the same event
   Target& t = target(id, relay);
   outputs_.push_back(pool::Answered{id, relay, answer.accepted, answer.text});
   if (t.state == TargetState::Accepted || t.state == TargetState::Superseded) return;
   if (!answer.accepted && !is_superseded(answer.text)) {
-    const bool again = !tracked.reached;
+    const bool again = !tracked.reached && !tracked.stopped;
     wait(id, relay, again ? std::optional(now.mono + t.backoff.next(jitter_)) : std::nullopt);
     return;
   }
@@ -132,7 +146,10 @@ void RelayPool::on_answer(Now now, RelayIndex relay, const session::Answered& an
   outputs_.push_back(pool::Reached{id});
 }
 
-void RelayPool::on_sighting(RelayIndex relay, const EventId& id) {
+// The stored copy that a query brings says that the relay has it, not that it passes it on.
+void RelayPool::on_sighting(RelayIndex relay, const std::string& subscription, const EventId& id) {
+  const RelaySubscription* found_on = at(relay).session.find(subscription);
+  if (found_on == nullptr || found_on->is_query()) return;
   const PublishId* found = publish_of_.find(id);
   if (found == nullptr) return;
   const auto it = publishes_[*found].targets.find(relay);
@@ -141,7 +158,19 @@ void RelayPool::on_sighting(RelayIndex relay, const EventId& id) {
   outputs_.push_back(pool::Echoed{*found, relay});
 }
 
+// The relay is gone. What it had accepted does not count any more, except for what was reached.
+void RelayPool::drop_target(PublishId id, Tracked& tracked, RelayIndex relay) {
+  const auto it = tracked.targets.find(relay);
+  if (it == tracked.targets.end()) return;
+  const bool accepted = it->second.state == TargetState::Accepted;
+  wait(id, relay, std::nullopt);
+  tracked.targets.erase(it);
+  tracked.accepted -= accepted;
+  if (tracked.reached) tracked.quorum = std::min(tracked.quorum, tracked.accepted);
+}
+
 void RelayPool::check_invariants() const {
+  PG_CHECK(relays_.size() <= kRelaysMax && own_count_ <= relays_.size());
   PG_CHECK(publishes_.size() <= kPublishesMax);
   PG_CHECK(publish_of_.size() == publishes_.size());
   size_t due = 0;
@@ -161,7 +190,8 @@ void RelayPool::check_invariants() const {
     PG_CHECK(tracked.reached == (accepted >= tracked.quorum));
   }
   PG_CHECK(due == due_.size());
-  for (const auto& relay : relays_) {
+  for (const auto& [index, relay] : relays_) {
+    PG_CHECK(is_own(index) || relay.uses > 0);
     ready -= relay.ready.size();
     relay.session.check_invariants();
     PG_CHECK(relay.up == relay.session.publish_ready_at().has_value());

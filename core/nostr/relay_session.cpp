@@ -108,7 +108,15 @@ void RelaySession::connect(Now now) {
 }
 
 Micros RelaySession::draw_ping_interval() {
-  return {jitter_.between(timing_.ping_interval_min.value, timing_.ping_interval_max.value)};
+  const Micros drawn{
+      jitter_.between(timing_.ping_interval_min.value, timing_.ping_interval_max.value)};
+  return ping_limit_ ? std::min(drawn, *ping_limit_) : drawn;
+}
+
+void RelaySession::set_ping_limit(Now now, std::optional<Micros> limit) {
+  PG_CHECK(!limit || *limit > Micros{0});
+  ping_limit_ = limit;
+  if (limit && ping_due_) ping_due_ = std::min(*ping_due_, now.mono + *limit);
 }
 
 void RelaySession::on_link_up(Now now) {
@@ -199,7 +207,9 @@ void RelaySession::on_timer(Now now) {
   if (link_ == Link::Up && is_due(pong_by_, now)) drop_link(now, LinkDown::Closed, "no pong");
   if (link_ == Link::Up && is_due(ping_due_, now)) {
     outputs_.push_back(session::Ping{});
-    if (!pong_by_) pong_by_ = now.mono + timing_.pong_timeout;
+    const Micros patience =
+        ping_limit_ ? std::min(timing_.pong_timeout, *ping_limit_) : timing_.pong_timeout;
+    if (!pong_by_) pong_by_ = now.mono + patience;
     ping_due_ = now.mono + draw_ping_interval();
   }
   if (link_ == Link::Up && is_due(auth_by_, now))
@@ -303,6 +313,9 @@ void RelaySession::note_contact(Now now) {
 void RelaySession::finish(Now now) {
   end_queries(now);
   pump(now);
+  for (auto& [name, subscription] : subscriptions_)
+    if (!subscription.is_query() && subscription.take_continuity())
+      outputs_.push_back(session::Continuity{name, subscription.live_since()});
   const RelayHealth health = compute_health();
   if (health != RelayHealth::Live) live_from_.reset();
   if (health == RelayHealth::Live && !live_from_) live_from_ = now.mono;

@@ -90,13 +90,16 @@ struct Arrived { std::string subscription; VerifiedEvent event; };  // wanted by
 struct Known { std::string subscription; EventId id; };
 struct Answered { EventId id; bool accepted; std::string text; };  // one per EVENT sent, at most
 struct QueryEnded { std::string subscription; bool complete; };    // the query is gone
+// live_since() of a long-lived subscription is another than the last time this was said.
+struct Continuity { std::string subscription; std::optional<Micros> live_since; };
 struct Authenticated {};
 struct HealthChanged { RelayStatus status; };
 }  // namespace session
 using SessionOutput =
     std::variant<session::OpenLink, session::CloseLink, session::Ping, session::Send,
                  session::SignAuth, session::Arrived, session::Known, session::Answered,
-                 session::QueryEnded, session::Authenticated, session::HealthChanged>;
+                 session::QueryEnded, session::Continuity, session::Authenticated,
+                 session::HealthChanged>;
 
 class RelaySession {
  public:
@@ -113,6 +116,10 @@ class RelaySession {
   bool subscribe(Now now, const std::string& name, SubscriptionSpec spec);
   bool has_room(const std::string& name) const;
   void unsubscribe(Now now, const std::string& name);
+
+  // From now on a ping at least every `limit`, each answered within `limit`, or the link is taken
+  // for dead; nothing: as the timing says.
+  void set_ping_limit(Now now, std::optional<Micros> limit);
 
   // Publishing: one EVENT when publish_ready_at() <= now (nothing: the link is not up).
   std::optional<Micros> publish_ready_at() const;
@@ -190,6 +197,7 @@ class RelaySession {
   EventId auth_event_;
   size_t auth_attempts_ = 0;
   Micros auth_window_end_;
+  std::optional<Micros> ping_limit_;
   bool auth_before_ = false;  // this relay wanted AUTH on an earlier connection
   size_t strays_here_ = 0;
   std::map<std::string, RelaySubscription> subscriptions_;

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/nostr/backoff.h"
@@ -69,6 +70,8 @@ class RelaySubscription {
   bool is_query() const { return spec_.query_timeout.has_value(); }
   // Monotonic time of the EOSE since which the live REQ has been open without interruption.
   std::optional<Micros> live_since() const { return live_since_; }
+  // True when live_since() is another than at the last call.
+  bool take_continuity() { return std::exchange(told_live_since_, live_since_) != live_since_; }
   // When handle_timer wants to be called.
   std::optional<Micros> deadline() const;
 
@@ -130,6 +133,7 @@ class RelaySubscription {
   SubscriptionState state_ = SubscriptionState::Idle;
   std::vector<Filter> sent_;  // the filters of the live REQ, with their since
   std::optional<Micros> live_since_;
+  std::optional<Micros> told_live_since_;
   std::optional<Micros> eose_by_;
   std::optional<Micros> stored_by_;
   std::optional<Micros> retry_at_;

@@ -185,7 +185,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
        outputs = running_->pool.take_outputs()) {
     for (auto& output : outputs) {
       if (auto* open = std::get_if<pool::OpenLink>(&output)) {
-        out.effects.push_back(OpenLink{open->link, settings_.relays.at(open->link.relay.value)});
+        out.effects.push_back(OpenLink{open->link, running_->pool.url(open->link.relay)});
       } else if (auto* close = std::get_if<pool::CloseLink>(&output)) {
         out.effects.push_back(CloseLink{close->link});
       } else if (auto* ping = std::get_if<pool::Ping>(&output)) {
@@ -207,7 +207,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
         if (key && requests_.find(*key) != nullptr)  // else forgotten while it was on its way
           record(AnswerDelivered{*key}, out);
       } else if (auto* health = std::get_if<pool::HealthChanged>(&output)) {
-        out.tell(Level::Info, "relay " + settings_.relays.at(health->relay.value) + ": " +
+        out.tell(Level::Info, "relay " + running_->pool.url(health->relay) + ": " +
                                      std::string(to_string(health->status.health)));
       }
     }

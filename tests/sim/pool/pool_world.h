@@ -22,11 +22,15 @@ class PoolWorld {
   static constexpr int64_t kStart = 1'800'000'000;
   static constexpr int kStepsMax = 200'000;
 
-  explicit PoolWorld(size_t relays, models::RelayOptions options = {}, uint64_t seed = 1)
-      : seed_(seed), up_(relays, true), links_(relays) {
+  // Of the relays the first `own` are the pool's own; all when nothing is said.
+  explicit PoolWorld(size_t relays, models::RelayOptions options = {}, uint64_t seed = 1,
+                     std::optional<size_t> own = {})
+      : seed_(seed), own_(own.value_or(relays)), up_(relays, true), links_(relays) {
     const auto no_crypto = [](const Event&) { return Result<void>{}; };
-    for (size_t i = 0; i < relays; ++i)
+    for (size_t i = 0; i < relays; ++i) {
+      if (own) options.url = "wss://relay-" + std::to_string(i) + ".example";
       models_.push_back(std::make_unique<models::RelayModel>(options, no_crypto));
+    }
     make_pool({});
   }
 
@@ -40,6 +44,7 @@ class PoolWorld {
   std::vector<pool::QueryAnswered> queries;
   std::vector<pool::Echoed> echoes;
   std::set<PublishId> reached;
+  std::map<std::pair<RelayIndex, std::string>, std::vector<std::optional<Micros>>> continuity;
   size_t sent_messages = 0;
   size_t sent_events = 0;
   bool lie_about_oks = false;  // every OK is followed by one for another id
@@ -134,7 +139,7 @@ class PoolWorld {
  private:
   void make_pool(const std::vector<std::optional<UnixSeconds>>& last) {
     std::vector<RelayConfig> configs;
-    for (size_t i = 0; i < models_.size(); ++i)
+    for (size_t i = 0; i < own_; ++i)
       configs.push_back({models_[i]->options().url, i < last.size() ? last[i] : std::nullopt});
     pool_ = std::make_unique<RelayPool>(configs, RandomStream(seed_, ++pools_, "pool"));
   }
@@ -158,7 +163,7 @@ class PoolWorld {
   void carry(size_t i, models::RelayModel::Replies replies) {
     for (auto& [to, message] : replies) {
       const auto it = by_connection_.find(to);
-      if (it == by_connection_.end() || it->second.relay.value != i) continue;
+      if (it == by_connection_.end() || model_of(it->second) != i) continue;
       const bool ok = std::holds_alternative<Ok>(message);
       queue_.emplace_back(it->second, std::move(message));
       if (ok && lie_about_oks)
@@ -190,8 +195,18 @@ class PoolWorld {
   void handle(PoolOutput output) {
     std::visit([&](auto& o) { on(o); }, output);
   }
+  // An added relay is found by its URL; own ones, which may all have the same, by their place.
+  size_t model_of(LinkId link) {
+    const auto known = places_.find(link.relay);
+    if (known != places_.end()) return known->second;
+    size_t i = link.relay.value;
+    if (!pool_->is_own(link.relay))
+      for (i = 0; i < models_.size() && models_[i]->options().url != pool_->url(link.relay);) ++i;
+    EXPECT_LT(i, models_.size());
+    return places_[link.relay] = i;
+  }
   void on(pool::OpenLink& o) {
-    const uint32_t i = o.link.relay.value;
+    const size_t i = model_of(o.link);
     if (!up_[i]) return pool_->handle_link_down(now, o.link, LinkDown::Failed, "unreachable");
     links_[i] = o.link;
     by_connection_[connection(o.link)] = o.link;
@@ -200,13 +215,13 @@ class PoolWorld {
     carry(i, std::move(replies));
   }
   void on(pool::CloseLink& o) {
-    if (links_[o.link.relay.value] == o.link) hang_up(o.link.relay.value);
+    if (links_[model_of(o.link)] == o.link) hang_up(model_of(o.link));
   }
   void on(pool::Ping& o) {
-    if (links_[o.link.relay.value] == o.link) pool_->handle_pong(now, o.link);
+    if (links_[model_of(o.link)] == o.link) pool_->handle_pong(now, o.link);
   }
   void on(pool::Send& o) {
-    const uint32_t i = o.link.relay.value;
+    const size_t i = model_of(o.link);
     ++sent_messages;
     sent_events += std::holds_alternative<Publish>(o.message);
     if (links_[i] == o.link)
@@ -222,6 +237,7 @@ class PoolWorld {
   void on(pool::Answered& o) { answered.push_back(std::move(o)); }
   void on(pool::Reached& o) { EXPECT_TRUE(reached.insert(o.publish).second); }
   void on(pool::QueryAnswered& o) { queries.push_back(std::move(o)); }
+  void on(pool::Continuity& o) { continuity[{o.relay, o.subscription}].push_back(o.since); }
   void on(pool::HealthChanged&) {}
 
  public:
@@ -229,12 +245,14 @@ class PoolWorld {
 
  private:
   uint64_t seed_;
+  size_t own_;
   uint64_t pools_ = 0;
   uint64_t signatures_ = 0;
   std::vector<std::unique_ptr<models::RelayModel>> models_;
   std::vector<bool> up_;
   std::vector<std::optional<LinkId>> links_;
   std::map<models::ConnectionId, LinkId> by_connection_;
+  std::map<RelayIndex, size_t> places_;
   std::unique_ptr<RelayPool> pool_;
   std::deque<std::pair<LinkId, WireMessage>> queue_;
   std::set<EventId> admitted_;

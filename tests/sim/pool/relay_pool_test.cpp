@@ -337,7 +337,8 @@ TEST(RelayPool, AQueryIsAnsweredPerRelayAndDeliversOnlyNews) {
   for (const auto& answer : world.queries) complete[answer.relay.value] = answer.complete;
   EXPECT_EQ(complete, (std::map<uint32_t, bool>{{0, true}, {1, false}, {2, false}}));
   const size_t before = world.delivered.size();
-  ASSERT_TRUE(world.pool().query(world.now, "ask", {kind_filter(kNote)}, 5'000_ms, {{0}}));
+  ASSERT_TRUE(world.pool().query(world.now, "ask", {kind_filter(kNote)},
+                                 {.timeout = 5'000_ms, .relays = {{0}}}));
   world.settle();
   EXPECT_EQ(world.queries.size(), 4u);
   EXPECT_EQ(world.delivered.size(), before);
