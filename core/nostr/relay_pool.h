@@ -4,8 +4,8 @@
 // The pool does no input or output. Its owner calls handle_* with what happened and handle_timer
 // when next_deadline() has come, takes the outputs after EVERY call, and does them in order.
 //
-// The relays given to the constructor are the pool's own: they have the first indices and stay. Others
-// may be added and dropped at run time, and are used only by what names them.
+// The relays given to the constructor are the pool's own: they have the first indices and stay.
+// Others may be added and dropped at run time, and are used only by what names them.
 //
 // Events come in verified. The stage in front of it that saves verifying twice (admission.h) may
 // remember an event only AFTER it was handed in and delivered(id) is true: an event that was
@@ -75,7 +75,7 @@ struct PublishOptions {
   std::vector<RelayIndex> relays;  // empty: the own ones
   bool urgent = false;             // ahead of what waits for the rate limit (heartbeats)
   // At or after it the event is sent to no relay any more; looked at before each sending.
-  std::optional<Micros> not_after;
+  std::optional<Micros> not_after = {};
 };
 
 namespace pool {
@@ -84,8 +84,8 @@ struct CloseLink { LinkId link; };  // not answered
 struct Ping { LinkId link; };       // answered by handle_pong
 struct Send { LinkId link; ClientMessage message; };
 struct SignAuth { LinkId link; Draft draft; };  // answered by handle_auth_signed
-// Once per event id, over all relays, subscriptions, queries and (load_seen) restarts; with `repeat`
-// at each arrival.
+// Once per event id, over all relays, subscriptions, queries and (load_seen) restarts; with
+// `repeat` at each arrival.
 struct Delivered { RelayIndex relay; std::string subscription; VerifiedEvent event; };
 // A tracked publish came back on one of our long-lived subscriptions: the relay passes it on. Once
 // per relay.
@@ -121,8 +121,8 @@ class RelayPool {
   // A relay that is not one of our own, or another use of one that is known under this URL
   // (relay_url.h). Error: no relay URL, or kRelaysMax are in use.
   Result<RelayIndex> add_relay(Now now, std::string_view url);
-  // One use less; without any use the link is closed and subscriptions, queries (as incomplete) and
-  // publishes end there. Indices are never used again. Own relays stay.
+  // One use less; without any use the link is closed and subscriptions, queries (as incomplete)
+  // and publishes end there. Indices are never used again. Own relays stay.
   void drop_relay(Now now, RelayIndex relay);
   // See RelaySession::set_ping_limit.
   void set_ping_limit(Now now, RelayIndex relay, std::optional<Micros> limit);

@@ -2,9 +2,9 @@
 // relays limit the REQs of a connection, and a provider may hold a hundred warm-standby workloads.
 //
 // On each relay watches share subscriptions (bundles), each with the union of its watches' filters.
-// A watch is told since when a relay has covered it WITHOUT INTERRUPTION (failover.md rule 11). That
-// somebody else's watch comes or goes is no interruption: the REQ that includes the newcomer is
-// opened beside the old one, which is closed only when the new one is Live.
+// A watch is told since when a relay has covered it WITHOUT INTERRUPTION (failover.md rule 11).
+// That somebody else's watch comes or goes is no interruption: the REQ that includes the newcomer
+// is opened beside the old one, which is closed only when the new one is Live.
 //
 // Relays are added to the pool for the watches that need them, and dropped with the last.
 //

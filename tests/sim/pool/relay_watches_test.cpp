@@ -40,13 +40,15 @@ class WatchWorld : public PoolWorld {
     do {
       settle();
       for (const auto& [key, changes] : continuity)
-        for (const auto& change : changes) watches.handle(now, pool::Continuity{key.first, key.second, change});
+        for (const auto& change : changes)
+          watches.handle(now, pool::Continuity{key.first, key.second, change});
       continuity.clear();
       for (const auto& answer : queries) watches.handle(now, answer);
       queries.clear();
       settle();
       for (const auto& output : watches.take_outputs()) {
-        if (const auto* c = std::get_if<watch::Continuity>(&output)) since[{c->watch, c->relay}] = c->since;
+        if (const auto* c = std::get_if<watch::Continuity>(&output))
+          since[{c->watch, c->relay}] = c->since;
         if (const auto* a = std::get_if<watch::Answered>(&output)) answers.push_back(*a);
       }
     } while (!continuity.empty() || !queries.empty());
@@ -91,7 +93,8 @@ TEST(RelayWatches, EveryCopyArrivesFromEachRelayAndKnownOnesToo) {
   world.publish_elsewhere(0, beat(1, 7, PoolWorld::kStart));
   ASSERT_TRUE(world.watches.add(world.now, {1}, world.spec(7)).has_value());
   world.settle_all();
-  for (const size_t relay : {0u, 1u}) world.publish_elsewhere(relay, beat(2, 7, PoolWorld::kStart + 1));
+  for (const size_t relay : {0u, 1u})
+    world.publish_elsewhere(relay, beat(2, 7, PoolWorld::kStart + 1));
   world.publish_elsewhere(1, beat(3, 9, PoolWorld::kStart));  // somebody else's
   world.settle_all();
   std::vector<EventId> heard;
@@ -106,7 +109,9 @@ TEST(RelayWatches, EveryCopyArrivesFromEachRelayAndKnownOnesToo) {
   const auto relays = world.pool().find_relay(world.relay(0).options().url);
   ASSERT_TRUE(world.watches.ask(world.now, {5}, {*relays}, {kind_filter(kBeat)}).has_value());
   world.settle_all();
-  EXPECT_EQ(world.delivered.size(), 2u);
+  std::set<EventId> found;  // the border of two pages comes twice
+  for (const auto& d : world.delivered) found.insert(d.event->id);
+  EXPECT_EQ(found, (std::set{numbered<EventId>(1), numbered<EventId>(2)}));
   ASSERT_EQ(world.answers.size(), 1u);
   EXPECT_TRUE(world.answers[0].complete);
 }
@@ -195,9 +200,12 @@ TEST(RelayPool, AnEventIsNotSentAfterItsTimeNorWhenItWasStopped) {
   world.cut(0);
   PublishOptions options;
   options.not_after = world.now.mono + 50'000_ms;
-  ASSERT_TRUE(world.pool().publish(world.now, {1}, numbered_event(1, 1, PoolWorld::kStart), options));
-  ASSERT_TRUE(world.pool().publish(world.now, {2}, numbered_event(2, 1, PoolWorld::kStart)));
-  ASSERT_TRUE(world.pool().publish(world.now, {3}, numbered_event(3, 1, PoolWorld::kStart)));
+  const auto publish = [&](uint64_t n, const PublishOptions& how) {
+    return world.pool().publish(world.now, {n}, numbered_event(n, 1, PoolWorld::kStart), how);
+  };
+  ASSERT_TRUE(publish(1, options));
+  ASSERT_TRUE(publish(2, {}));
+  ASSERT_TRUE(publish(3, {}));
   world.pool().stop_sending({2});
   world.pass(60'000_ms);
   world.mend(0);
