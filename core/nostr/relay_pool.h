@@ -132,8 +132,8 @@ class RelayPool {
   Result<void> subscribe(Now now, const std::string& name, const std::vector<Filter>& filters,
                          const SubscribeOptions& options = {});
   void unsubscribe(Now now, const std::string& name);
-  // Asks for what is stored, once. Without `repeat` only events that were never delivered before are
-  // delivered: the answer is "there is nothing newer than you know", not a copy of the store.
+  // Asks for what is stored, once. Without `repeat` only events that were never delivered before
+  // are delivered: the answer is "there is nothing newer than you know", not a copy of the store.
   Result<void> query(Now now, const std::string& name, const std::vector<Filter>& filters,
                      const QueryOptions& options = {});
 
