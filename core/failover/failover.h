@@ -7,7 +7,8 @@
 // their own records themselves.
 //
 // One Failover has one Replica for each warm-standby lease of this provider, and one Pulse, which
-// sends one heartbeat for all of them.
+// sends one heartbeat for all of them. It is the provider's ONLY source of heartbeats: one that did
+// not name what is held would replace one that does. It beats with no leases too.
 #pragma once
 
 #include <map>
@@ -57,12 +58,11 @@ struct ReplicaStatus {
   Guarantee guarantee = Guarantee::Fenced;
 };
 
-class Pulse;
-class Replica;
-
 class Failover {
  public:
-  explicit Failover(PubKey self, RulePolicy policy = {});
+  // `beat_every`: between two heartbeats while nothing is held; the interval of the lease's profile
+  // is kept as well.
+  explicit Failover(PubKey self, Micros beat_every, RulePolicy policy = {});
   ~Failover();
   Failover(const Failover&) = delete;
   Failover& operator=(const Failover&) = delete;
@@ -114,6 +114,8 @@ class Failover {
   void check_invariants() const;
 
  private:
+  void handle_receipt(Now now, PublishNo id, RelayNo relay, bool echo, Step& out);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,354 @@
+#include "core/failover/failover.h"
+
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/failover/pulse.h"
+#include "core/failover/replica.h"
+
+namespace paygress::failover {
+
+std::string_view to_text(Phase phase) {
+  switch (phase) {
+    case Phase::Recovering: return "recovering";
+    case Phase::Unarmed: return "unarmed";
+    case Phase::Armed: return "armed";
+    case Phase::Doubting: return "doubting";
+    case Phase::Claiming: return "claiming";
+    case Phase::Reading: return "reading";
+    case Phase::Promoting: return "promoting";
+    case Phase::Withdrawing: return "withdrawing";
+    case Phase::Holding: return "holding";
+    case Phase::Fencing: return "fencing";
+  }
+  return {};
+}
+
+struct Failover::State {
+  struct Entry {
+    std::unique_ptr<Replica> replica;
+    std::vector<RelayNo> relays;      // in the order of the terms
+    std::optional<Micros> wake;       // as it stands in `due`
+  };
+
+  Context context;
+  Pulse pulse;
+  bool running = false;
+  std::map<LeaseId, Entry> entries;
+  Pulse::HeldBy beating;                              // the same replicas, for the pulse
+  std::map<PubKey, std::map<LeaseId, uint32_t>> ranks;  // other members: lease -> rank there
+  std::map<std::string, LeaseId, std::less<>> workloads;
+  std::set<std::pair<Micros, LeaseId>> due;
+  std::map<PublishNo, LeaseId> publishes;
+  std::map<QueryNo, LeaseId> queries;                 // the newest of each lease
+  std::vector<std::string> relay_urls;
+  std::map<std::string, RelayNo, std::less<>> relay_numbers;
+
+  State(PubKey self, Micros beat_every, RulePolicy policy)
+      : context{self, policy, 1, 1, false, {}, {}, {}}, pulse(context, beat_every) {}
+
+  RelayNo relay_no(std::string_view url);
+  void add(const LeaseId& lease, const Terms& terms);
+  void remove(const LeaseId& lease);
+  // `lease`'s replica was told something: index what was published, and when it wants to be called.
+  void reindex(const LeaseId& lease);
+  void finish(Now now, Step& out);
+  template <class F>
+  void with(Now now, const LeaseId& lease, Step& out, F tell);
+};
+
+Failover::Failover(PubKey self, Micros beat_every, RulePolicy policy)
+    : state_(std::make_unique<State>(self, beat_every, policy)) {}
+Failover::~Failover() = default;
+
+// --- the replicas --------------------------------------------------------------------------------
+
+RelayNo Failover::State::relay_no(std::string_view url) {
+  if (const auto it = relay_numbers.find(url); it != relay_numbers.end()) return it->second;
+  const RelayNo number{static_cast<uint32_t>(relay_urls.size())};
+  relay_urls.emplace_back(url);
+  relay_numbers.emplace(std::string(url), number);
+  return number;
+}
+
+void Failover::State::add(const LeaseId& lease, const Terms& terms) {
+  Entry entry;
+  entry.replica = std::make_unique<Replica>(context, lease, terms);
+  for (const std::string& url : terms.relays) entry.relays.push_back(relay_no(url));
+  const auto [it, added] = entries.emplace(lease, std::move(entry));
+  PG_CHECK(added);
+  beating[lease] = {it->second.replica.get(), &it->second.relays};
+  workloads.emplace(terms.workload_id, lease);
+  for (uint32_t rank = 0; rank < terms.members.size(); ++rank)
+    if (rank != terms.rank) ranks[terms.members[rank].key].emplace(lease, rank);
+}
+
+void Failover::State::remove(const LeaseId& lease) {
+  const auto it = entries.find(lease);
+  PG_CHECK(it != entries.end());
+  const Terms& terms = it->second.replica->terms();
+  for (const Member& member : terms.members) {
+    const auto known = ranks.find(member.key);
+    if (known == ranks.end()) continue;
+    known->second.erase(lease);
+    if (known->second.empty()) ranks.erase(known);
+  }
+  workloads.erase(terms.workload_id);
+  if (it->second.wake) due.erase({*it->second.wake, lease});
+  beating.erase(lease);
+  std::erase_if(publishes, [&](const auto& publish) { return publish.second == lease; });
+  std::erase_if(queries, [&](const auto& query) { return query.second == lease; });
+  entries.erase(it);
+}
+
+void Failover::State::reindex(const LeaseId& lease) {
+  for (const auto& [id, publisher] : context.published) publishes.emplace(id, publisher);
+  for (const PublishNo id : context.forgotten) publishes.erase(id);
+  for (const auto& [id, reader] : context.queried) {
+    std::erase_if(queries, [&](const auto& query) { return query.second == reader; });
+    queries.emplace(id, reader);
+  }
+  context.published.clear();
+  context.forgotten.clear();
+  context.queried.clear();
+  Entry& entry = entries.at(lease);
+  const std::optional<Micros> wake = entry.replica->wake();
+  if (wake == entry.wake) return;
+  if (entry.wake) due.erase({*entry.wake, lease});
+  if (wake) due.emplace(*wake, lease);
+  entry.wake = wake;
+}
+
+void Failover::State::finish(Now now, Step& out) {
+  if (!context.beat_now) return;
+  pulse.handle_timer(now, beating, out);
+  for (const auto& [lease, entry] : entries) reindex(lease);
+}
+
+template <class F>
+void Failover::State::with(Now now, const LeaseId& lease, Step& out, F tell) {
+  PG_CHECK(running);
+  const auto it = entries.find(lease);
+  if (it == entries.end()) return;
+  tell(*it->second.replica);
+  reindex(lease);
+  finish(now, out);
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+void Failover::apply(const FailoverRecord& record) {
+  const LeaseId lease = failover::lease_of(record);
+  if (const auto* joined = std::get_if<Joined>(&record)) {
+    state_->add(lease, joined->terms);
+  } else if (std::holds_alternative<Left>(record)) {
+    state_->remove(lease);
+  } else {
+    const auto it = state_->entries.find(lease);
+    PG_CHECK(it != state_->entries.end());
+    it->second.replica->apply(record);
+  }
+}
+
+void Failover::recover(Now now, Step& out) {
+  PG_CHECK(!state_->running);
+  state_->running = true;
+  state_->pulse.start(now);
+  for (const auto& [lease, entry] : state_->entries) {
+    entry.replica->begin_recovered(now, out);
+    state_->reindex(lease);
+  }
+  handle_timer(now, out);
+}
+
+Result<void> Failover::join(Now now, const LeaseId& lease, const Terms& terms, Step& out) {
+  PG_CHECK(state_->running);
+  if (auto ok = check_terms(terms); !ok) return ok;
+  if (terms.members[terms.rank].key != state_->context.self)
+    return fail("is another provider's", "rank");
+  if (state_->entries.contains(lease)) return fail("the lease is known already");
+  if (state_->workloads.contains(terms.workload_id))
+    return fail("the workload is known already", "workload_id");
+  if (state_->entries.size() >= kReplicasMax)
+    return fail("this provider serves no more warm-standby workloads");
+  const FailoverRecord record = Joined{lease, terms};
+  apply(record);
+  out.records.push_back(record);
+  state_->with(now, lease, out, [&](Replica& r) { r.begin_joined(now, out); });
+  return {};
+}
+
+void Failover::leave(Now, const LeaseId& lease, Step& out) {
+  const auto it = state_->entries.find(lease);
+  if (it == state_->entries.end()) return;
+  it->second.replica->leave(out);
+  state_->reindex(lease);
+  const FailoverRecord record = Left{lease};
+  apply(record);
+  out.records.push_back(record);
+}
+
+// --- inputs --------------------------------------------------------------------------------------
+
+void Failover::handle_heard(Now now, const Heard& heard, Step& out) {
+  PG_CHECK(state_->running);
+  const auto known = state_->ranks.find(heard.author);
+  if (known == state_->ranks.end()) return;
+  const auto hear = [&](const LeaseId& lease, uint32_t rank) {
+    state_->with(now, lease, out, [&](Replica& r) { r.hear(now, rank, heard, out); });
+  };
+  if (std::holds_alternative<market::Heartbeat>(heard.message)) {
+    const std::map<LeaseId, uint32_t> everywhere = known->second;
+    for (const auto& [lease, rank] : everywhere) hear(lease, rank);
+    return;
+  }
+  const std::string* workload = nullptr;
+  if (const auto* claim = std::get_if<market::Claim>(&heard.message))
+    workload = &claim->workload_id;
+  else if (const auto* promotion = std::get_if<market::Promotion>(&heard.message))
+    workload = &promotion->workload_id;
+  else
+    workload = &std::get<market::Revocation>(heard.message).workload_id;
+  const auto lease = state_->workloads.find(*workload);
+  if (lease == state_->workloads.end()) return;
+  const auto rank = known->second.find(lease->second);
+  if (rank != known->second.end()) hear(rank->first, rank->second);
+}
+
+namespace {
+
+std::optional<size_t> place_of(const std::vector<RelayNo>& relays, RelayNo relay) {
+  for (size_t i = 0; i < relays.size(); ++i)
+    if (relays[i] == relay) return i;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Failover::handle_unbroken(Now now, const LeaseId& lease, RelayNo relay,
+                               std::optional<Micros> since, Step& out) {
+  const auto it = state_->entries.find(lease);
+  if (it == state_->entries.end()) return;
+  const auto place = place_of(it->second.relays, relay);
+  if (!place) return;
+  state_->with(now, lease, out, [&](Replica& r) { r.set_unbroken(now, *place, since, out); });
+}
+
+void Failover::handle_receipt(Now now, PublishNo id, RelayNo relay, bool echo, Step& out) {
+  PG_CHECK(state_->running);
+  if (state_->pulse.receipt(now, id, relay, echo, state_->beating, out)) {
+    for (const auto& [lease, entry] : state_->entries) state_->reindex(lease);
+    state_->finish(now, out);
+    return;
+  }
+  const auto it = state_->publishes.find(id);
+  if (it == state_->publishes.end()) return;
+  const LeaseId lease = it->second;
+  const auto place = place_of(state_->entries.at(lease).relays, relay);
+  if (!place) return;
+  state_->with(now, lease, out, [&](Replica& r) { r.receipt(now, id, *place, echo, out); });
+}
+
+void Failover::handle_ok(Now now, PublishNo id, RelayNo relay, Step& out) {
+  handle_receipt(now, id, relay, false, out);
+}
+
+void Failover::handle_echo(Now now, PublishNo id, RelayNo relay, Step& out) {
+  handle_receipt(now, id, relay, true, out);
+}
+
+void Failover::handle_query_answer(Now now, QueryNo id, RelayNo relay, bool complete, Step& out) {
+  const auto it = state_->queries.find(id);
+  if (it == state_->queries.end()) return;
+  const LeaseId lease = it->second;
+  const auto place = place_of(state_->entries.at(lease).relays, relay);
+  if (!place) return;
+  state_->with(now, lease, out,
+               [&](Replica& r) { r.query_answer(now, id, *place, complete, out); });
+}
+
+void Failover::handle_workload(Now now, const LeaseId& lease, WorkloadNews news, bool unstopped,
+                               Step& out) {
+  state_->with(now, lease, out, [&](Replica& r) { r.workload(now, news, unstopped, out); });
+}
+
+void Failover::handle_guard_state(Now now, std::span<const GuardDeadline> held, Step& out) {
+  std::map<LeaseId, Micros> deadlines;
+  for (const GuardDeadline& entry : held) deadlines[entry.lease] = entry.deadline;
+  for (const LeaseId& lease : leases()) {
+    const auto it = deadlines.find(lease);
+    const auto deadline = it == deadlines.end() ? std::nullopt : std::optional(it->second);
+    state_->with(now, lease, out, [&](Replica& r) { r.guard_state(now, deadline, out); });
+  }
+}
+
+void Failover::handle_guard_hold(Now now, const GuardDeadline& taken, Step& out) {
+  state_->with(now, taken.lease, out, [&](Replica& r) { r.guard_hold(now, taken.deadline, out); });
+}
+
+void Failover::handle_guard_lost(Now now, Step& out) {
+  for (const LeaseId& lease : leases())
+    state_->with(now, lease, out, [&](Replica& r) { r.guard_lost(); });
+}
+
+void Failover::handle_timer(Now now, Step& out) {
+  PG_CHECK(state_->running);
+  while (!state_->due.empty() && state_->due.begin()->first <= now.mono) {
+    const LeaseId lease = state_->due.begin()->second;
+    state_->with(now, lease, out, [&](Replica& r) { r.timer(now, out); });
+    const auto& entry = state_->entries.at(lease);
+    PG_CHECK(!entry.wake || *entry.wake > now.mono);
+  }
+  state_->pulse.handle_timer(now, state_->beating, out);
+  for (const auto& [lease, entry] : state_->entries) state_->reindex(lease);
+}
+
+std::optional<Micros> Failover::next_deadline() const {
+  std::optional<Micros> next = state_->pulse.next_deadline();
+  if (!state_->due.empty() && (!next || state_->due.begin()->first < *next))
+    next = state_->due.begin()->first;
+  return next;
+}
+
+// --- to be looked at -----------------------------------------------------------------------------
+
+RelayNo Failover::relay_no(std::string_view url) { return state_->relay_no(url); }
+
+const std::string& Failover::relay_url(RelayNo relay) const {
+  return state_->relay_urls.at(relay.value);
+}
+
+const Terms* Failover::terms(const LeaseId& lease) const {
+  const auto it = state_->entries.find(lease);
+  return it == state_->entries.end() ? nullptr : &it->second.replica->terms();
+}
+
+std::optional<LeaseId> Failover::lease_of(std::string_view workload_id) const {
+  const auto it = state_->workloads.find(workload_id);
+  return it == state_->workloads.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<ReplicaStatus> Failover::status(const LeaseId& lease) const {
+  const auto it = state_->entries.find(lease);
+  if (it == state_->entries.end()) return std::nullopt;
+  return it->second.replica->status();
+}
+
+std::vector<LeaseId> Failover::leases() const {
+  std::vector<LeaseId> all;
+  for (const auto& [lease, entry] : state_->entries) all.push_back(lease);
+  return all;
+}
+
+bool Failover::may_run(Now now, const LeaseId& lease) const {
+  const auto it = state_->entries.find(lease);
+  return it != state_->entries.end() && it->second.replica->may_run(now);
+}
+
+void Failover::check_invariants() const {
+  PG_CHECK(state_->entries.size() == state_->beating.size());
+  PG_CHECK(state_->entries.size() == state_->workloads.size());
+  for (const auto& [lease, entry] : state_->entries) entry.replica->check_invariants();
+}
+
+}  // namespace paygress::failover
