@@ -12,6 +12,7 @@
 #include "core/cashu/token.h"
 #include "core/provider/provider.h"
 #include "sim/models/backend.h"
+#include "sim/models/guard.h"
 #include "sim/models/fake_curve.h"
 #include "sim/models/mint.h"
 #include "sim/models/model_witness.h"
@@ -246,6 +247,11 @@ class Sequence {
     }
     step(answer);
   }
+  void perform(const GuardHold& e) { step(guard_.handle(e, now()).answer); }
+  void perform(const GuardFreeze& e) { step(guard_.handle(e, now()).answer); }
+  void perform(const GuardKill& e) { step(guard_.handle(e, now()).answer); }
+  void perform(const GuardRelease& e) { step(guard_.handle(e, now()).answer); }
+  void perform(const GuardQuery& e) { step(guard_.handle(e, now()).answer); }
   void perform(const Tell&) {}
 
   // --- consumers ---
@@ -305,6 +311,7 @@ class Sequence {
   SeededEntropy entropy_{3, 1, "fuzz"};
   sim::Mint mint_{{}, sim::fake_mint_crypto()};
   sim::BackendModel engine_{engine_config(), 3, 1};
+  sim::GuardModel guard_{{}, engine_};
   std::unique_ptr<Provider> provider_;
   std::vector<std::vector<Bytes>> ledger_;
   bool last_is_loose_ = false;

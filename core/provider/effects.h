@@ -39,6 +39,13 @@ struct SealReply {
 BOOST_DESCRIBE_STRUCT(SignEvent, (), (id, draft))
 BOOST_DESCRIBE_STRUCT(SealReply, (), (id, to, transport, reply_to, json, at))
 
+// --- the guard (core/workload/guard.h): each is answered by its GuardAnswered ------------------
+using workload::GuardFreeze;
+using workload::GuardHold;
+using workload::GuardKill;
+using workload::GuardQuery;
+using workload::GuardRelease;
+
 // --- the operator ------------------------------------------------------------------------------
 enum class Level : uint8_t { Info, Warning, Alarm };
 struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
@@ -46,6 +53,7 @@ BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 
 using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
                             cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
-                            cashu::CheckToken, workload::Call, Tell>;
+                            cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
+                            GuardRelease, GuardQuery, Tell>;
 
 }  // namespace paygress::provider

@@ -14,6 +14,7 @@
 #include "core/market/messages.h"
 #include "core/nostr/relay_pool.h"
 #include "core/workload/backend.h"
+#include "core/workload/guard.h"
 
 namespace paygress::provider {
 
@@ -71,6 +72,7 @@ BOOST_DESCRIBE_STRUCT(Drain, (), (on))
 
 using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned, ReplySealed,
                            cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
-                           cashu::TokenChecked, workload::Answer, PortsInUse, Drain>;
+                           cashu::TokenChecked, workload::Answer, workload::GuardAnswered,
+                           workload::GuardHealth, PortsInUse, Drain>;
 
 }  // namespace paygress::provider

@@ -159,6 +159,9 @@ void Provider::route(Now now, const Input& input, Step& out) {
   } else if (const auto* drain = std::get_if<Drain>(&input)) {
     draining_ = drain->on;
     announcer_.offer_changed(now);
+  } else if (std::holds_alternative<workload::GuardAnswered>(input) ||
+             std::holds_alternative<workload::GuardHealth>(input)) {
+    // No plain lease has a guard.
   } else if (!std::holds_alternative<Tick>(input)) {
     cashu::RedeemInput of_wallet;
     if (const auto* reply = std::get_if<cashu::MintReply>(&input)) of_wallet = *reply;

@@ -10,6 +10,9 @@
 //    Absent: only an answer of the engine proves absence.
 //  * stop and remove of an absent object answer Done.
 //  * list names every object that carries our install label, in every state, ordered by name.
+//  * A guarded object (guard.h) lives inside the guard's group. While that is frozen the object is
+//    Paused, and start, resume, stop and remove are Failed/Busy, unless none of its processes is
+//    left (GuardKill) and it is stopped or removed.
 #pragma once
 
 #include <boost/describe.hpp>
@@ -80,20 +83,25 @@ struct Spec {
   std::optional<uint16_t> ssh_host_port;  // absent: the workload has no SSH
   std::vector<PublishedPort> ports;
   std::string root_password;      // secret: never in argv, inspect output or a log
+  bool guarded = false;           // warm standby: inside the guard's group of its name (guard.h)
 };
 BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
-                                 storage_gb, address, ssh_host_port, ports, root_password))
+                                 storage_gb, address, ssh_host_port, ports, root_password,
+                                 guarded))
 
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
+// `guard_group` is filled in by the program around the core, for a guarded Create: the directory of
+// the guard's group. Without one such a Create is Failed/Refused.
 struct Call {
   CallId id;
   Verb verb = Verb::Probe;
   std::string name;
   std::optional<Spec> spec;
   Micros deadline;
+  std::string guard_group = {};
 };
-BOOST_DESCRIBE_STRUCT(Call, (), (id, verb, name, spec, deadline))
+BOOST_DESCRIBE_STRUCT(Call, (), (id, verb, name, spec, deadline, guard_group))
 
 // What the engine says of one object.
 struct Object {

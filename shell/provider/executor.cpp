@@ -121,6 +121,13 @@ void Executor::perform_one(const workload::Call& e) {
   });
 }
 
+// Nothing is asked for a guard yet: whoever asks hears that none answers.
+void Executor::no_guard(CallId id) {
+  loop_.post([this, alive = alive_, id] {
+    if (*alive) input_(workload::GuardAnswered{id, workload::Outcome::Unknown, "no guard", {}, {}});
+  });
+}
+
 void Executor::perform_one(const provider::Tell& e) {
   switch (e.level) {
     case provider::Level::Info: return log_.info("{}", e.text);

@@ -42,7 +42,13 @@ class Executor {
   void perform_one(const cashu::CheckToken& e);
   void perform_one(const cashu::MintCall& e);
   void perform_one(const workload::Call& e);
+  void perform_one(const provider::GuardHold& e) { no_guard(e.id); }
+  void perform_one(const provider::GuardFreeze& e) { no_guard(e.id); }
+  void perform_one(const provider::GuardKill& e) { no_guard(e.id); }
+  void perform_one(const provider::GuardRelease& e) { no_guard(e.id); }
+  void perform_one(const provider::GuardQuery& e) { no_guard(e.id); }
   void perform_one(const provider::Tell& e);
+  void no_guard(CallId id);
 
   // On a worker; its result becomes an input.
   void work(std::function<provider::Input()> piece);

@@ -69,7 +69,8 @@ void BackendModel::settle(Now now) {
   PG_CHECK(now.mono >= last_seen_);
   last_seen_ = now.mono;
   for (auto& [name, object] : objects_) {
-    if (!object.dies_at || *object.dies_at > now.mono || object.paused) continue;
+    if (!object.dies_at || *object.dies_at > now.mono) continue;
+    if (object.paused || is_frozen(object, now)) continue;
     object.stopped_at = object.dies_wall;
     object.exit_code = kKilled;
     object.runs_from.reset();
@@ -89,9 +90,13 @@ BackendModel::Object* BackendModel::find_ours(InstallId install, const std::stri
   return visible ? &it->second : nullptr;
 }
 
+bool BackendModel::is_frozen(const Object& object, Now now) const {
+  return object.spec.guarded && !thawed_(object.spec.name, now).value_or(false);
+}
+
 Running BackendModel::state_of(const Object& object, Now now) const {
   if (!object.runs_from || *object.runs_from > now.mono) return Running::Stopped;
-  if (object.paused) return Running::Paused;
+  if (object.paused || is_frozen(object, now)) return Running::Paused;
   return object.dies_at && *object.dies_at <= now.mono ? Running::Stopped : Running::Running;
 }
 
@@ -179,6 +184,8 @@ void BackendModel::carry_out(InstallId install, const Call& call, Now now, Micro
     case Verb::Stop:
     case Verb::Remove:
       if (!object) return;
+      if (object->runs_from && is_frozen(*object, now))
+        return fail_with(answer, Fault::Busy, "the guard has frozen it");
       if (call.verb == Verb::Remove) objects_.erase(call.name);
       else halt(*object, kTerminated, now.wall, now);
       return;
@@ -194,6 +201,8 @@ void BackendModel::create(InstallId install, const Call& call, Now now, Micros& 
                           Answer& answer) {
   if (!call.spec || call.spec->name != call.name || call.spec->labels.install != install)
     return fail_with(answer, Fault::Invalid, "not a usable spec");
+  if (call.spec->guarded && (!thawed_ || !thawed_(call.name, now)))
+    return fail_with(answer, Fault::Refused, "the guard has no group for it");
   answer.serves_ssh = config_.serves_ssh && call.spec->ssh_host_port.has_value();
   const Micros made = now.mono + config_.create_latency;
   if (const auto it = objects_.find(call.name); it != objects_.end()) {
@@ -215,6 +224,8 @@ void BackendModel::create(InstallId install, const Call& call, Now now, Micros& 
 }
 
 void BackendModel::change(Verb verb, Object& object, Now now, Micros& due, Answer& answer) {
+  if (verb != Verb::Pause && is_frozen(object, now))
+    return fail_with(answer, Fault::Busy, "the guard has frozen it");
   const Running running = state_of(object, now);
   if (verb == Verb::Start) {
     due = now.mono + config_.start_latency;
@@ -246,6 +257,17 @@ void BackendModel::reboot_host(Now now) {
   settle(now);
   std::erase_if(objects_, [&](const auto& entry) { return entry.second.exists_from > now.mono; });
   for (auto& [name, object] : objects_) halt(object, std::nullopt, std::nullopt, now);
+}
+
+void BackendModel::guard_killed(const std::string& name, Now now) {
+  settle(now);
+  const auto it = objects_.find(name);
+  if (it != objects_.end() && it->second.spec.guarded) halt(it->second, kKilled, now.wall, now);
+}
+
+bool BackendModel::has_processes(const std::string& name, Now now) const {
+  const Object* object = find(name, now);
+  return object != nullptr && object->runs_from.has_value();
 }
 
 bool BackendModel::exit_workload(const std::string& name, int32_t exit_code, Now now) {

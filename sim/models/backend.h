@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,6 +55,14 @@ class BackendModel {
 
   // Precondition: now.mono does not go back between calls.
   BackendReply handle(const workload::Call& call, Now now);
+  // Asked whether the guard lets the group of this name run; nothing while there is no such group.
+  // Without it (as at first) a guarded Create is refused.
+  using Thawed = std::function<std::optional<bool>(const std::string& name, Now now)>;
+  void set_guard(Thawed thawed) { thawed_ = std::move(thawed); }
+  // The guard ended every process of the object.
+  void guard_killed(const std::string& name, Now now);
+  // Whether the object runs, paused or not, or is being started.
+  bool has_processes(const std::string& name, Now now) const;
   // As a daemon with another install id on the same engine would ask.
   BackendReply handle_as(InstallId install, const workload::Call& call, Now now);
 
@@ -73,7 +82,7 @@ class BackendModel {
 
   // What is true in the model's world, whatever it would answer: for the simulator's checks.
   workload::Running running(const std::string& name, Now now) const;
-  // Names of the objects that run (or are paused) at `now`, of every install.
+  // Names of the objects that run (or are paused, or frozen) at `now`, of every install.
   std::vector<std::string> running_names(Now now) const;
   const workload::Spec* spec(const std::string& name, Now now) const;
 
@@ -101,6 +110,7 @@ class BackendModel {
   Object* find_ours(InstallId install, const std::string& name, Now now);
   workload::Running state_of(const Object& object, Now now) const;
   workload::Object view(const std::string& name, const Object& object, Now now) const;
+  bool is_frozen(const Object& object, Now now) const;
   workload::NodeCapacity free_capacity() const;
   void carry_out(InstallId install, const workload::Call& call, Now now, Micros& due,
                  workload::Answer& answer);
@@ -113,6 +123,7 @@ class BackendModel {
 
   BackendModelConfig config_;
   RandomStream stream_;
+  Thawed thawed_;
   std::map<std::string, Object> objects_;
   std::deque<Planned> planned_;
   std::vector<workload::Object> last_list_;

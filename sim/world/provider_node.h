@@ -9,6 +9,7 @@
 #include "core/provider/provider.h"
 #include "sim/models/backend.h"
 #include "sim/models/disk.h"
+#include "sim/models/guard.h"
 #include "sim/world/relay_node.h"
 #include "sim/world/world.h"
 
@@ -24,6 +25,7 @@ class ProviderNode {
   const Identity& identity() const { return identity_; }
   const provider::Provider* core() const { return provider_.get(); }
   const BackendModel& engine() const { return engine_; }
+  GuardModel& guard() { return guard_; }
   // From now on the engine does what it is told.
   void heal() { engine_.set_fault_rates({}); }
   const provider::Settings& settings() const { return settings_; }
@@ -43,6 +45,16 @@ class ProviderNode {
   void perform(const cashu::OpenSignatures& e);
   void perform(const cashu::CheckToken& e);
   void perform(const workload::Call& e);
+  void perform(const provider::GuardHold& e) { ask_guard(e); }
+  void perform(const provider::GuardFreeze& e) { ask_guard(e); }
+  void perform(const provider::GuardKill& e) { ask_guard(e); }
+  void perform(const provider::GuardRelease& e) { ask_guard(e); }
+  void perform(const provider::GuardQuery& e) { ask_guard(e); }
+  template <class Request>
+  void ask_guard(const Request& e) {
+    const GuardReply reply = guard_.handle(e, world_.clock());
+    answer(reply.due - world_.clock().mono, reply.answer);
+  }
   void perform(const provider::Tell& e);
   void answer(Micros after, provider::Input input);
   void hear(nostr::LinkId link, const nostr::WireMessage& message);
@@ -59,6 +71,7 @@ class ProviderNode {
   provider::Settings settings_;
   Disk disk_;
   BackendModel engine_;
+  GuardModel guard_{{}, engine_};
   SeededEntropy entropy_;
   RandomStream chaos_;
   std::unique_ptr<journal::Journal> journal_;

@@ -9,6 +9,7 @@
 
 #include "core/provider/provider.h"
 #include "sim/models/backend.h"
+#include "sim/models/guard.h"
 #include "sim/world/cryptography.h"
 #include "sim/world/events.h"
 
@@ -64,6 +65,7 @@ class Rig {
   // --- the world ---
   Mint& mint() { return mint_; }
   BackendModel& engine() { return engine_; }
+  GuardModel& guard() { return guard_; }
   // Requests to the mint that name a token: swap, checkstate, restore.
   size_t token_calls() const { return token_calls_; }
   const std::vector<nostr::Event>& published() const { return published_; }
@@ -91,6 +93,16 @@ class Rig {
   void perform(const cashu::OpenSignatures& e);
   void perform(const cashu::CheckToken& e);
   void perform(const workload::Call& e);
+  void perform(const provider::GuardHold& e) { ask_guard(e); }
+  void perform(const provider::GuardFreeze& e) { ask_guard(e); }
+  void perform(const provider::GuardKill& e) { ask_guard(e); }
+  void perform(const provider::GuardRelease& e) { ask_guard(e); }
+  void perform(const provider::GuardQuery& e) { ask_guard(e); }
+  template <class Request>
+  void ask_guard(const Request& e) {
+    const GuardReply reply = guard_.handle(e, now());
+    answer(reply.due - now().mono, reply.answer);
+  }
   void perform(const provider::Tell&) {}
   void arm_timer();
 
@@ -100,6 +112,7 @@ class Rig {
   provider::Settings settings_;
   Mint mint_;
   BackendModel engine_;
+  GuardModel guard_{{}, engine_};
   SeededEntropy entropy_{7, 1, "rig"};
   SeededEntropy consumer_entropy_{7, 2, "rig"};
   std::unique_ptr<provider::Provider> provider_;
