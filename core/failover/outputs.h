@@ -45,11 +45,12 @@ struct Watch { LeaseId lease; };
 struct Unwatch { LeaseId lease; };
 // Ask each relay of the lease for what is stored of the same. Answered once per relay by
 // handle_query_answer, after everything that the answer brought was handed in. A query replaces the
-// earlier one of the same lease.
-struct Query { QueryNo id; LeaseId lease; };
+// earlier one of the same lease. A relay that did not answer within `timeout` (D: there and back)
+// is reported as incomplete.
+struct Query { QueryNo id; LeaseId lease; Micros timeout; };
 BOOST_DESCRIBE_STRUCT(Watch, (), (lease))
 BOOST_DESCRIBE_STRUCT(Unwatch, (), (lease))
-BOOST_DESCRIBE_STRUCT(Query, (), (id, lease))
+BOOST_DESCRIBE_STRUCT(Query, (), (id, lease, timeout))
 
 // --- the workload; answered by handle_workload ---------------------------------------------------
 // May run now: create it if need be, start it, keep it running; until Pause, Kill or Remove.

@@ -201,7 +201,7 @@ void Replica::forget(Slot& slot, Step& out) {
 void Replica::query(Now now, Step& out) {
   read_ = Read{QueryNo{context_.next_query++}, now.mono};
   context_.queried.emplace_back(read_->id, lease_);
-  out.outputs.push_back(Query{read_->id, lease_});
+  out.outputs.push_back(Query{read_->id, lease_, terms_.profile.delay});
 }
 
 // Rule 11 and "read quorum": a relay that does not count now does not count for what it answered.

@@ -79,7 +79,7 @@ void Replica::step_armed(Now now, Step& out) {
 void Replica::step_doubting(Now now, Step& out) {
   const auto dead = holders_dead_at();
   const bool rivals = context_.policy.claim && rivals_void_at(now);
-  if (!dead || *dead > now.mono || rivals) {
+  if (!dead || *dead > now.mono || rivals || stopping_ || removing_) {
     phase_ = Phase::Armed;
     return;
   }
@@ -110,8 +110,8 @@ bool Replica::stand_down(Now now, Step& out) {
   const bool outrun = highest_ >= *claimed_;  // somebody promoted, if only for a moment
   const bool too_old = context_.policy.promote_before_ttl &&
                        now.mono >= claim_sent_ + terms_.profile.claim_ttl - terms_.profile.delay;
-  if (dead && *dead <= now.mono && !outrun && !better_rival(now) && !too_old && !stopping_)
-    return false;
+  const bool busy = stopping_ || removing_;
+  if (dead && *dead <= now.mono && !outrun && !better_rival(now) && !too_old && !busy) return false;
   withdraw(now, false, out);
   return true;
 }

@@ -90,9 +90,10 @@ void Replica::run_if_allowed(Now now, Step& out) {
   if (!counted_) return;
   if (*hold_ > 0) {  // rule 15: create begins within claim_ttl
     const Micros limit = claim_sent_ + terms_.profile.claim_ttl;
-    if (policy.promote_before_ttl && now.mono >= limit)
-      return stop(now, Reason::LatePromotion, out);
-    wake_at(limit);
+    if (policy.promote_before_ttl) {
+      if (now.mono >= limit) return stop(now, Reason::LatePromotion, out);
+      wake_at(limit);
+    }
   }
   if (policy.guard && policy.guarded_start && !guarded_) return;
   run_sent_ = copy_ = true;
