@@ -5,6 +5,7 @@ option(PAYGRESS_TESTS "Build the tests" ON)
 option(PAYGRESS_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(PAYGRESS_BENCH "Build the benchmarks" OFF)
 option(PAYGRESS_COVERAGE "Instrument for gcov" OFF)
+option(PAYGRESS_PLANT "Compile the planted bugs in (core/base/planted.h); never in a release" OFF)
 set(PAYGRESS_SANITIZE "" CACHE STRING "Value for -fsanitize= (address,undefined or thread)")
 
 set(CMAKE_CXX_STANDARD 23)
@@ -24,6 +25,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(paygress_options INTERFACE
     -Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow
     -Wno-stringop-overread)
+endif()
+if(PAYGRESS_PLANT)
+  target_compile_definitions(paygress_options INTERFACE PAYGRESS_PLANT)
 endif()
 if(PAYGRESS_SANITIZE)
   add_compile_options(-fsanitize=${PAYGRESS_SANITIZE} -fno-omit-frame-pointer)

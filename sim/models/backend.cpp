@@ -19,6 +19,14 @@ using workload::Verb;
 constexpr int32_t kKilled = 137;      // 128 + SIGKILL, as engines report it
 constexpr int32_t kTerminated = 143;  // 128 + SIGTERM
 
+void fail_with(Answer& answer, Fault fault, std::string message) {
+  answer.outcome = Outcome::Failed;
+  answer.fault = fault;
+  answer.message = std::move(message);
+}
+
+}  // namespace
+
 bool applies(BackendFault fault, Verb verb) {
   switch (fault) {
     case BackendFault::None: return false;
@@ -32,14 +40,6 @@ bool applies(BackendFault fault, Verb verb) {
   }
   return false;
 }
-
-void fail_with(Answer& answer, Fault fault, std::string message) {
-  answer.outcome = Outcome::Failed;
-  answer.fault = fault;
-  answer.message = std::move(message);
-}
-
-}  // namespace
 
 BackendModel::BackendModel(BackendModelConfig config, uint64_t seed, uint64_t entity)
     : config_(std::move(config)), stream_(seed, entity, "backend faults") {
@@ -150,6 +150,7 @@ BackendReply BackendModel::handle_as(InstallId install, const Call& call, Now no
     answer.objects = last_list_;
     return {answer, due};
   }
+  ++version_;
   carry_out(install, call, now, due, answer);
   if (fault == BackendFault::Dies && answer.outcome == Outcome::Done)
     if (Object* object = find_ours(install, call.name, now); object && object->runs_from) {
@@ -255,12 +256,14 @@ void BackendModel::halt(Object& object, std::optional<int32_t> exit_code,
 
 void BackendModel::reboot_host(Now now) {
   settle(now);
+  ++version_;
   std::erase_if(objects_, [&](const auto& entry) { return entry.second.exists_from > now.mono; });
   for (auto& [name, object] : objects_) halt(object, std::nullopt, std::nullopt, now);
 }
 
 void BackendModel::guard_killed(const std::string& name, Now now) {
   settle(now);
+  ++version_;
   const auto it = objects_.find(name);
   if (it != objects_.end() && it->second.spec.guarded) halt(it->second, kKilled, now.wall, now);
 }
@@ -274,12 +277,31 @@ bool BackendModel::exit_workload(const std::string& name, int32_t exit_code, Now
   settle(now);
   const Object* object = find(name, now);
   if (!object || state_of(*object, now) != Running::Running) return false;
+  ++version_;
   halt(objects_.at(name), exit_code, now.wall, now);
   return true;
 }
 
+bool BackendModel::executes(const std::string& name, Now now) const {
+  return running(name, now) == Running::Running;
+}
+
+std::optional<Micros> BackendModel::next_change(Now now) const {
+  std::optional<Micros> next;
+  const auto sooner = [&](Micros at) {
+    if (at > now.mono && (!next || at < *next)) next = at;
+  };
+  for (const auto& [name, object] : objects_) {
+    sooner(object.exists_from);
+    if (object.runs_from) sooner(*object.runs_from);
+    if (object.dies_at) sooner(*object.dies_at);
+  }
+  return next;
+}
+
 bool BackendModel::lose_object(const std::string& name, Now now) {
   settle(now);
+  ++version_;
   return find(name, now) != nullptr && objects_.erase(name) == 1;
 }
 

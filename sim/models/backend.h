@@ -49,6 +49,9 @@ struct BackendReply {
   Micros due;
 };
 
+// Whether a fault can happen to a call of this verb.
+bool applies(BackendFault fault, workload::Verb verb);
+
 class BackendModel {
  public:
   BackendModel(BackendModelConfig config, uint64_t seed, uint64_t entity);
@@ -81,6 +84,12 @@ class BackendModel {
   bool lose_object(const std::string& name, Now now);
 
   // What is true in the model's world, whatever it would answer: for the simulator's checks.
+  // It executes: running, not paused, not frozen by the guard.
+  bool executes(const std::string& name, Now now) const;
+  // Changes whenever something about the objects may have; until next_change() nothing else does.
+  uint64_t version() const { return version_; }
+  // When the next object comes to be, runs or dies by itself; what a guard does is not counted.
+  std::optional<Micros> next_change(Now now) const;
   workload::Running running(const std::string& name, Now now) const;
   // Names of the objects that run (or are paused, or frozen) at `now`, of every install.
   std::vector<std::string> running_names(Now now) const;
@@ -127,6 +136,7 @@ class BackendModel {
   std::map<std::string, Object> objects_;
   std::deque<Planned> planned_;
   std::vector<workload::Object> last_list_;
+  uint64_t version_ = 0;
   bool unreachable_ = false;
   Micros last_seen_;
 };

@@ -43,6 +43,13 @@ std::optional<bool> GuardModel::thawed(const std::string& name, Now now) const {
   return !freezes_ || now.mono < frozen_from(it->second);
 }
 
+std::optional<Micros> GuardModel::next_change(Now now) const {
+  std::optional<Micros> next;
+  for (const auto& [name, group] : groups_)
+    if (const Micros at = frozen_from(group); at > now.mono && (!next || at < *next)) next = at;
+  return next;
+}
+
 GuardModel::Group* GuardModel::get_or_make(const std::string& name, Now now) {
   const auto it = groups_.find(name);
   if (it != groups_.end()) return &it->second;

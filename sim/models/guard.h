@@ -49,6 +49,8 @@ class GuardModel {
 
   // Whether what is in the group can run at `now`; nothing when there is no such group.
   std::optional<bool> thawed(const std::string& name, Now now) const;
+  // When the next group freezes, if nothing else is said until then.
+  std::optional<Micros> next_change(Now now) const;
 
  private:
   struct Group {

@@ -12,6 +12,7 @@ using namespace nostr;
 namespace {
 
 constexpr int64_t kAuthAgeMax = 600;  // NIP-42: about ten minutes
+constexpr size_t kReplacedKept = 64;
 
 // NIP-40. A value that is not a number does not expire.
 bool is_expired(const Event& event, UnixSeconds now) {
@@ -67,6 +68,7 @@ void RelayModel::restart() {
   by_time_.clear();
   regular_by_time_.clear();
   addresses_.clear();
+  replaced_.clear();
 }
 
 RelayModel::Replies RelayModel::handle(UnixSeconds now, ConnectionId connection,
@@ -100,7 +102,10 @@ void RelayModel::publish(UnixSeconds now, ConnectionId from, const Event& event,
   if (replacement_of(event.kind) != Replacement::Ephemeral) {
     if (std::string text = store(event); !text.empty()) return answer(false, std::move(text));
   }
-  answer(true, "");
+  if (faults_.store_and_refuse)
+    answer(false, "error: could not store");
+  else
+    answer(true, "");
   broadcast(event, out);
 }
 
@@ -128,6 +133,8 @@ std::string RelayModel::store(const Event& event) {
     if (const auto it = addresses_.find(address); it != addresses_.end()) {
       const EventId stored = it->second;
       if (!supersedes(event, events_.at(stored))) return "replaced: have newer event";
+      replaced_.push_back(events_.at(stored));
+      if (replaced_.size() > kReplacedKept) replaced_.pop_front();
       erase(stored);
     }
     addresses_[address] = event.id;
@@ -159,9 +166,14 @@ void RelayModel::erase(const EventId& id) {
   events_.erase(it);
 }
 
+bool RelayModel::hides(ConnectionId from, const Event& event) const {
+  if (faults_.withheld.contains(event.pubkey)) return true;
+  return faults_.equivocate && (mix64(from.value) + event.id.bytes[0]) % 2 == 0;
+}
+
 void RelayModel::send_event(ConnectionId to, const std::string& subscription, const Event& event,
                             Replies& out) const {
-  if (faults_.withheld.contains(event.pubkey)) return;
+  if (hides(to, event)) return;
   for (int copies = faults_.duplicate_sends ? 2 : 1; copies > 0; --copies)
     out.emplace_back(to, EventFor<Event>{subscription, event});
 }
@@ -173,6 +185,24 @@ void RelayModel::broadcast(const Event& event, Replies& out) const {
       if (faults_.ignore_filters || matches_any(filters, event))
         send_event(id, subscription, event, out);
   }
+}
+
+RelayModel::Replies RelayModel::pass_on(const Event& event) const {
+  Replies out;
+  broadcast(event, out);
+  return out;
+}
+
+RelayModel::Replies RelayModel::replay(size_t count, RandomStream& random) const {
+  Replies out;
+  const size_t known = replaced_.size() + events_.size();
+  for (size_t i = 0; i < count && known > 0; ++i) {
+    const size_t which = random.below(known);
+    if (which < replaced_.size()) broadcast(replaced_[which], out);
+    else broadcast(std::next(events_.begin(), static_cast<ptrdiff_t>(which - replaced_.size()))
+                       ->second, out);
+  }
+  return out;
 }
 
 // --- REQ ---------------------------------------------------------------------------------------

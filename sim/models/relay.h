@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/random.h"
 #include "core/nostr/message.h"
 
 namespace paygress::models {
@@ -45,6 +47,8 @@ struct RelayFaults {
   bool drop_ok = false;             // EVENTs are handled, their OK never comes
   bool refuse_events = false;       // OK false "error: ..."; nothing stored
   bool accept_and_forget = false;   // OK true, neither stored nor passed on
+  bool store_and_refuse = false;    // OK false "error: ..."; stored and passed on all the same
+  bool equivocate = false;          // each connection is shown another half of the events
   bool no_eose = false;
   bool close_requests = false;      // every REQ is answered by CLOSED "error: ..."
   bool ignore_filters = false;      // sends everything to every subscription
@@ -74,6 +78,11 @@ class RelayModel {
   void disconnect(ConnectionId connection);
   // Answers to the sender, and events to every connection with a matching subscription.
   Replies handle(UnixSeconds now, ConnectionId connection, const nostr::ClientMessage& message);
+  // To every connection with a matching subscription; neither verified nor stored.
+  Replies pass_on(const nostr::Event& event) const;
+  // Sends old events again, stored and replaced ones, to whoever asked for such: `count` of them,
+  // drawn from `random`.
+  Replies replay(size_t count, RandomStream& random) const;
   // All connections are gone; the store too with forget_at_restart.
   void restart();
 
@@ -110,6 +119,7 @@ class RelayModel {
   void send_stored(UnixSeconds now, ConnectionId to, const nostr::Subscribe& message,
                    Replies& out) const;
   void authenticate(UnixSeconds now, ConnectionId from, const nostr::Event& event, Replies& out);
+  bool hides(ConnectionId from, const nostr::Event& event) const;
   void send_event(ConnectionId to, const std::string& subscription, const nostr::Event& event,
                   Replies& out) const;
   bool may_read(const Connection& connection, const nostr::Event& event) const;
@@ -122,6 +132,7 @@ class RelayModel {
   std::set<std::pair<UnixSeconds, EventId>, Newer> by_time_;
   std::set<std::pair<UnixSeconds, EventId>, Newer> regular_by_time_;
   std::map<Address, EventId> addresses_;
+  std::deque<nostr::Event> replaced_;  // a few: for replay()
 };
 
 }  // namespace paygress::models

@@ -7,7 +7,10 @@ namespace paygress::sim {
 namespace {
 
 constexpr Seconds kAskAgain{40};
-constexpr size_t kAsksMax = 60;
+constexpr size_t kAsksSoon = 20;        // then less often
+constexpr Seconds kAskLater{200};
+constexpr uint64_t kNumber = 10'000;    // keys of consumers begin here
+constexpr int64_t kTopUpWithin = 100'000'000;
 
 bool is_interim(const market::Reply& reply) {
   const auto* error = std::get_if<market::ErrorReply>(&reply);
@@ -22,11 +25,11 @@ std::vector<nostr::RelayConfig> relays_of(const World& world) {
 
 }  // namespace
 
-ConsumerNode::ConsumerNode(World& world, uint64_t number)
+ConsumerNode::ConsumerNode(World& world, uint32_t number)
     : world_(world),
-      identity_(world.tier(), number),
-      random_(world.seed(), number, "consumer"),
-      entropy_(world.seed(), number, "entropy"),
+      name_{Role::Consumer, number},
+      identity_(world.tier(), kNumber + number),
+      entropy_(world.seed(), kNumber + number, "entropy"),
       pool_(relays_of(world), RandomStream(world.seed(), number, "consumer relays")) {
   ClientLinks::Events events;
   events.up = [this](nostr::LinkId link) { pool_.handle_link_up(world_.clock(), link); drain(); };
@@ -36,7 +39,7 @@ ConsumerNode::ConsumerNode(World& world, uint64_t number)
   };
   events.said = [this](nostr::LinkId link, const nostr::WireMessage& m) { hear(link, m); };
   events.pong = [this](nostr::LinkId link) { pool_.handle_pong(world_.clock(), link); drain(); };
-  links_ = std::make_unique<ClientLinks>(world, number, std::move(events));
+  links_ = std::make_unique<ClientLinks>(world, name_, std::move(events));
 }
 
 void ConsumerNode::start() {
@@ -48,16 +51,9 @@ void ConsumerNode::start() {
   options.backfill = nostr::kGiftWrapBackfill;
   PG_CHECK(pool_.subscribe(world_.clock(), "inbox", {inbox}, options).has_value());
   drain();
-  const Micros horizon = micros(world_.scenario().length);
-  for (size_t i = 0; i < world_.scenario().spawns_per_consumer; ++i)
-    world_.queue().after(Micros{random_.between(5'000'000, horizon.value / 2)}, [this] { buy(); });
-}
-
-cashu::Token ConsumerNode::token() {
-  const auto& s = world_.scenario();
-  return world_.mint().issue_token(
-      static_cast<uint64_t>(random_.between(static_cast<int64_t>(s.sats_min),
-                                            static_cast<int64_t>(s.sats_max))));
+  for (const Purchase& purchase : world_.plan().purchases)
+    if (purchase.consumer == name_.number)
+      world_.queue().at(purchase.at, [this, &purchase] { buy(purchase); });
 }
 
 market::RequestId ConsumerNode::request_id() {
@@ -66,56 +62,60 @@ market::RequestId ConsumerNode::request_id() {
   return id;
 }
 
-void ConsumerNode::buy() {
-  const auto& providers = world_.providers();
-  Purchase purchase;
-  purchase.provider = providers[random_.below(providers.size())]->identity().key;
-  purchase.token = token();
-  purchase.top_ups_left = world_.scenario().top_ups_per_lease;
+void ConsumerNode::buy(const Purchase& purchase) {
+  const ProviderNode* provider = world_.provider(purchase.provider);
+  PG_CHECK(provider != nullptr);
+  const auto entity = static_cast<uint64_t>(purchase.at.value) ^ uint64_t{name_.number} << 48;
+  Order order{.request = {}, .token = world_.mint().issue_token(purchase.sats),
+              .provider_number = purchase.provider, .provider = provider->identity().key,
+              .nip04 = purchase.nip04, .asked_at = {}, .final = {},
+              .top_ups_left = purchase.top_ups,
+              .random = RandomStream(world_.seed(), entity, "purchase")};
   market::SpawnRequest request;
-  request.cashu_token = cashu::encode_token(purchase.token, cashu::TokenVersion::V4).value();
-  request.pod_spec_id = random_.below(4) == 0 ? "big" : "basic";
+  request.cashu_token = cashu::encode_token(order.token, cashu::TokenVersion::V4).value();
+  request.pod_spec_id = purchase.tier;
   request.pod_image = "debian:12";
   request.ssh_username = "root";
   request.ssh_password = "abcdefgh1234";
-  if (!world_.scenario().nip04) request.request_id = request_id();
-  purchase.request = request;
-  purchases_.push_back(std::move(purchase));
-  ask(purchases_.size() - 1);
+  if (!order.nip04) request.request_id = request_id();
+  order.request = request;
+  orders_.push_back(std::move(order));
+  ask(orders_.size() - 1);
 }
 
-void ConsumerNode::top_up(const PubKey& provider, const std::string& pod, size_t left) {
-  Purchase purchase;
-  purchase.provider = provider;
-  purchase.token = token();
-  purchase.top_ups_left = left;
+void ConsumerNode::top_up(const Order& after, const std::string& pod) {
+  Order order = after;
+  const auto sats = static_cast<uint64_t>(order.random.between(20, 200));
+  order.token = world_.mint().issue_token(sats);
+  order.asked = 0;
+  order.final.reset();
+  --order.top_ups_left;
   market::TopUpRequest request;
   request.pod_npub = pod;
-  request.cashu_token = cashu::encode_token(purchase.token, cashu::TokenVersion::V4).value();
-  if (!world_.scenario().nip04) request.request_id = request_id();
-  purchase.request = request;
-  purchases_.push_back(std::move(purchase));
-  ask(purchases_.size() - 1);
+  request.cashu_token = cashu::encode_token(order.token, cashu::TokenVersion::V4).value();
+  if (!order.nip04) request.request_id = request_id();
+  order.request = request;
+  orders_.push_back(std::move(order));
+  ask(orders_.size() - 1);
 }
 
 // Asking again is sending the same request again: the same rumor in a new wrap.
 void ConsumerNode::ask(size_t index) {
-  Purchase& purchase = purchases_[index];
-  if (purchase.final || purchase.asked >= kAsksMax) return;
+  Order& order = orders_[index];
+  if (order.final) return;
   const Now now = world_.clock();
-  if (purchase.asked++ == 0) purchase.asked_at = now.wall;
-  const bool old = world_.scenario().nip04;
+  if (order.asked++ == 0) order.asked_at = now.wall;
   const nostr::Event event = world_.cryptography().seal(
-      identity_, purchase.provider, old ? provider::Transport::Nip04 : provider::Transport::Nip17,
-      {}, market::to_json(purchase.request), purchase.asked_at, old ? purchase.asked_at : now.wall,
+      identity_, order.provider,
+      order.nip04 ? provider::Transport::Nip04 : provider::Transport::Nip17, {},
+      market::to_json(order.request), order.asked_at, order.nip04 ? order.asked_at : now.wall,
       entropy_);
   const nostr::PublishId publish{next_publish_++};
-  if (pool_.publish(now, publish, event).has_value()) {
+  if (pool_.publish(now, publish, event).has_value())
     world_.queue().after(micros(kAskAgain), [this, publish] { pool_.forget(publish); });
-  }
+  const Seconds again = order.asked < kAsksSoon ? kAskAgain : kAskLater;
+  world_.queue().after(micros(again), [this, index] { ask(index); });
   drain();
-  if (world_.scenario().resend_requests)
-    world_.queue().after(micros(kAskAgain), [this, index] { ask(index); });
 }
 
 void ConsumerNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
@@ -137,39 +137,37 @@ void ConsumerNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
 }
 
 void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
-  if (is_interim(reply)) return world_.mark("interim answer");
+  if (is_interim(reply)) return world_.mark("interim answer", name_);
   const auto& id = market::request_id_of(reply);
-  for (Purchase& purchase : purchases_) {
-    if (purchase.provider != from) continue;
-    if (world_.scenario().nip04 ? purchase.final.has_value()
-                                : market::request_id_of(purchase.request) != id)
+  for (Order& order : orders_) {
+    if (order.provider != from) continue;
+    if (order.nip04 ? order.final.has_value() : market::request_id_of(order.request) != id)
       continue;
-    return on_final(purchase, reply);
+    return on_final(order, reply);
   }
 }
 
-void ConsumerNode::on_final(Purchase& purchase, const market::Reply& reply) {
-  if (purchase.final) {
+void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
+  if (order.final) {
     // One change is allowed: money that was thought lost or untouched turns up (flaw 6).
     const auto* error = std::get_if<market::ErrorReply>(&reply);
     const bool refund = error != nullptr && error->error_type == "refund_pending";
-    if (market::to_json(*purchase.final) != market::to_json(reply) && !refund)
-      world_.violate("other-answer", market::to_json(*purchase.final) + " then " +
+    if (market::to_json(*order.final) != market::to_json(reply) && !refund)
+      world_.violate("other-answer", market::to_json(*order.final) + " then " +
                                          market::to_json(reply));
     return;
   }
-  purchase.final = reply;
+  order.final = reply;
   if (const auto* error = std::get_if<market::ErrorReply>(&reply))
-    return world_.mark("refused " + error->error_type);
-  world_.mark(std::holds_alternative<market::TopUpReply>(reply) ? "top-up" : "lease");
-  if (purchase.top_ups_left == 0) return;
+    return world_.mark("refused " + error->error_type, name_);
+  world_.mark(std::holds_alternative<market::TopUpReply>(reply) ? "top-up" : "lease", name_);
+  if (order.top_ups_left == 0) return;
   std::string pod;
   if (const auto* access = std::get_if<market::AccessDetails>(&reply)) pod = access->pod_npub;
   if (const auto* more = std::get_if<market::TopUpReply>(&reply)) pod = more->pod_npub;
-  world_.queue().after(Micros{random_.between(1'000'000, 100'000'000)},
-                       [this, from = purchase.provider, pod, left = purchase.top_ups_left - 1] {
-                         top_up(from, pod, left);
-                       });
+  const auto index = static_cast<size_t>(&order - orders_.data());
+  world_.queue().after(Micros{order.random.between(1'000'000, kTopUpWithin)},
+                       [this, index, pod] { top_up(orders_[index], pod); });
 }
 
 void ConsumerNode::drain() {
@@ -201,11 +199,15 @@ void ConsumerNode::timer() {
   drain();
 }
 
-void ConsumerNode::audit_end() const {
-  for (const Purchase& purchase : purchases_)
-    if (!purchase.final)
-      world_.violate("unanswered", "a request of consumer " + std::to_string(identity_.number) +
-                                       " asked " + std::to_string(purchase.asked) + " times");
+void ConsumerNode::audit_rest() const {
+  for (const Order& order : orders_) {
+    const ProviderNode* provider = world_.provider(order.provider_number);
+    if (order.final || world_.frozen(provider->name())) continue;
+    world_.violate("unanswered",
+                   to_text(name_) + " asked " + to_text(provider->name()) + " " +
+                       std::to_string(order.asked) + " times and has no final answer" +
+                       (provider->answers() ? "" : "; that provider does not answer at all"));
+  }
 }
 
 }  // namespace paygress::sim

@@ -15,41 +15,46 @@ namespace paygress::sim {
 
 class ConsumerNode {
  public:
-  ConsumerNode(World& world, uint64_t number);
+  ConsumerNode(World& world, uint32_t number);
   void start();
-  // At the end of the world: every purchase has its final answer. Says what is missing.
-  void audit_end() const;
+  NodeName name() const { return name_; }
+  // Every request that was asked of somebody who can answer has its final answer by now. Says
+  // what is missing, and why it might be.
+  void audit_rest() const;
 
-  struct Purchase {
+  // One request and what became of it.
+  struct Order {
     market::Request request;
     cashu::Token token;
+    uint32_t provider_number = 0;
     PubKey provider;
+    bool nip04 = false;
     UnixSeconds asked_at;
     size_t asked = 0;
     std::optional<market::Reply> final;
     size_t top_ups_left = 0;
+    RandomStream random;      // of this purchase alone
   };
-  const std::vector<Purchase>& purchases() const { return purchases_; }
+  const std::vector<Order>& orders() const { return orders_; }
 
  private:
-  void buy();
-  void top_up(const PubKey& provider, const std::string& pod, size_t left);
+  void buy(const Purchase& purchase);
+  void top_up(const Order& after, const std::string& pod);
   void ask(size_t index);
   void hear(nostr::LinkId link, const nostr::WireMessage& message);
   void on_reply(const PubKey& from, const market::Reply& reply);
-  void on_final(Purchase& purchase, const market::Reply& reply);
-  cashu::Token token();
+  void on_final(Order& order, const market::Reply& reply);
   market::RequestId request_id();
   void drain();
   void timer();
 
   World& world_;
+  NodeName name_;
   Identity identity_;
-  RandomStream random_;
   SeededEntropy entropy_;
   nostr::RelayPool pool_;
   std::unique_ptr<ClientLinks> links_;
-  std::vector<Purchase> purchases_;
+  std::vector<Order> orders_;
   std::optional<Micros> timer_;
   uint64_t next_publish_ = 1;
 };

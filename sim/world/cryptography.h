@@ -8,7 +8,7 @@
 #include "core/provider/pure_work.h"
 #include "sim/models/mint.h"
 #include "sim/models/relay.h"
-#include "sim/world/scenario.h"
+#include "sim/world/fault_plan.h"
 
 namespace paygress::sim {
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Micros kPureWork{300};  // signing, encrypting, blinding
 constexpr uint64_t kSold = 1'000'000;
-constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
+constexpr Micros kRestart{5'000'000};  // until a process that ended by itself is started again
 
 InstallId install_of(uint64_t number) {
   InstallId id;
@@ -31,32 +31,43 @@ provider::Settings settings_of(const World& world, const Identity& identity, Min
   return s;
 }
 
-BackendModelConfig engine_config(const World& world, uint64_t number) {
+BackendModelConfig engine_config(uint64_t number) {
   BackendModelConfig config;
   config.install = install_of(number);
   config.capacity = {kSold, kSold, kSold};
-  config.fault_ppm = world.scenario().backend_fault_ppm;
   return config;
+}
+
+// Planted bugs that a policy switches on. The others stand where the rule stands.
+provider::Policies policies_of(const World& world) {
+  provider::Policies policies{world.redeem_policy()};
+  if (planted(Bug::redeem_no_restore)) policies.redeem.restore = false;
+  if (planted(Bug::redeem_no_reserve)) policies.redeem.reserve_counters = false;
+  if (planted(Bug::redeem_post_first)) policies.redeem.record_before_post = false;
+  return policies;
 }
 
 }  // namespace
 
-ProviderNode::ProviderNode(World& world, uint64_t number)
+ProviderNode::ProviderNode(World& world, const ProviderLine& line)
     : world_(world),
-      identity_(world.tier(), number),
+      identity_(world.tier(), line.number),
       settings_(settings_of(world, identity_, world.mint())),
-      disk_(RandomStream(world.seed(), number, "disk")),
-      engine_(engine_config(world, number), world.seed(), number),
-      entropy_(world.seed(), number, "entropy"),
-      chaos_(world.seed(), number, "crashes") {}
+      clock_(line.clock_offset, line.clock_drift_ppm),
+      disk_(RandomStream(world.seed(), line.number, "disk")),
+      engine_(engine_config(line.number), world.seed(), line.number),
+      entropy_(world.seed(), line.number, "entropy") {}
 
 void ProviderNode::start() {
   ++life_;
   auto storage = DiskStorage::open(disk_, install_of(identity_.number));
-  PG_CHECK(storage.has_value());
-  provider_ = std::make_unique<provider::Provider>(settings_, entropy_,
-                                                   world_.seed() ^ identity_.number,
-                                                   provider::Policies{world_.scenario().redeem});
+  if (!storage) {  // its first write failed: the process ends, and is started again
+    world_.mark("disk failed", name());
+    disk_.crash(CrashLoss::Everything);
+    return start_after(kRestart);
+  }
+  provider_ = std::make_unique<provider::Provider>(
+      settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
   const auto fold = [&](const journal::SealedBatch& batch) -> Result<void> {
     auto records = journal::decode_records(batch.payload);
     if (!records) return std::unexpected(records.error());
@@ -71,102 +82,109 @@ void ProviderNode::start() {
   if (!opened) return world_.violate("journal", to_string(opened.error()));
   journal_ = *std::move(opened);
   ClientLinks::Events events;
-  events.up = [this](nostr::LinkId link) { if (up()) step(provider::LinkUp{link}); };
+  events.up = [this](nostr::LinkId link) { reach([this, link] { step(provider::LinkUp{link}); }); };
   events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
-    if (up()) step(provider::LinkLost{link, reason, "lost"});
+    reach([this, link, reason] { step(provider::LinkLost{link, reason, "lost"}); });
   };
   events.said = [this](nostr::LinkId link, const nostr::WireMessage& m) {
+    if (paused_ > 0) return reach([this, link, m] { hear(link, m); });
     if (up()) hear(link, m);
   };
-  events.pong = [this](nostr::LinkId link) { if (up()) step(provider::Pong{link}); };
-  lives_links_.push_back(
-      std::make_unique<ClientLinks>(world_, identity_.number, std::move(events)));
+  events.pong = [this](nostr::LinkId link) { reach([this, link] { step(provider::Pong{link}); }); };
+  lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
   lease::BootId machine;
   machine.bytes[0] = static_cast<uint8_t>(identity_.number);
-  auto first = provider_->start(world_.clock(),
-                                {install_of(identity_.number), machine, "seed"});
+  auto first = provider_->start(clock(), {install_of(identity_.number), machine, "seed"});
   if (!first) return world_.violate("start", to_string(first.error()));
+  starting_ = true;
   carry_out(*std::move(first));
-  schedule_crash();
+  starting_ = false;
 }
 
-void ProviderNode::crash() {
-  if (!up()) return;
-  world_.mark("crash");
-  ++life_;
-  links().close_for_good();
-  provider_.reset();
-  journal_.reset();
-  timer_.reset();
-  disk_.crash(chaos_.chance_ppm(500'000) ? CrashLoss::Everything : CrashLoss::TornTail);
-  const Micros down{chaos_.between(1'000'000, world_.scenario().down_for_max.value)};
-  world_.queue().after(down, [this, life = life_] { if (life == life_) start(); });
-}
-
-void ProviderNode::schedule_crash() {
-  const Seconds every = world_.scenario().crash_every;
-  if (every == Seconds{0}) return;
-  const Micros wait{chaos_.between(1, 2 * micros(every).value)};
-  world_.queue().after(wait, [this, life = life_] {
-    if (life == life_ && world_.troubled()) crash();
+// A frozen one stays down until it is thawed.
+void ProviderNode::start_after(Micros down) {
+  world_.queue().after(std::max(down, Micros{1}), [this, life = life_] {
+    if (life == life_ && !up() && !world_.frozen(name())) start();
   });
 }
 
 // --- the loop that the shell has too: records durable, then effects ------------------------------
 
+void ProviderNode::reach(std::function<void()> what) {
+  if (!up()) return;
+  if (paused_ == 0) return what();
+  backlog_.push_back([this, life = life_, what = std::move(what)] {
+    if (life == life_) what();
+  });
+}
+
 void ProviderNode::step(const provider::Input& input) {
-  const Now now = world_.clock();
+  const Now now = clock();
   world_.count_event();
   world_.fold_hash(identity_.number);
   world_.fold_hash(now.mono);
   world_.fold_hash(input);
-  carry_out(provider_->step(now, input));
+  provider::Step step = provider_->step(now, input);
+  if (world_.observer() != nullptr) observe(input, step);
+  carry_out(std::move(step));
 }
 
 void ProviderNode::carry_out(provider::Step step) {
-  journal::Records batch;
-  for (const provider::Record& record : step.records) {
-    world_.fold_hash(record);
-    batch.push_back(encode_bytes(record));
-  }
+  for (const provider::Record& record : step.records) world_.fold_hash(record);
   const uint64_t life = life_;
-  const bool doomed = world_.troubled() &&
-                      chaos_.chance_ppm(world_.scenario().crash_in_step_ppm);
-  // A doomed step dies before its batch is durable, or after some of its effects have begun.
-  const auto survives = static_cast<size_t>(
-      doomed ? chaos_.below(step.effects.size() + 2) : step.effects.size() + 2);
-  if (!batch.empty()) {
-    PG_CHECK(journal_->append(batch).has_value());
-    if (survives == 0) return crash();
-    PG_CHECK(journal_->commit().has_value());
-    mark_ = journal_->acknowledged();
-  }
-  audit();
+  // A doomed step dies before its batch is durable, or before one of its effects.
+  const bool doomed = !step.records.empty() && (doom_ || (starting_ && recovery_crashes_ > 0));
+  const uint32_t dies_at = doomed ? (starting_ ? recovery_crashes_ : *doom_->step) : 0;
+  if (!step.records.empty() && !make_durable(step, doomed && dies_at == 0)) return;
+  audit(!step.records.empty());
   for (size_t i = 0; i < step.effects.size(); ++i) {
-    if (i + 1 >= survives) return crash();
+    if (doomed && i + 1 >= dies_at) return die("crash between effects");
     world_.fold_hash(step.effects[i]);
     std::visit([&](const auto& e) { perform(e); }, step.effects[i]);
     if (life != life_) return;
   }
-  if (doomed) return crash();
+  if (doomed) return die("crash after effects");
   schedule_timer();
+}
+
+bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
+  journal::Records batch;
+  for (const provider::Record& record : step.records) batch.push_back(encode_bytes(record));
+  const bool early = planted(Bug::journal_ack_early);
+  bool done = journal_->append(batch).has_value();
+  if (done && dies) {
+    if (early)  // the planted order: what the step asks for is begun before it is durable
+      for (const provider::Effect& effect : step.effects)
+        std::visit([&](const auto& e) { perform(e); }, effect);
+    return die("crash before commit"), false;
+  }
+  done = done && journal_->commit().has_value();
+  if (!done) {  // fail-stop: a ledger that did not take a batch is not written to again
+    world_.mark("disk failed", name());
+    return crash(kRestart, CrashKeeps::Nothing), false;
+  }
+  mark_ = journal_->acknowledged();
+  return true;
 }
 
 void ProviderNode::schedule_timer() {
   const auto next = provider_->next_deadline();
   if (!next || (timer_ && *timer_ <= *next)) return;
   timer_ = *next;
-  const Micros wait = std::max(Micros{0}, *next - world_.clock().mono);
+  const Micros wait = clock_.until(*next, world_.queue().now());
   world_.queue().after(wait, [this, life = life_, due = *next] {
     if (life != life_ || timer_ != due) return;
     timer_.reset();
-    step(provider::Tick{});
+    if (clock().mono < due) return schedule_timer();  // its clock was slowed down
+    reach([this] { step(provider::Tick{}); });
   });
 }
 
 void ProviderNode::answer(Micros after, provider::Input input) {
   world_.queue().after(after, [this, life = life_, input = std::move(input)] {
-    if (life == life_) step(input);
+    if (life != life_) return;
+    if (paused_ == 0) return step(input);
+    reach([this, input] { step(input); });
   });
 }
 
@@ -178,7 +196,7 @@ void ProviderNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
       return step(said);
     }
     auto verified = world_.cryptography().verify(event->event);
-    if (!verified) return world_.mark("forged event dropped");
+    if (!verified) return world_.mark("forged event dropped", name());
     if (auto opened = world_.cryptography().open(identity_, *verified)) {
       provider::PrivateMessage& m = said.opened.emplace();
       m.sender = opened->sender;
@@ -231,6 +249,9 @@ void ProviderNode::perform(const cashu::CheckToken& e) {
 // (or twice: the second is for the core to ignore).
 void ProviderNode::perform(const cashu::MintCall& e) {
   world_.count_event();
+  Micros delay;
+  if (const MintFault fault = mint_fault(e, delay); fault != MintFault::None)
+    world_.mint().plan_fault(e.endpoint, fault, delay);
   const std::vector<MintDelivery> deliveries = world_.mint().serve(world_.queue().now(), e);
   bool in_time = false;
   for (const MintDelivery& delivery : deliveries) {
@@ -242,9 +263,12 @@ void ProviderNode::perform(const cashu::MintCall& e) {
 
 void ProviderNode::perform(const workload::Call& e) {
   world_.count_event();
-  const BackendReply reply = engine_.handle(e, world_.clock());
-  const Micros now = world_.clock().mono;
-  if (reply.answer && reply.due < now + e.deadline) return answer(reply.due - now, *reply.answer);
+  plan_engine_fault(e);
+  const BackendReply reply = engine_.handle(e, clock());
+  watch_engine();
+  if (reply.answer && reply.due < clock().mono + e.deadline)
+    return answer(clock_.until(reply.due, world_.queue().now()), *reply.answer);
+  world_.mark("engine answer lost", name());
   workload::Answer unknown;
   unknown.id = e.id;
   unknown.verb = e.verb;
@@ -253,52 +277,7 @@ void ProviderNode::perform(const workload::Call& e) {
 }
 
 void ProviderNode::perform(const provider::Tell& e) {
-  if (e.level == provider::Level::Alarm) world_.mark("alarm");
-}
-
-// --- what must hold after every event ------------------------------------------------------------
-
-// The step's records are durable and none of its effects has begun.
-void ProviderNode::audit() {
-  provider_->check_invariants();
-  audit_money();
-  audit_engine();
-}
-
-// What the wallet holds is what the leases account for: credit and proofs are one batch.
-void ProviderNode::audit_money() {
-  Msat redeemed;
-  for (const auto& [key, totals] : provider_->leases().totals()) redeemed += totals.redeemed;
-  Msat held;
-  for (const auto& [purse, amount] : provider_->wallet().state().wallet().balances())
-    held += Msat{static_cast<int64_t>(amount) * 1000};
-  if (held != redeemed)
-    world_.violate("lost-msat", name() + ": the wallet holds " + std::to_string(held.value) +
-                                    " msat, the leases account for " +
-                                    std::to_string(redeemed.value));
-}
-
-// Asks the engine's truth, whatever it answers to the provider.
-void ProviderNode::audit_engine() {
-  const Now now = world_.clock();
-  std::set<LeaseId> running;
-  std::set<std::string> unpaid;
-  for (const std::string& object : engine_.running_names(now)) {
-    const LeaseId lease = engine_.spec(object, now)->labels.lease;
-    if (!running.insert(lease).second) world_.violate("two-copies", name() + ": " + object);
-    const lease::Lease* known = provider_->leases().find(lease);
-    if (known == nullptr || known->phase == lease::Phase::Ended) unpaid.insert(object);
-  }
-  std::erase_if(unpaid_since_, [&](const auto& entry) { return !unpaid.contains(entry.first); });
-  for (const std::string& object : unpaid) {
-    const Micros since = unpaid_since_.emplace(object, now.mono).first->second;
-    if (now.mono - since > micros(kUnpaidGrace) && !world_.troubled())
-      world_.violate("unpaid-run", name() + ": " + object + " runs for no lease");
-  }
-}
-
-std::string ProviderNode::name() const {
-  return "provider " + std::to_string(identity_.number);
+  if (e.level == provider::Level::Alarm) world_.mark("alarm", name());
 }
 
 }  // namespace paygress::sim

@@ -1,7 +1,12 @@
 // A provider of the simulated world: the production core with a simulated disk, engine, clock and
 // network. Crashes lose everything but the disk and the engine's objects.
+//
+//   provider_node.cpp    the loop that the shell has too, and the effects
+//   provider_faults.cpp  what goes wrong with the process, its disk, clock and engine
+//   provider_audit.cpp   what must hold after every step
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -10,6 +15,7 @@
 #include "sim/models/backend.h"
 #include "sim/models/disk.h"
 #include "sim/models/guard.h"
+#include "sim/world/armed_faults.h"
 #include "sim/world/relay_node.h"
 #include "sim/world/world.h"
 
@@ -17,22 +23,35 @@ namespace paygress::sim {
 
 class ProviderNode {
  public:
-  ProviderNode(World& world, uint64_t number);
+  ProviderNode(World& world, const ProviderLine& line);
 
   void start();
-  void crash();
   bool up() const { return provider_ != nullptr; }
+  bool answers() const { return up() && !paused_; }
+  NodeName name() const { return {Role::Provider, static_cast<uint32_t>(identity_.number)}; }
   const Identity& identity() const { return identity_; }
   const provider::Provider* core() const { return provider_.get(); }
   const BackendModel& engine() const { return engine_; }
   GuardModel& guard() { return guard_; }
-  // From now on the engine does what it is told.
-  void heal() { engine_.set_fault_rates({}); }
   const provider::Settings& settings() const { return settings_; }
+  // As its own clocks show it.
+  Now clock() const { return clock_.at(world_.queue().now()); }
+
+  // --- faults; see FaultKind
+  void begin(const Fault& fault);
+  void end(const Fault& fault);
+  // What is down comes back, what is paused goes on, what is armed is forgotten.
+  void heal();
+  // Says why it has not come to rest: each thing that is still pending, with its reason.
+  void audit_rest() const;
+  // Money that this provider's ledger accounts for, of all leases.
+  Msat redeemed() const;
 
  private:
   void step(const provider::Input& input);
   void carry_out(provider::Step step);
+  // False when the process died on the way.
+  bool make_durable(const provider::Step& step, bool dies);
   void perform(const provider::Effect& effect);
   void perform(const provider::OpenLink& e) { links().open(e.link); }
   void perform(const provider::CloseLink& e) { links().close(e.link); }
@@ -52,28 +71,43 @@ class ProviderNode {
   void perform(const provider::GuardQuery& e) { ask_guard(e); }
   template <class Request>
   void ask_guard(const Request& e) {
-    const GuardReply reply = guard_.handle(e, world_.clock());
-    answer(reply.due - world_.clock().mono, reply.answer);
+    const GuardReply reply = guard_.handle(e, clock());
+    watch_engine();
+    answer(clock_.until(reply.due, world_.queue().now()), reply.answer);
   }
   void perform(const provider::Tell& e);
   void answer(Micros after, provider::Input input);
+  // Whatever reaches the process: at once, or when it is no longer stopped.
+  void reach(std::function<void()> what);
   void hear(nostr::LinkId link, const nostr::WireMessage& message);
   void schedule_timer();
-  void schedule_crash();
-  void audit();
+  void observe(const provider::Input& input, const provider::Step& step);
+
+  void start_after(Micros down);
+
+  // --- faults
+  void crash(Micros down, CrashKeeps keeps);
+  void die(std::string_view how);
+  void resume();
+  MintFault mint_fault(const cashu::MintCall& call, Micros& delay);
+  void plan_engine_fault(const workload::Call& call);
+  void exit_workloads(int64_t count);
+
+  // --- audits
+  void audit(bool changed);
   void audit_money();
-  void audit_engine();
-  std::string name() const;
+  void watch_engine();
+  void audit_unpaid();
   ClientLinks& links() { return *lives_links_.back(); }
 
   World& world_;
   Identity identity_;
   provider::Settings settings_;
+  NodeClock clock_;
   Disk disk_;
   BackendModel engine_;
   GuardModel guard_{{}, engine_};
   SeededEntropy entropy_;
-  RandomStream chaos_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<journal::Tip> mark_;
   std::unique_ptr<provider::Provider> provider_;
@@ -81,6 +115,17 @@ class ProviderNode {
   uint64_t life_ = 0;                 // answers to an earlier life are not delivered
   std::optional<Micros> timer_;
   std::map<std::string, Micros> unpaid_since_;  // objects that run for no lease
+
+  std::optional<Fault> doom_;         // the next step with records dies
+  uint32_t recovery_crashes_ = 0;     // and so do this many recoveries
+  bool starting_ = false;
+  int paused_ = 0;
+  std::vector<std::function<void()>> backlog_;
+  ArmedFaults armed_;
+  int engine_cut_ = 0;
+  int mint_cut_ = 0;
+  uint64_t engine_seen_ = 0;          // version of the engine that watch_engine() saw
+  std::optional<Micros> engine_watch_;
 };
 
 }  // namespace paygress::sim

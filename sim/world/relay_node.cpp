@@ -3,23 +3,27 @@
 namespace paygress::sim {
 namespace {
 
-constexpr uint64_t kRelayNumber = 1'000'000;  // node numbers of relays begin here
-
-uint64_t link_name(uint64_t from, uint64_t to) {
-  return mix64(from) ^ (to * 0x9e3779b97f4a7c15ULL);
-}
+constexpr Micros kConnect{50'000};
+constexpr Micros kConnectTimeout{10'000'000};
+constexpr Micros kPingRoundTrip{20'000};
 
 }  // namespace
 
-RelayNode::RelayNode(World& world, size_t index)
+RelayNode::RelayNode(World& world, uint32_t number, size_t place)
     : world_(world),
-      number_(kRelayNumber + index),
-      model_({world.relay_url(index), {}, false, world.seed()},
-             [&world](const nostr::Event& event) { return world.cryptography().check(event); }) {}
+      number_(number),
+      place_(place),
+      model_({world.relay_urls().at(place), {}, false, world.seed()},
+             [&world](const nostr::Event& event) { return world.cryptography().check(event); }),
+      mischief_(world.seed(), number, "relay mischief") {
+  model_.connect(stranger_);
+}
 
-models::ConnectionId RelayNode::connect(uint64_t client, Hear hear) {
+std::optional<models::ConnectionId> RelayNode::connect(Ears ears) {
+  if (down_) return std::nullopt;
   const models::ConnectionId connection{next_connection_++};
-  clients_.emplace(connection, Client{client, std::move(hear)});
+  const size_t place = world_.client_place(ears.client);
+  clients_.emplace(connection, Client{place, std::move(ears)});
   deliver(model_.connect(connection));
   return connection;
 }
@@ -29,71 +33,169 @@ void RelayNode::disconnect(models::ConnectionId connection) {
   model_.disconnect(connection);
 }
 
-void RelayNode::say(uint64_t client, models::ConnectionId connection,
-                    nostr::ClientMessage message) {
-  world_.send(link_name(client, number_), [this, connection, message = std::move(message)] {
-    if (!clients_.contains(connection)) return;
-    world_.count_event();
-    deliver(model_.handle(world_.clock().wall, connection, message));
-  });
+void RelayNode::say(models::ConnectionId connection, nostr::ClientMessage message) {
+  const auto client = clients_.find(connection);
+  if (client == clients_.end()) return;
+  world_.send({client->second.place, place_, true},
+              [this, connection, message = std::move(message)] {
+                if (!clients_.contains(connection)) return;
+                world_.count_event();
+                deliver(model_.handle(world_.clock().wall, connection, message));
+              });
 }
 
 void RelayNode::deliver(models::RelayModel::Replies replies) {
   for (auto& reply : replies) {
     const auto client = clients_.find(reply.first);
     if (client == clients_.end()) continue;
-    world_.send(link_name(number_, client->second.number),
+    world_.send({client->second.place, place_, false},
                 [this, to = reply.first, message = std::move(reply.second)] {
                   const auto it = clients_.find(to);
                   if (it == clients_.end()) return;
-                  const Hear hear = it->second.hear;  // it may disconnect while it hears
-                  hear(message);
+                  const auto said = it->second.ears.said;  // it may disconnect while it hears
+                  said(message);
                 });
   }
 }
 
-ClientLinks::ClientLinks(World& world, uint64_t client, Events events)
+void RelayNode::accept(const nostr::Event& event) {
+  if (!down_) deliver(model_.handle(world_.clock().wall, stranger_, nostr::Publish{event}));
+}
+
+void RelayNode::inject(const nostr::Event& event) {
+  if (!down_) deliver(model_.pass_on(event));
+}
+
+void RelayNode::replay(size_t count) {
+  if (!down_) deliver(model_.replay(count, mischief_));
+}
+
+// --- faults ------------------------------------------------------------------------------------
+
+void RelayNode::drop_clients(NodeName client) {
+  std::vector<models::ConnectionId> dropped;
+  for (const auto& [connection, state] : clients_)
+    if (client.role == Role::Anyone || state.ears.client == client) dropped.push_back(connection);
+  for (models::ConnectionId connection : dropped) {
+    const auto it = clients_.find(connection);
+    if (it == clients_.end()) continue;
+    const auto closed = std::move(it->second.ears.closed);
+    disconnect(connection);
+    closed();
+  }
+}
+
+void RelayNode::begin(const Fault& fault) {
+  switch (fault.kind) {
+    case FaultKind::RelayRestart:
+    case FaultKind::RelayForget:
+      world_.mark(fault.kind == FaultKind::RelayForget ? "relay forgot" : "relay restarted",
+                  name());
+      model_.faults().forget_at_restart = fault.kind == FaultKind::RelayForget;
+      down_ = true;
+      drop_clients({});
+      model_.restart();
+      return;
+    case FaultKind::ReplayOld:
+      world_.mark("old events replayed", name());
+      return replay(static_cast<size_t>(fault.amount));
+    case FaultKind::Flood:
+      world_.mark("flood", name());
+      return flood(fault.amount);
+    default:
+      world_.mark(info_of(fault.kind).lies ? "relay lied" : "relay misbehaved", name());
+      return set_lie(fault, true);
+  }
+}
+
+void RelayNode::end(const Fault& fault) {
+  if (fault.kind != FaultKind::RelayRestart && fault.kind != FaultKind::RelayForget)
+    return set_lie(fault, false);
+  down_ = false;
+  model_.connect(stranger_);
+}
+
+void RelayNode::set_lie(const Fault& fault, bool on) {
+  models::RelayFaults& f = model_.faults();
+  if (fault.kind == FaultKind::AckAndDrop) f.accept_and_forget = on;
+  if (fault.kind == FaultKind::StoreAndRefuse) f.store_and_refuse = on;
+  if (fault.kind == FaultKind::Equivocate) f.equivocate = on;
+  if (fault.kind == FaultKind::CloseRequests) f.close_requests = on;
+  if (fault.kind == FaultKind::NoEose) f.no_eose = on;
+  if (fault.kind != FaultKind::Withhold) return;
+  const PubKey author = Identity(world_.tier(), fault.peer.number).key;
+  if (on) f.withheld.insert(author);
+  else f.withheld.erase(author);
+}
+
+// Events of nobody, for everybody: signed, but by a key that never said anything before.
+void RelayNode::flood(int64_t count) {
+  constexpr uint64_t kNobody = 900'000;
+  SeededEntropy entropy(world_.seed(), number_, "flood");
+  const Identity nobody(world_.tier(), kNobody + number_);
+  for (int64_t i = 0; i < count; ++i) {
+    const nostr::Draft draft{world_.clock().wall, nostr::kind::kHeartbeat,
+                             {{"d", "flood-" + std::to_string(mischief_.next())}}, "{}"};
+    inject(world_.cryptography().sign(nobody, draft, entropy));
+  }
+}
+
+// --- links -------------------------------------------------------------------------------------
+
+ClientLinks::ClientLinks(World& world, NodeName client, Events events)
     : world_(world),
       client_(client),
-      events_(std::move(events)),
-      breaks_(world.seed(), client, "link breaks") {}
+      place_(world.client_place(client)),
+      events_(std::move(events)) {}
+
+bool ClientLinks::held_up(nostr::LinkId link) const {
+  const Weather& weather = world_.weather();
+  return weather.broken(place_, link.relay.value) ||
+         weather.link(place_, link.relay.value, true).clogged > 0 ||
+         weather.link(place_, link.relay.value, false).clogged > 0;
+}
 
 void ClientLinks::open(nostr::LinkId link) {
-  world_.queue().after(Micros{50'000}, [this, link] {
+  const bool times_out = held_up(link);
+  world_.queue().after(times_out ? kConnectTimeout : kConnect, [this, link, times_out] {
     if (gone_) return;
-    RelayNode& relay = *world_.relays().at(link.relay.value);
-    connections_[link] = relay.connect(
-        client_, [this, link](const nostr::WireMessage& message) { events_.said(link, message); });
+    if (times_out) return events_.down(link, nostr::LinkDown::Failed);
+    RelayNode::Ears ears;
+    ears.client = client_;
+    ears.said = [this, link](const nostr::WireMessage& message) { events_.said(link, message); };
+    ears.closed = [this, link] { lost(link); };
+    const auto connection = relay(link).connect(std::move(ears));
+    if (!connection) return events_.down(link, nostr::LinkDown::Failed);
+    connections_[link] = *connection;
     events_.up(link);
-    const Seconds every = world_.scenario().network.drop_link_every;
-    if (every == Seconds{0}) return;
-    const Micros lives{breaks_.between(1, 2 * micros(every).value)};
-    world_.queue().after(lives, [this, link] {
-      if (!world_.troubled() || !connections_.contains(link)) return;
-      close(link);
-      world_.mark("link broken");
-      events_.down(link, nostr::LinkDown::Closed);
-    });
   });
+}
+
+void ClientLinks::lost(nostr::LinkId link) {
+  if (connections_.erase(link) == 0 || gone_) return;
+  world_.mark("link broken", client_);
+  events_.down(link, nostr::LinkDown::Closed);
 }
 
 void ClientLinks::close(nostr::LinkId link) {
   const auto it = connections_.find(link);
   if (it == connections_.end()) return;
-  world_.relays().at(link.relay.value)->disconnect(it->second);
+  const models::ConnectionId connection = it->second;
   connections_.erase(it);
+  relay(link).disconnect(connection);
 }
 
 void ClientLinks::ping(nostr::LinkId link) {
-  world_.queue().after(Micros{20'000}, [this, link] {
-    if (connections_.contains(link)) events_.pong(link);
+  const Micros slower = world_.weather().link(place_, link.relay.value, true).slower +
+                        world_.weather().link(place_, link.relay.value, false).slower;
+  world_.queue().after(kPingRoundTrip + slower, [this, link] {
+    if (connections_.contains(link) && !held_up(link)) events_.pong(link);
   });
 }
 
 void ClientLinks::send(nostr::LinkId link, nostr::ClientMessage message) {
   const auto it = connections_.find(link);
-  if (it == connections_.end()) return;
-  world_.relays().at(link.relay.value)->say(client_, it->second, std::move(message));
+  if (it != connections_.end()) relay(link).say(it->second, std::move(message));
 }
 
 void ClientLinks::close_for_good() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "core/nostr/relay_pool.h"
 #include "sim/models/relay.h"
@@ -12,26 +13,51 @@ namespace paygress::sim {
 
 class RelayNode {
  public:
-  // What a client hears over its connection.
-  using Hear = std::function<void(const nostr::WireMessage&)>;
+  // What a client hears over its connection, and that the relay closed it.
+  struct Ears {
+    NodeName client;
+    std::function<void(const nostr::WireMessage&)> said;
+    std::function<void()> closed;
+  };
 
-  RelayNode(World& world, size_t index);
+  RelayNode(World& world, uint32_t number, size_t place);
 
-  // Connections are made at once; `hear` is called after the network's delay, until disconnect.
-  models::ConnectionId connect(uint64_t client, Hear hear);
+  NodeName name() const { return {Role::Relay, number_}; }
+  // Connections are made at once; `said` is called after the network's delay, until disconnect.
+  // Nothing while the relay is down.
+  std::optional<models::ConnectionId> connect(Ears ears);
   void disconnect(models::ConnectionId connection);
-  void say(uint64_t client, models::ConnectionId connection, nostr::ClientMessage message);
+  void say(models::ConnectionId connection, nostr::ClientMessage message);
+  // A stranger hands it an event without a connection that anybody hears.
+  void accept(const nostr::Event& event);
+  // Passes an event on to whoever asked for such, unverified: the relay itself is in league.
+  void inject(const nostr::Event& event);
+  // Sends `count` events that it once took again, whether they were replaced since or not.
+  void replay(size_t count);
+  const models::RelayModel& model() const { return model_; }
+
+  // --- faults
+  // Closes the connections of this client ("*": of everybody).
+  void drop_clients(NodeName client);
+  void begin(const Fault& fault);
+  void end(const Fault& fault);
 
  private:
   struct Client {
-    uint64_t number;
-    Hear hear;
+    size_t place;
+    Ears ears;
   };
   void deliver(models::RelayModel::Replies replies);
+  void set_lie(const Fault& fault, bool on);
+  void flood(int64_t count);
 
   World& world_;
-  uint64_t number_;
+  uint32_t number_;
+  size_t place_;
   models::RelayModel model_;
+  RandomStream mischief_;
+  bool down_ = false;
+  models::ConnectionId stranger_;
   uint64_t next_connection_ = 1;
   std::map<models::ConnectionId, Client> clients_;
 };
@@ -45,7 +71,7 @@ class ClientLinks {
     std::function<void(nostr::LinkId, const nostr::WireMessage&)> said;
     std::function<void(nostr::LinkId)> pong;
   };
-  ClientLinks(World& world, uint64_t client, Events events);
+  ClientLinks(World& world, NodeName client, Events events);
   void open(nostr::LinkId link);
   void close(nostr::LinkId link);
   void ping(nostr::LinkId link);
@@ -54,11 +80,15 @@ class ClientLinks {
   void close_for_good();
 
  private:
+  RelayNode& relay(nostr::LinkId link) { return *world_.relays().at(link.relay.value); }
+  bool held_up(nostr::LinkId link) const;
+  void lost(nostr::LinkId link);
+
   World& world_;
-  uint64_t client_;
+  NodeName client_;
+  size_t place_;
   Events events_;
   std::map<nostr::LinkId, models::ConnectionId> connections_;
-  RandomStream breaks_;
   bool gone_ = false;
 };
 

@@ -5,83 +5,155 @@
 namespace paygress::sim {
 namespace {
 
-std::vector<Scenario> make_scenarios() {
-  std::vector<Scenario> all;
-  const auto add = [&](std::string name, std::string about) -> Scenario& {
-    Scenario& s = all.emplace_back();
-    s.name = std::move(name);
-    s.about = std::move(about);
-    return s;
-  };
-  add("first-lease", "one provider, one consumer: bought, delivered, ended");
+using enum FaultKind;
+using Faults = std::vector<FaultChance>;
+
+// Means are in tenths, for a history of an hour.
+const Faults kProcess = {{Crash, 60, Seconds{60}, 0},
+                         {Pause, 10, Seconds{300}, 0},
+                         {Hang, 5, Seconds{200}, 0},
+                         {HostLoss, 5, Seconds{120}, 0}};
+const Faults kClock = {{ClockStep, 10, Seconds{0}, 30}, {ClockDrift, 10, Seconds{0}, 1000}};
+const Faults kLink = {{Break, 60, Seconds{0}, 0},    {Cut, 20, Seconds{200}, 0},
+                      {Clog, 20, Seconds{120}, 0},   {Lose, 40, Seconds{600}, 200'000},
+                      {Double, 40, Seconds{600}, 300'000}, {Slow, 20, Seconds{300}, 4000}};
+const Faults kRelay = {{RelayRestart, 10, Seconds{60}, 0}, {RelayForget, 5, Seconds{30}, 0},
+                       {AckAndDrop, 10, Seconds{200}, 0},  {StoreAndRefuse, 10, Seconds{200}, 0},
+                       {Withhold, 10, Seconds{300}, 0},    {ReplayOld, 10, Seconds{0}, 20},
+                       {Equivocate, 10, Seconds{300}, 0},  {CloseRequests, 10, Seconds{120}, 0},
+                       {NoEose, 10, Seconds{120}, 0},      {Flood, 5, Seconds{0}, 200}};
+const Faults kDisk = {{FailSync, 10, Seconds{0}, 0}, {FailWrite, 10, Seconds{0}, 0}};
+const Faults kMint = {{MintUnreachable, 20, Seconds{90}, 0}, {MintDropAnswer, 40, Seconds{0}, 3},
+                      {MintErrorAfter, 30, Seconds{0}, 3},   {MintDoubleAnswer, 30, Seconds{0}, 3},
+                      {MintSlowRequest, 20, Seconds{0}, 90'000},
+                      {MintSlowAnswer, 20, Seconds{0}, 90'000},
+                      {MintGarbage, 10, Seconds{0}, 2},      {MintFee, 3, Seconds{0}, 1500},
+                      {MintRestoreLag, 5, Seconds{300}, 60'000}};
+const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
+                        {EngineAnswerLost, 20, Seconds{0}, 2},
+                        {EngineFailedButDone, 20, Seconds{0}, 2},
+                        {EngineHang, 10, Seconds{0}, 1},
+                        {EngineRefused, 20, Seconds{0}, 3},
+                        {EngineDies, 20, Seconds{0}, 2},
+                        {EngineIgnored, 20, Seconds{0}, 2},
+                        {EngineStaleList, 20, Seconds{0}, 2},
+                        {WorkloadExits, 10, Seconds{0}, 1}};
+const Faults kStrangers = {{Forge, 10, Seconds{0}, 5},
+                           {Garbage, 10, Seconds{0}, 5},
+                           {ReplayMessage, 20, Seconds{0}, 10},
+                           {FutureDated, 10, Seconds{0}, 3},
+                           {SpentToken, 10, Seconds{0}, 2}};
+
+void append(Faults& to, const Faults& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+Scenario& add(std::vector<Scenario>& all, std::string name, std::string about) {
+  Scenario& s = all.emplace_back();
+  s.name = std::move(name);
+  s.about = std::move(about);
+  s.marks = {"lease"};
+  return s;
+}
+
+void add_calm(std::vector<Scenario>& all) {
+  add(all, "first-lease", "one provider, one consumer: bought, delivered, ended");
   {
-    Scenario& s = add("top-up", "leases are extended while they run");
+    Scenario& s = add(all, "top-up", "leases are extended while they run");
     s.consumers = 2;
     s.top_ups_per_lease = 2;
+    s.marks.push_back("top-up");
   }
   {
-    Scenario& s = add("old-clients", "consumers that speak NIP-04, as the existing network's do");
+    Scenario& s = add(all, "old-clients", "consumers that speak NIP-04, as the existing network's");
     s.consumers = 3;
     s.nip04 = true;
   }
   {
-    Scenario& s = add("market", "five providers, many consumers, three relays");
+    Scenario& s = add(all, "market", "five providers, many consumers, three relays");
     s.providers = 5;
     s.consumers = 20;
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
+    s.marks.push_back("top-up");
   }
+}
+
+void add_troubled(std::vector<Scenario>& all) {
   {
-    Scenario& s = add("rough-network", "frames are lost, doubled and reordered; links break");
+    Scenario& s = add(all, "rough-network", "frames are lost, late, doubled; links break or hang");
     s.providers = 2;
     s.consumers = 6;
     s.top_ups_per_lease = 1;
-    s.network.delay_max = 3'000'000_us;
-    s.network.loss_ppm = 50'000;
-    s.network.duplicate_ppm = 50'000;
-    s.network.drop_link_every = Seconds{300};
+    s.delay_max = 3'000'000_us;
+    s.faults = kLink;
+    s.marks = {"lease", "top-up", "frame lost", "frame doubled", "link broken", "link half-open",
+               "burst"};
   }
   {
-    Scenario& s = add("crashes", "providers crash, also in the middle of a step, and come back");
+    Scenario& s = add(all, "crashes", "providers crash, also inside a step and in recovery");
     s.providers = 2;
     s.consumers = 8;
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
-    s.crash_every = Seconds{200};
-    s.crash_in_step_ppm = 20'000;
+    s.faults = kProcess;
+    append(s.faults, kDisk);
+    s.faults.front().mean = 300;
+    s.marks = {"lease", "crash", "crash before commit", "crash between effects",
+               "crash in recovery", "pause", "zombie woke", "hang", "host lost", "workload adopted",
+               "disk failed", "torn tail"};
   }
   {
-    Scenario& s = add("mint-trouble", "the mint loses, doubles, delays and spoils its answers");
+    Scenario& s = add(all, "mint-trouble", "the mint loses, doubles, delays, spoils its answers");
     s.consumers = 6;
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
-    s.mint_faults.ppm = {{MintFault::DropAnswer, 60'000},  {MintFault::ErrorAfter, 40'000},
-                         {MintFault::DoubleAnswer, 40'000}, {MintFault::SlowAnswer, 40'000},
-                         {MintFault::SlowRequest, 30'000},  {MintFault::Unreachable, 60'000},
-                         {MintFault::Garbage, 20'000}};
+    s.faults = kMint;
+    s.marks = {"lease", "interim answer", "mint answer lost", "lost answer restored"};
   }
   {
-    Scenario& s = add("engine-trouble", "the engine loses answers, refuses, hangs and forgets");
+    Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");
     s.providers = 2;
     s.consumers = 6;
-    s.backend_fault_ppm = {
-        {BackendFault::AnswerLost, 50'000}, {BackendFault::FailedButDone, 40'000},
-        {BackendFault::Hang, 20'000},       {BackendFault::Refused, 50'000},
-        {BackendFault::Dies, 50'000},       {BackendFault::Ignored, 40'000},
-        {BackendFault::StaleList, 40'000}};
+    s.faults = kEngine;
+    s.marks = {"lease", "engine answer lost", "workload died"};
   }
   {
-    Scenario& s = add("everything", "all of the above at once");
+    Scenario& s = add(all, "bad-relays", "relays lie, forget, withhold, replay, flood; strangers");
+    s.providers = 2;
+    s.consumers = 6;
+    s.top_ups_per_lease = 1;
+    s.faults = kRelay;
+    append(s.faults, kStrangers);
+    s.swarm = true;
+    s.liars = 1;
+    s.marks = {"lease", "relay restarted", "relay forgot", "relay lied", "old events replayed",
+               "flood", "forged event dropped", "stranger refused"};
+  }
+  {
+    Scenario& s = add(all, "everything", "all of it, a different mix for each seed; a core heals");
     s.providers = 3;
     s.consumers = 10;
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
-    s.network = all[4].network;
-    s.crash_every = Seconds{400};
-    s.crash_in_step_ppm = 5'000;
-    s.mint_faults = all[6].mint_faults;
-    s.backend_fault_ppm = all[7].backend_fault_ppm;
+    for (const Faults* part :
+         {&kProcess, &kClock, &kLink, &kRelay, &kDisk, &kMint, &kEngine, &kStrangers})
+      append(s.faults, *part);
+    s.faults.front().mean = 150;
+    s.swarm = true;
+    s.freezes = true;
+    s.liars = 1;
+    s.clock_offset_max = Seconds{20};
+    s.clock_drift_ppm_max = 1000;
+    s.marks = {"lease", "top-up", "crash", "crash before commit", "crash between effects",
+               "crash in recovery", "zombie woke", "clock went back", "frame lost", "link broken",
+               "link half-open", "relay forgot", "relay lied", "disk failed",
+               "lost answer restored", "stranger refused", "frozen", "thawed"};
   }
+}
+
+std::vector<Scenario> make_scenarios() {
+  std::vector<Scenario> all;
+  add_calm(all);
+  add_troubled(all);
   return all;
 }
 

@@ -1,5 +1,5 @@
-// What a simulated world is made of and what happens in it. Everything random in it is drawn from
-// the seed by named streams, so a scenario with a seed is one exact history.
+// The scenarios: each describes a family of histories. swarm.h draws one of them from a seed, as a
+// plan (fault_plan.h) that can be printed, edited, run again and made smaller.
 #pragma once
 
 #include <span>
@@ -8,21 +8,17 @@
 
 #include "core/base/units.h"
 #include "core/cashu/redeemer.h"
-#include "sim/models/backend.h"
-#include "sim/models/mint.h"
+#include "sim/world/fault_plan.h"
 
 namespace paygress::sim {
 
-// Both run the same core and the same models. Fast stands in for the curve and for signatures with
-// cheap arithmetic of the same shape; Real is the cryptography of production.
-enum class Tier : uint8_t { Fast, Real };
-
-struct Network {
-  Micros delay_min = 5'000_us;
-  Micros delay_max = 120'000_us;   // drawn per message: later ones may overtake
-  uint32_t loss_ppm = 0;           // of frames; the connection stays
-  uint32_t duplicate_ppm = 0;
-  Seconds drop_link_every{0};      // mean time until a connection breaks; 0: never
+// A fault that may be drawn: how often in a history on average (before the swarm's intensity), and
+// how long and how much at most.
+struct FaultChance {
+  FaultKind kind = FaultKind::Crash;
+  uint32_t mean = 0;               // in tenths
+  Seconds lasts_max{0};
+  int64_t amount_max = 0;          // of kinds with an amount: drawn from 1 to this
 };
 
 struct Scenario {
@@ -37,15 +33,17 @@ struct Scenario {
   size_t top_ups_per_lease = 0;
   uint64_t sats_min = 20;          // of a token
   uint64_t sats_max = 200;
-  Network network;
-  Seconds crash_every{0};          // mean time between crashes of one provider; 0: never
-  Micros down_for_max = 60'000'000_us;
-  uint32_t crash_in_step_ppm = 0;  // chance that a step crashes at one of its effects
-  bool resend_requests = true;     // consumers ask again until they have a final answer
-  MintFaultRates mint_faults;
-  std::map<BackendFault, uint32_t> backend_fault_ppm;
-  cashu::RedeemPolicy redeem;      // a rule switched off is a planted bug, which a run must find
+  Micros delay_min = 5'000_us;
+  Micros delay_max = 120'000_us;
+  std::vector<FaultChance> faults;
+  bool swarm = false;              // each seed draws which classes of faults are on, and how much
+  bool freezes = false;            // at `length` only a core heals; the rest stays broken
+  uint32_t liars = 0;              // relays that may lie or forget at once
+  Seconds clock_offset_max{0};     // of a provider's wall clock
+  int64_t clock_drift_ppm_max = 0;
   bool nip04 = false;              // consumers speak the existing network's transport
+  cashu::RedeemPolicy redeem;      // a rule switched off is a planted bug, which a run must find
+  std::vector<std::string> marks;  // what must have happened in some history of a sweep
 };
 
 std::span<const Scenario> scenarios();

@@ -1,0 +1,101 @@
+// What must hold after every step of a provider, and when it has come to rest.
+#include "sim/world/describe.h"
+#include "sim/world/provider_node.h"
+
+namespace paygress::sim {
+namespace {
+
+constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
+
+bool is_over(const lease::Lease* lease) {
+  return lease == nullptr || lease->phase == lease::Phase::Ended;
+}
+
+}  // namespace
+
+// The step's records are durable and none of its effects has begun. Nothing of this can change but
+// by a record, or by the engine.
+void ProviderNode::audit(bool changed) {
+  if (changed) {
+    provider_->check_invariants();
+    audit_money();
+    audit_unpaid();
+  }
+  if (engine_.version() != engine_seen_) watch_engine();
+}
+
+Msat ProviderNode::redeemed() const {
+  Msat sum;
+  for (const auto& [key, totals] : provider_->leases().totals()) sum += totals.redeemed;
+  return sum;
+}
+
+// What the wallet holds is what the leases account for: credit and proofs are one batch.
+void ProviderNode::audit_money() {
+  Msat held;
+  for (const auto& [purse, amount] : provider_->wallet().state().wallet().balances())
+    held += Msat{static_cast<int64_t>(amount) * 1000};
+  if (const Msat accounted = redeemed(); held != accounted)
+    world_.violate("lost-msat", to_text(name()) + ": the wallet holds " +
+                                    std::to_string(held.value) + " msat, the leases account for " +
+                                    std::to_string(accounted.value));
+}
+
+// Asks the engine's truth, whatever it answers to the provider; again at the next instant at which
+// something comes to run, or dies, by itself.
+void ProviderNode::watch_engine() {
+  const Now now = clock();
+  engine_seen_ = engine_.version();
+  std::map<std::string, std::string> executing;
+  for (const std::string& object : engine_.running_names(now))
+    if (engine_.executes(object, now))
+      executing.emplace(object, workload_key(*engine_.spec(object, now)));
+  world_.executing(name(), executing);
+  std::optional<Micros> next = engine_.next_change(now);
+  if (const auto guard = guard_.next_change(now); guard && (!next || *guard < *next)) next = guard;
+  if (!next || (engine_watch_ && *engine_watch_ <= *next && *engine_watch_ > now.mono)) return;
+  engine_watch_ = *next;
+  world_.queue().after(clock_.until(*next, world_.queue().now()), [this, due = *next] {
+    if (engine_watch_ != due) return;
+    engine_watch_.reset();
+    watch_engine();
+  });
+}
+
+void ProviderNode::audit_unpaid() {
+  const Now now = clock();
+  std::set<std::string> unpaid;
+  for (const std::string& object : engine_.running_names(now))
+    if (is_over(provider_->leases().find(engine_.spec(object, now)->labels.lease)))
+      unpaid.insert(object);
+  std::erase_if(unpaid_since_, [&](const auto& entry) { return !unpaid.contains(entry.first); });
+  for (const std::string& object : unpaid) {
+    const Micros since = unpaid_since_.emplace(object, now.mono).first->second;
+    if (now.mono - since > micros(kUnpaidGrace) && !world_.troubled())
+      world_.violate("unpaid-run", to_text(name()) + ": " + object + " runs for no lease");
+  }
+}
+
+void ProviderNode::audit_rest() const {
+  const std::string who = to_text(name()) + ": ";
+  if (!answers()) return world_.violate("down", who + "did not come back");
+  const size_t open = provider_->wallet().state().open_count();
+  if (open != 0)
+    world_.violate("in-doubt", who + std::to_string(open) + " operations at the mint are open");
+  for (const std::string& object : engine_.running_names(clock()))
+    if (is_over(provider_->leases().find(engine_.spec(object, clock())->labels.lease)))
+      world_.violate("unpaid-run", who + object + " runs for no lease");
+}
+
+void ProviderNode::observe(const provider::Input& input, const provider::Step& step) {
+  world_.observer()->on_step(world_.queue().now(), name(), world_.hash_so_far(), [&] {
+    std::string text = describe_text(input);
+    for (const provider::Record& record : step.records)
+      text += "\n    record " + describe_text(record);
+    for (const provider::Effect& effect : step.effects)
+      text += "\n    effect " + describe_text(effect);
+    return text;
+  });
+}
+
+}  // namespace paygress::sim

@@ -1,0 +1,28 @@
+// People outside of every deal, with keys of their own and no good intentions: they forge, replay,
+// send rubbish, and pay with money that is spent.
+#pragma once
+
+#include "core/base/random.h"
+#include "sim/world/world.h"
+
+namespace paygress::sim {
+
+class Strangers {
+ public:
+  explicit Strangers(World& world);
+  void act(const Fault& fault);
+
+ private:
+  void forge(const ProviderNode& at);
+  void send_garbage(const ProviderNode& at, UnixSeconds created_at);
+  void replay();
+  void pay_with_spent_token(const ProviderNode& at);
+  void publish(const nostr::Event& event);
+
+  World& world_;
+  Identity identity_;
+  SeededEntropy entropy_;
+  RandomStream random_;
+};
+
+}  // namespace paygress::sim
