@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -46,6 +47,16 @@ struct DockerConfig {
   std::string network;               // name of an existing network; empty: the engine's default
 };
 
+// A project of our own on an LXD server, made when absent. Other projects are never looked at.
+struct LxdConfig {
+  std::filesystem::path socket = "/var/lib/lxd/unix.socket";
+  std::string project = "paygress";
+  std::string pool;                  // empty: the first one there is
+  std::string network = "lxdbr0";    // a managed network; empty: workloads have no network card
+  std::map<std::string, std::string> images;   // a name that tenants ask for -> an image of ours
+  std::map<std::string, std::string> remotes;  // "ubuntu" in "ubuntu:22.04" -> simplestreams URL
+};
+
 // Of the config's backend_type names, the ones that are not built are refused by make_backend.
 enum class Kind : uint8_t { Sandbox, Docker, Lxd, Proxmox, Kvm };
 
@@ -54,6 +65,7 @@ struct BackendConfig {
   InstallId install;                 // only objects that carry it are ours; no other is seen
   SandboxConfig sandbox;
   DockerConfig docker;
+  LxdConfig lxd;
 };
 
 // Does not talk to the engine: that is Verb::Probe. Fails for a kind that is not built and for a

@@ -4,14 +4,9 @@
 
 #include <utility>
 
-#include "core/base/check.h"
-
 namespace paygress::backend {
 
-using workload::Answer;
-using workload::Call;
 using workload::Fault;
-using workload::Outcome;
 using workload::Running;
 using workload::Verb;
 
@@ -37,36 +32,7 @@ Fault fault_of(int status) {
 }  // namespace
 
 DockerBackend::DockerBackend(net::Loop& loop, DockerConfig config, InstallId install)
-    : loop_(loop),
-      config_(std::move(config)),
-      install_(install),
-      calls_(std::make_shared<Calls>(loop)),
-      http_(loop, kCallsOutstandingMax) {}
-
-void DockerBackend::call(const Call& call, Done done) {
-  auto finish = calls_->begin(call, std::move(done));
-  if (!finish) return;
-  std::string wrong = what_is_wrong_with(call);
-  if (wrong.empty() && call.verb == Verb::Create && call.spec->labels.install != install_)
-    wrong = "the spec carries another install";
-  if (!wrong.empty()) {
-    loop_.post([finish, refused = answer_to(call, Outcome::Failed, Fault::Invalid, wrong)] {
-      finish(refused);
-    });
-    return;
-  }
-  auto op = std::make_shared<Operation>();
-  op->call = call;
-  op->finish = std::move(finish);
-  op->give_up_at = net::Loop::now().mono + bounded_deadline(call);
-  op->answer = answer_to(call, Outcome::Done);
-  if (!call.name.empty()) {
-    auto& queue = queues_[call.name];
-    queue.push_back(op);
-    if (queue.size() > 1) return;
-  }
-  run(op);
-}
+    : EngineClient(loop, install), config_(std::move(config)) {}
 
 void DockerBackend::run(const Op& op) {
   with_version(op, [this, op] {
@@ -94,29 +60,6 @@ void DockerBackend::run(const Op& op) {
   });
 }
 
-void DockerBackend::conclude(const Op& op, Answer answer) {
-  const auto queue = queues_.find(op->call.name);
-  if (queue != queues_.end()) {
-    PG_CHECK(!queue->second.empty() && queue->second.front() == op);
-    queue->second.pop_front();
-    // The next one starts from the loop: the answer of this one may destroy us.
-    if (queue->second.empty()) queues_.erase(queue);
-    else
-      loop_.post([this, alive = std::weak_ptr(calls_), next = queue->second.front()] {
-        if (!alive.expired()) run(next);
-      });
-  }
-  op->finish(std::move(answer));
-}
-
-void DockerBackend::done(const Op& op) { conclude(op, op->answer); }
-
-void DockerBackend::fail_as(const Op& op, Fault fault, const std::string& message) {
-  // Only the absence of the object itself is NotFound; a missing image or network is not.
-  if (op->call.verb == Verb::Create && fault == Fault::NotFound) fault = Fault::Internal;
-  conclude(op, answer_to(op->call, Outcome::Failed, fault, message));
-}
-
 void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
   const std::string message = docker_message(answered.body);
   Fault fault = fault_of(answered.status);
@@ -127,9 +70,6 @@ void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
 }
 
 void DockerBackend::send(const Op& op, Request request, Handler handler) {
-  const Micros left = op->give_up_at - net::Loop::now().mono;
-  if (left <= 0_us)
-    return conclude(op, answer_to(op->call, Outcome::Unknown, Fault::None, "out of time"));
   net::HttpCall http;
   http.method = request.method;
   std::string prefix;
@@ -138,21 +78,13 @@ void DockerBackend::send(const Op& op, Request request, Handler handler) {
   http.unix_socket = config_.socket.string();
   if (!request.body.empty()) http.headers = {{"Content-Type", request.type}};
   http.body = std::move(request.body);
-  http.timeout = left;
   http.response_bytes_max = kReplyBytesMax;
   http.on_line = std::move(request.on_line);
-  http_.start(std::move(http), [this, op, handler = std::move(handler)](net::HttpOutcome outcome) {
-    if (const auto* answered = std::get_if<net::Answered>(&outcome)) {
-      // An engine that was replaced may refuse the version: it is asked again next time.
-      if (answered->status == 400 && answered->body.find("client version") != std::string::npos)
-        version_.reset();
-      return handler(*answered);
-    }
-    version_.reset();
-    if (const auto* unsent = std::get_if<net::NotSent>(&outcome))
-      return fail_as(op, Fault::Unreachable, unsent->reason);
-    conclude(op, answer_to(op->call, Outcome::Unknown, Fault::None,
-                           std::get<net::Uncertain>(outcome).reason));
+  exchange(op, std::move(http), [this, handler = std::move(handler)](const net::Answered& answered) {
+    // An engine that was replaced may refuse the version: it is asked again next time.
+    if (answered.status == 400 && answered.body.find("client version") != std::string::npos)
+      version_.reset();
+    handler(answered);
   });
 }
 
@@ -243,8 +175,7 @@ void DockerBackend::start(const Op& op, const DockerContainer& container) {
        [this, op](const net::Answered& answered) {
          if (answered.status != 204 && answered.status != 304) return fail_from(op, answered);
          // "Started" is also said of what ends at once; a paid workload that does is not running.
-         loop_.after(kStartSettles, [this, alive = std::weak_ptr(calls_), op] {
-           if (alive.expired()) return;
+         later(kStartSettles, [this, op] {
            inspect(op, op->call.name, [this, op](const DockerContainer* after) {
              if (!after) return fail_as(op, Fault::NotFound, "it was removed");
              if (after->object.running != Running::Stopped) return done(op);
@@ -304,9 +235,7 @@ void DockerBackend::remove(const Op& op) {
 void DockerBackend::confirm_removed(const Op& op) {
   inspect(op, op->call.name, [this, op](const DockerContainer* container) {
     if (!container) return done(op);
-    loop_.after(kLookAgain, [this, alive = std::weak_ptr(calls_), op] {
-      if (!alive.expired()) confirm_removed(op);
-    });
+    later(kLookAgain, [this, op] { confirm_removed(op); });
   });
 }
 

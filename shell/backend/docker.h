@@ -1,42 +1,29 @@
 // The docker backend: the Engine's HTTP API over its unix socket. docker_json.h has the bodies.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "shell/backend/backend.h"
-#include "shell/backend/calls.h"
 #include "shell/backend/docker_json.h"
+#include "shell/backend/engine_client.h"
 #include "shell/base/log.h"
-#include "shell/net/http_client.h"
 
 namespace paygress::backend {
 
-class DockerBackend final : public Backend {
+struct DockerScratch {
+  DockerImage image;
+  std::vector<std::string> names;  // still to be looked at (List)
+  std::string pull_failure;
+};
+
+class DockerBackend final : public EngineClient<DockerScratch> {
  public:
   // Does not talk to the engine yet.
   DockerBackend(net::Loop& loop, DockerConfig config, InstallId install);
 
-  void call(const workload::Call& call, Done done) override;
-
  private:
-  // One call on its way. Each ends in exactly one conclude().
-  struct Operation {
-    workload::Call call;
-    Calls::Finish finish;
-    Micros give_up_at;              // monotonic
-    workload::Answer answer;        // being put together
-    DockerImage image;
-    std::vector<std::string> names; // still to be looked at (List)
-    std::string pull_failure;
-  };
-  using Op = std::shared_ptr<Operation>;
-  using Handler = std::function<void(const net::Answered&)>;
-  using Next = std::function<void()>;
   using Seen = std::function<void(const DockerContainer*)>;
   enum class Api : uint8_t { Versioned, Unversioned };
 
@@ -49,12 +36,9 @@ class DockerBackend final : public Backend {
     Api api = Api::Versioned;
   };
 
-  void run(const Op& op);
-  void conclude(const Op& op, workload::Answer answer);
-  void done(const Op& op);
-  void fail_as(const Op& op, workload::Fault fault, const std::string& message);
+  void run(const Op& op) override;
+  void contact_lost() override { version_.reset(); }
   void fail_from(const Op& op, const net::Answered& answered);
-  // `handler` sees whatever the engine answered; what did not arrive there concludes the operation.
   void send(const Op& op, Request request, Handler handler);
   void with_version(const Op& op, Next next);
   // `seen` gets our object, or nullptr when there is none of ours. Another install's object
@@ -79,14 +63,9 @@ class DockerBackend final : public Backend {
   void remove(const Op& op);
   void confirm_removed(const Op& op);
 
-  net::Loop& loop_;
-  DockerConfig config_;
-  InstallId install_;
+  const DockerConfig config_;
   shell::Logger log_{"docker"};
-  std::shared_ptr<Calls> calls_;
   std::optional<DockerVersion> version_;
-  std::map<std::string, std::deque<Op>> queues_;  // by name; the first one is under way
-  net::HttpClient http_;  // last: its callbacks use the others
 };
 
 }  // namespace paygress::backend

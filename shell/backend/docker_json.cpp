@@ -7,24 +7,20 @@
 #include <ctime>
 
 #include "core/base/check.h"
+#include "shell/backend/labels.h"
 
 namespace paygress::backend {
 namespace {
 
 namespace json = boost::json;
-using workload::Labels;
 using workload::Running;
 using workload::Spec;
 
 constexpr int64_t kPidsMax = 512;
 constexpr int64_t kStopSeconds = 10;
 
+constexpr std::string_view kLabel = "paygress.";  // the prefix of our labels
 constexpr const char* kInstall = "paygress.install";
-constexpr const char* kProvider = "paygress.provider";
-constexpr const char* kLease = "paygress.lease";
-constexpr const char* kOwner = "paygress.owner";
-constexpr const char* kGeneration = "paygress.generation";
-constexpr const char* kSpecDigest = "paygress.spec-digest";
 constexpr const char* kServesSsh = "paygress.serves-ssh";
 constexpr const char* kImage = "paygress.image-digest";
 
@@ -48,22 +44,6 @@ std::string text_of(const json::value& value) { return json::value_to<std::strin
 std::string text_or_empty(const json::object& object, const char* key) {
   const auto* value = object.if_contains(key);
   return value && value->is_string() ? text_of(*value) : std::string();
-}
-
-// Objects without our labels give zero ids: they are then nobody's.
-Labels labels_from(const json::object& object) {
-  Labels labels;
-  const auto read = [&object](const char* key, auto& id) {
-    if (auto parsed = std::decay_t<decltype(id)>::parse(text_or_empty(object, key))) id = *parsed;
-  };
-  read(kInstall, labels.install);
-  read(kProvider, labels.provider);
-  read(kLease, labels.lease);
-  read(kOwner, labels.owner);
-  const std::string generation = text_or_empty(object, kGeneration);
-  std::from_chars(generation.data(), generation.data() + generation.size(), labels.generation);
-  labels.spec_digest = text_or_empty(object, kSpecDigest);
-  return labels;
 }
 
 std::optional<int> minor_of(std::string_view version) {
@@ -153,7 +133,9 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
     seen.name = name.starts_with("/") ? name.substr(1) : name;
     const auto& config = object.at("Config").as_object();
     if (const auto* labels = config.if_contains("Labels"); labels && labels->is_object()) {
-      seen.labels = labels_from(labels->get_object());
+      seen.labels = labels_of([&](std::string_view label) {
+        return text_or_empty(labels->get_object(), std::string(kLabel).append(label).c_str());
+      });
       container.serves_ssh = text_or_empty(labels->get_object(), kServesSsh) == "1";
     }
     const auto& state = object.at("State").as_object();
@@ -204,15 +186,11 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
 
 std::string container_body(const Spec& spec, const ContainerOptions& options) {
   PG_CHECK(!options.image.id.empty() && spec.memory_mb > 0);
-  json::object labels{{kInstall, spec.labels.install.hex()},
-                      {kProvider, spec.labels.provider.hex()},
-                      {kLease, spec.labels.lease.hex()},
-                      {kOwner, spec.labels.owner.hex()},
-                      {kGeneration, std::to_string(spec.labels.generation)},
-                      {kSpecDigest, spec.labels.spec_digest},
-                      {kServesSsh, options.ssh ? "1" : "0"},
+  json::object labels{{kServesSsh, options.ssh ? "1" : "0"},
                       {kImage, options.image.digest.empty() ? options.image.id
                                                             : options.image.digest}};
+  for (const auto& [label, text] : label_texts(spec.labels))
+    labels[std::string(kLabel) + label] = text;
   json::array env;
   for (const auto& [name, value] : spec.env) env.emplace_back(name + "=" + value);
   json::object exposed;

@@ -2,6 +2,7 @@
 
 #include "shell/backend/backend.h"
 #include "shell/backend/docker.h"
+#include "shell/backend/lxd.h"
 #include "shell/backend/sandbox.h"
 
 namespace paygress::backend {
@@ -29,6 +30,13 @@ Result<std::unique_ptr<Backend>> make_docker(net::Loop& loop, const BackendConfi
   return std::make_unique<DockerBackend>(loop, config.docker, config.install);
 }
 
+Result<std::unique_ptr<Backend>> make_lxd(net::Loop& loop, const BackendConfig& config) {
+  if (!config.lxd.socket.is_absolute())
+    return fail("the path of the server's socket is not absolute", "lxd.socket");
+  if (!is_object_name(config.lxd.project)) return fail("not a project's name", "lxd.project");
+  return std::make_unique<LxdBackend>(loop, config.lxd, config.install);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Backend>> make_backend(net::Loop& loop, const BackendConfig& config) {
@@ -36,7 +44,7 @@ Result<std::unique_ptr<Backend>> make_backend(net::Loop& loop, const BackendConf
   switch (config.kind) {
     case Kind::Sandbox: return make_sandbox(loop, config);
     case Kind::Docker: return make_docker(loop, config);
-    case Kind::Lxd: return fail("the backend LXD is not built yet", "backend_type");
+    case Kind::Lxd: return make_lxd(loop, config);
     case Kind::Proxmox: return fail("the backend Proxmox is not built yet", "backend_type");
     case Kind::Kvm: return fail("the backend KVM is not built yet", "backend_type");
   }

@@ -1,88 +1,36 @@
-// The engines' contract on a real dockerd, which the program starts in a network namespace of its
-// own and ends again. Skipped where there is no dockerd or we are not root.
-#include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "shell/net/http_client.h"
-#include "tests/conformance/backend/real_client.h"
+// The engines' contract on a real dockerd, which the program starts in namespaces of its own and
+// ends again. Skipped where there is no dockerd or we are not root.
+#include "tests/conformance/backend/enclosure.h"
 
 namespace paygress::conformance {
 namespace {
 
-namespace fs = std::filesystem;
-
-bool can_run_dockerd() { return geteuid() == 0 && access("/usr/sbin/dockerd", X_OK) == 0; }
-
-// One engine for the whole program: it takes seconds to start.
-class DockerEngine final : public ::testing::Environment {
+class DockerEngine final : public EngineHost {
  public:
-  void SetUp() override {
-    if (!can_run_dockerd()) return;
-    std::string pattern = fs::temp_directory_path() / "paygress-docker-XXXXXX";
-    dir_ = mkdtemp(pattern.data());
-    // Its bridge and its packet filter rules must not touch the host's network. The program enters
-    // the namespace itself, so that published ports are in its reach.
-    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
-    ASSERT_EQ(system("ip link set lo up"), 0);
-    start();
-    for (int i = 0; i < 300 && status_of("GET", "/_ping") != 200; ++i) usleep(100'000);
-    ASSERT_EQ(status_of("GET", "/_ping"), 200) << output_of("tail -5 " + (dir_ / "log").string());
-  }
-  void TearDown() override {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-    // The storage driver's mount on itself stays when a daemon was killed before.
-    output_of("umount " + (dir_ / "data/overlay2").string() + " 2>/dev/null");
-    // Its parent groups, empty now; the engine itself leaves them behind.
-    output_of("find /sys/fs/cgroup -depth -type d -path '*/" + group() + "*' -exec rmdir {} ';'");
-    fs::remove_all(dir_);
-  }
-  static std::string group() { return "paygress-test-" + std::to_string(getpid()); }
-  fs::path socket() const { return dir_ / "docker.sock"; }
-  fs::path dir() const { return dir_; }
-
-  // 0 when the engine did not answer.
-  int status_of(const std::string& method, const std::string& path, std::string body = {},
-                std::string* reply = nullptr) {
-    net::Loop loop;
-    net::HttpClient http(loop);
-    std::optional<int> status;
-    net::HttpCall call;
-    call.method = method;
-    call.url = "http://docker" + path;
-    call.unix_socket = socket();
-    call.body = std::move(body);
-    call.headers = {{"Content-Type", "application/x-tar"}};
-    http.start(std::move(call), [&](net::HttpOutcome outcome) {
-      const auto* answered = std::get_if<net::Answered>(&outcome);
-      status = answered ? answered->status : 0;
-      if (answered && reply) *reply = answered->body;
-    });
-    loop.run_until([&] { return status.has_value(); }, 40'000'000_us);
-    return status.value_or(0);
+  bool can_run() const override { return engine_there("/usr/sbin/dockerd"); }
+  fs::path socket() const override { return dir() / "docker.sock"; }
+  // A root file system of images.sh under a name, with these changes (lines of a Dockerfile).
+  void import(const std::string& file, const std::string& name,
+              const std::vector<std::string>& changes) {
+    std::string query = "/images/create?fromSrc=-&repo=" + backend::url_encode(name) + "&tag=1";
+    for (const auto& change : changes) query += "&changes=" + backend::url_encode(change);
+    std::string reply;
+    EXPECT_EQ(ask("POST", query, content_of(engine_image(file)), &reply, "application/x-tar"), 200);
+    EXPECT_EQ(reply.find("error"), reply.npos) << reply;
   }
 
- private:
-  void start() {
-    const std::string data = dir_ / "data", exec = dir_ / "exec", pid = dir_ / "pid",
-                      host = "unix://" + socket().string(), log = dir_ / "log";
-    const std::string parent = "/" + group();
-    pid_ = fork();
-    ASSERT_GE(pid_, 0);
-    if (pid_ > 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (!freopen(log.c_str(), "w", stdout) || !freopen(log.c_str(), "a", stderr)) _exit(1);
-    execl("/usr/sbin/dockerd", "dockerd", "--data-root", data.c_str(), "--exec-root", exec.c_str(),
-          "--pidfile", pid.c_str(), "--cgroup-parent", parent.c_str(), "-H", host.c_str(), nullptr);
-    _exit(1);
+ protected:
+  std::vector<std::string> command() const override {
+    return {"dockerd", "--data-root", dir() / "data", "--exec-root", dir() / "exec",
+            "--pidfile", dir() / "pid", "--cgroup-parent", "/" + mark(),
+            "-H", "unix://" + socket().string()};
   }
-  fs::path dir_;
-  pid_t pid_ = -1;
+  bool answers() const override { return fs::exists(socket()) && ask("GET", "/_ping") == 200; }
+  std::vector<std::string> groups() const override { return {mark()}; }
+  void make_images() override { engine_image("box-docker"); }
+  void prepare() override {
+    import("box-docker", "test/box", {"LABEL paygress.ssh=1", R"(CMD ["/sbin/init"])"});
+  }
 };
 
 DockerEngine* const engine =
@@ -97,7 +45,7 @@ class DockerUnderTest final : public RealClient {
     EXPECT_NE(RealClient::call(Daemon::Ours, hasty).outcome, Outcome::Failed);
   }
   void crash_workload(const std::string& name) override {
-    EXPECT_EQ(engine->status_of("POST", "/containers/" + name + "/kill?signal=KILL"), 204);
+    EXPECT_EQ(engine->ask("POST", "/containers/" + name + "/kill?signal=KILL"), 204);
   }
   backend::BackendConfig config(Daemon daemon) override {
     backend::BackendConfig config;
@@ -113,41 +61,17 @@ class DockerConformance : public BackendConformance {};
 // Nothing without an engine: every test is then skipped.
 MakeBackend make_docker() {
   return []() -> std::unique_ptr<BackendUnderTest> {
-    if (!can_run_dockerd()) return nullptr;
+    if (!engine->can_run()) return nullptr;
     return std::make_unique<DockerUnderTest>();
   };
 }
 INSTANTIATE_TEST_SUITE_P(Docker, BackendConformance, ::testing::Values(make_docker()));
 INSTANTIATE_TEST_SUITE_P(Docker, DockerConformance, ::testing::Values(make_docker()));
 
-// An image that serves SSH by its own shadow file, made of this machine's dropbear and busybox.
-void import_ssh_image() {
-  const std::string root = engine->dir() / "ssh-image";
-  const std::string archive = output_of(
-      "set -e; mkdir -p " + root + "; cd " + root + "; mkdir -p bin etc/dropbear root dev usr/sbin;"
-      "cp /bin/busybox bin/; ln -sf busybox bin/sh; ln -sf busybox bin/id;"
-      "cp /usr/sbin/dropbear usr/sbin/;"
-      "for l in $(ldd /usr/sbin/dropbear | grep -o '/[^ ]*'); do"
-      "  mkdir -p .$(dirname $l); cp -L $l .$l; done;"
-      "echo root:x:0:0:root:/root:/bin/sh > etc/passwd; echo 'root:*:19000::::::' > etc/shadow;"
-      "chmod 600 etc/shadow; echo /bin/sh > etc/shells; tar -c .");
-  std::string reply;
-  EXPECT_EQ(engine->status_of("POST",
-                              "/images/create?fromSrc=-&repo=test%2Fssh&tag=1"
-                              "&changes=LABEL%20paygress.ssh%3D1"
-                              "&changes=CMD%20%5B%22%2Fusr%2Fsbin%2Fdropbear%22%2C%22-F%22%2C%22-E"
-                              "%22%2C%22-R%22%5D",
-                              archive, &reply),
-            200);
-  EXPECT_EQ(reply.find("error"), reply.npos) << reply;
-}
-
 TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {
-  import_ssh_image();
   Spec spec = hello("paygress-a-g1");
   spec.template_slug.clear();
-  spec.image = "test/ssh:1";
-  spec.ports.clear();
+  spec.image = "test/box:1";
   const Answer created = create(spec);
   EXPECT_DONE(created);
   EXPECT_TRUE(created.serves_ssh);
@@ -160,7 +84,7 @@ TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {
   EXPECT_EQ(said, "0\n");
   EXPECT_EQ(backend_->ssh(*spec.ssh_host_port, "not" + spec.root_password, "id -u"), "");
   std::string inspected;
-  EXPECT_EQ(engine->status_of("GET", "/containers/" + spec.name + "/json", {}, &inspected), 200);
+  EXPECT_EQ(engine->ask("GET", "/containers/" + spec.name + "/json", {}, &inspected), 200);
   EXPECT_EQ(inspected.find(spec.root_password), inspected.npos);
 }
 
@@ -169,7 +93,7 @@ TEST_P(DockerConformance, TheEngineHoldsTheLimits) {
   const Spec spec = hello("paygress-a-g1");
   EXPECT_DONE(create(spec));
   std::string body;
-  EXPECT_EQ(engine->status_of("GET", "/containers/" + spec.name + "/json", {}, &body), 200);
+  EXPECT_EQ(engine->ask("GET", "/containers/" + spec.name + "/json", {}, &body), 200);
   for (auto part : {"\"Memory\":134217728", "\"MemorySwap\":134217728", "\"NanoCpus\":500000000",
                     "\"PidsLimit\":512", "\"CapDrop\":[\"ALL\"]", "\"no-new-privileges\"",
                     "\"RestartPolicy\":{\"Name\":\"no\"", "\"Privileged\":false",

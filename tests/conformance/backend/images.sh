@@ -1,0 +1,88 @@
+#!/bin/bash
+# images.sh NAME DIRECTORY: makes an image for the engines' tests out of Debian packages, unless
+# DIRECTORY has it already, and prints the path of its archive.
+#
+#   box-lxd      busybox and dropbear with an init of busybox, as an LXD image
+#   box-docker   the same as a root file system; CMD /sbin/init
+#   debian-lxd   Debian 12 with systemd and OpenSSH, as an LXD image (debootstrap: a minute or two)
+set -euo pipefail
+name=$1 cache=$2
+here=$(dirname -- "$(readlink -f -- "$0")")
+# Another recipe is another image.
+recipe=$(sha256sum "$here/images.sh" | cut -c1-12)
+result=$cache/$name-$recipe.tar.gz
+mkdir -p "$cache"
+if [[ -e $result ]]; then printf %s "$result"; exit; fi
+exec 9>"$cache/lock"
+flock 9
+if [[ -e $result ]]; then printf %s "$result"; exit; fi
+work=$(mktemp -d "$cache/$name-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/rootfs
+
+metadata() {
+  printf 'architecture: %s\ncreation_date: %s\nproperties: {description: "%s", os: paygress}\n' \
+    "$(uname -m)" "$(date +%s)" "$name" >"$work/metadata.yaml"
+}
+
+# Serves its name on port 80 and logs root in on port 22.
+make_box() {
+  mkdir -p "$root"/{bin,sbin,etc/dropbear,dev,proc,sys,run,tmp,root,usr/sbin,usr/bin,var,www}
+  cp /bin/busybox "$root/bin/"
+  local applet
+  for applet in $(/bin/busybox --list); do
+    [[ $applet == busybox || $applet == init ]] || ln -sf busybox "$root/bin/$applet"
+  done
+  cp "$(command -v dropbear || echo /usr/sbin/dropbear)" "$root/usr/sbin/dropbear"
+  local library
+  for library in $(ldd "$root/usr/sbin/dropbear" | grep -o '/[^ ]*'); do
+    mkdir -p "$root$(dirname "$library")"
+    cp -L "$library" "$root$library"
+  done
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+  echo 'root:*:19000::::::' >"$root/etc/shadow"
+  chmod 600 "$root/etc/shadow"
+  echo 'root:x:0:' >"$root/etc/group"
+  echo /bin/sh >"$root/etc/shells"
+  # Ends when it is asked to: TERM from docker, PWR from LXD.
+  cat >"$root/sbin/init" <<'INIT'
+#!/bin/sh
+PATH=/bin:/sbin:/usr/sbin
+trap 'exit 0' TERM PWR
+echo "Hello from $(hostname)" >/www/index.html
+[ -d /sys/class/net/eth0 ] && { ip link set eth0 up; ip link set lo up; }
+httpd -f -h /www -p 80 &
+/usr/sbin/dropbear -F -E -R &
+while :; do wait -n; sleep 1; done
+INIT
+  chmod 755 "$root/sbin/init"
+}
+
+# The mirror this machine itself uses.
+mirror() {
+  local uri
+  uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' \
+    2>/dev/null | head -n 1)
+  [[ $uri == http* ]] || uri=http://deb.debian.org/debian
+  printf %s "${uri%/}"
+}
+
+make_debian() {
+  debootstrap --variant=minbase --include=systemd-sysv,dbus,openssh-server,iproute2 \
+    bookworm "$root" "$(mirror)" >"$cache/$name.log" 2>&1
+  # Every machine makes its own keys, at its first start.
+  rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/cache/apt/archives/*.deb "$root"/etc/machine-id
+  rm -rf "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
+  mkdir -p "$root/etc/systemd/system/ssh.service.d"
+  printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=%s\n' \
+    '/usr/sbin/sshd -t' >"$root/etc/systemd/system/ssh.service.d/keys.conf"
+}
+
+case $name in
+  box-lxd) make_box; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
+  box-docker) make_box; tar -C "$root" -czf "$work/made" . ;;
+  debian-lxd) make_debian; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
+  *) echo "images.sh: no image $name" >&2; exit 2 ;;
+esac
+mv "$work/made" "$result"
+printf %s "$result"
