@@ -34,6 +34,8 @@ struct JsonRules<provider::SoldCapacity> : AllForgiving {};
 template <>
 struct JsonRules<provider::DockerSettings> : AllForgiving {};
 template <>
+struct JsonRules<provider::LxdSettings> : AllForgiving {};
+template <>
 struct JsonRules<provider::SandboxSettings> : AllForgiving {};
 
 }  // namespace paygress::market::json
@@ -56,7 +58,7 @@ Finding unreadable(const Error& error) {
   Finding finding{error.where, Severity::Error, error.message, {}};
   if (error.where == "backend_type")
     finding.suggestion =
-        "write \"Docker\" or \"Sandbox\"; \"Proxmox\", \"LXD\" and \"Kvm\" are known";
+        "write \"Docker\", \"LXD\" or \"Sandbox\"; \"Proxmox\" and \"Kvm\" are known";
   else if (error.where.starts_with("byte "))
     finding.suggestion = "look for a missing comma, quote or bracket just before it";
   return finding;

@@ -59,6 +59,34 @@ struct DockerSettings {
 };
 BOOST_DESCRIBE_STRUCT(DockerSettings, (), (socket, network))
 
+// What a tenant may ask for by name, as the engine knows it.
+struct ImageAlias {
+  std::string name;
+  std::string image;
+  bool operator==(const ImageAlias&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ImageAlias, (), (name, image))
+
+// A server of images: "ubuntu" in "ubuntu:22.04".
+struct ImageRemote {
+  std::string name;
+  std::string url;                 // simplestreams over https
+  bool operator==(const ImageRemote&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ImageRemote, (), (name, url))
+
+struct LxdSettings {
+  std::string socket = "/var/lib/lxd/unix.socket";
+  std::string project = "paygress";
+  std::string pool;                // empty: the first one there is
+  std::string network = "lxdbr0";  // a managed network; empty: workloads have no network card
+  std::vector<ImageAlias> images = {{"alpine", "images:alpine/3.19"}, {"ubuntu", "ubuntu:22.04"}};
+  std::vector<ImageRemote> remotes = {{"images", "https://images.linuxcontainers.org"},
+                                      {"ubuntu", "https://cloud-images.ubuntu.com/releases"}};
+  bool operator==(const LxdSettings&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, remotes))
+
 // Members are named as their keys and stand in the order in which write_config writes them.
 struct ProviderConfig {
   BackendType backend_type = BackendType::Proxmox;  // the existing network's default
@@ -104,6 +132,7 @@ struct ProviderConfig {
   std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
   std::optional<std::string> metrics_bind_addr = "127.0.0.1:9464";
   DockerSettings docker;
+  LxdSettings lxd;
   SandboxSettings sandbox;
   bool operator==(const ProviderConfig&) const = default;
 };
@@ -116,7 +145,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, blocked_keys, failover_profile,
-    metrics_bind_addr, docker, sandbox))
+    metrics_bind_addr, docker, lxd, sandbox))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

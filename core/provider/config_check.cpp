@@ -37,6 +37,7 @@ class Checker {
       found_.push_back(std::move(finding));
   }
   void check_backend();
+  void check_lxd();
   void check_numbers();
   void check_key();
   void check_relays();
@@ -117,12 +118,35 @@ void Checker::check_backend() {
       error("sandbox.allow_outside_dev",
             "the Sandbox backend is for development: it keeps tenants apart worse than any other",
             "use \"Docker\", or set it to true if you accept that");
+  } else if (c_.backend_type == BackendType::Lxd) {
+    check_lxd();
   } else if (c_.backend_type != BackendType::Docker) {
     error("backend_type", "the " + name + " backend is known but not built yet",
-          "use \"Docker\" or \"Sandbox\"");
+          "use \"Docker\", \"LXD\" or \"Sandbox\"");
   }
   if (c_.backend_type == BackendType::Docker && !c_.docker.socket.starts_with('/'))
     error("docker.socket", "must be an absolute path", "\"/var/run/docker.sock\"");
+}
+
+void Checker::check_lxd() {
+  const LxdSettings& lxd = c_.lxd;
+  if (!lxd.socket.starts_with('/'))
+    error("lxd.socket", "must be an absolute path", "\"/var/lib/lxd/unix.socket\"");
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (lxd.project.empty() || lxd.project.size() > 63 || lxd.project.front() == '-' ||
+      !std::all_of(lxd.project.begin(), lxd.project.end(), plain))
+    error("lxd.project", "is no project's name: a-z, 0-9 and '-'", "\"paygress\"");
+  for (size_t i = 0; i < lxd.images.size(); ++i)
+    if (lxd.images[i].name.empty() || lxd.images[i].image.empty() ||
+        has_spaces_or_controls(lxd.images[i].image))
+      error(at("lxd.images", i), "needs a name and an image",
+            "{\"name\": \"debian\", \"image\": \"an alias of your server\"}");
+  for (size_t i = 0; i < lxd.remotes.size(); ++i)
+    if (lxd.remotes[i].name.empty() || !lxd.remotes[i].url.starts_with("https://") ||
+        has_spaces_or_controls(lxd.remotes[i].url))
+      error(at("lxd.remotes", i), "needs a name and an https URL");
 }
 
 void Checker::check_numbers() {

@@ -80,12 +80,13 @@ void DockerBackend::send(const Op& op, Request request, Handler handler) {
   http.body = std::move(request.body);
   http.response_bytes_max = kReplyBytesMax;
   http.on_line = std::move(request.on_line);
-  exchange(op, std::move(http), [this, handler = std::move(handler)](const net::Answered& answered) {
+  const auto see = [this, handler = std::move(handler)](const net::Answered& answered) {
     // An engine that was replaced may refuse the version: it is asked again next time.
     if (answered.status == 400 && answered.body.find("client version") != std::string::npos)
       version_.reset();
     handler(answered);
-  });
+  };
+  exchange(op, std::move(http), see);
 }
 
 void DockerBackend::with_version(const Op& op, Next next) {

@@ -89,8 +89,9 @@ LxdInstance instance_from(const json::object& object) {
   const auto& config = object.at("config").as_object();
   instance.object.name = text_of(object.at("name"));
   instance.object.running = running_from(object.at("status_code").to_number<int>());
-  instance.object.labels = labels_of(
-      [&](std::string_view label) { return text_or_empty(config, std::string(kLabel).append(label)); });
+  instance.object.labels = labels_of([&](std::string_view label) {
+    return text_or_empty(config, std::string(kLabel).append(label));
+  });
   instance.prepared = text_or_empty(config, kPrepared) == "1";
   instance.serves_ssh = text_or_empty(config, kServesSsh) == "1";
   return instance;

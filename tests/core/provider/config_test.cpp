@@ -125,11 +125,18 @@ TEST_P(ConfigProblem, IsFoundByPath) {
 }
 
 using C = ProviderConfig;
+LxdSettings& use_lxd(C& c) {
+  c.backend_type = BackendType::Lxd;
+  return c.lxd;
+}
 const Problem kProblems[] = {
     {"Proxmox", [](C& c) { c.backend_type = BackendType::Proxmox; }, "backend_type",
      "Proxmox backend is known but not built"},
-    {"Lxd", [](C& c) { c.backend_type = BackendType::Lxd; }, "backend_type",
-     "LXD backend is known but not built"},
+    {"LxdSocket", [](C& c) { use_lxd(c).socket = "unix.socket"; }, "lxd.socket", "absolute"},
+    {"LxdProject", [](C& c) { use_lxd(c).project = "a/b"; }, "lxd.project", "no project's name"},
+    {"LxdImage", [](C& c) { use_lxd(c).images = {{"debian", ""}}; }, "lxd.images[0]", "needs"},
+    {"LxdRemote", [](C& c) { use_lxd(c).remotes = {{"x", "http://x"}}; }, "lxd.remotes[0]",
+     "https"},
     {"Kvm", [](C& c) { c.backend_type = BackendType::Kvm; }, "backend_type",
      "Kvm backend is known but not built"},
     {"Sandbox", [](C& c) { c.backend_type = BackendType::Sandbox; }, "sandbox.allow_outside_dev",
