@@ -46,7 +46,8 @@ BOOST_DESCRIBE_STRUCT(Heard, (), (author, created_at, event, message))
 //   Stopped     confirmed: it does not run, and no start that is under way can still make it run
 //   Absent      confirmed: as Stopped, and there is nothing left of it
 //   StartFailed it could not be started, and as Stopped
-//   CannotRun   it was running and cannot be kept so (restart policy exhausted, engine gone)
+//   CannotRun   it cannot be brought to run or kept running (restart policy exhausted, engine gone,
+//               no answer to a start for too long); whether it runs is not said
 enum class WorkloadNews : uint8_t { Running, Stopped, Absent, StartFailed, CannotRun };
 BOOST_DESCRIBE_ENUM(WorkloadNews, Running, Stopped, Absent, StartFailed, CannotRun)
 

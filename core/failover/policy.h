@@ -23,7 +23,6 @@ struct RulePolicy {
   bool holds = true;                  // 1: heartbeats name what their author holds
   bool ranks = true;                  // 16: the better rank goes on, the other withdraws
   bool failed_query_is_no_silence = true;  // 11: a query that failed proves nothing
-  bool every_possible_holder = true;  // 13: promotions of any epoch, not only of the newest
   bool void_claims_end = true;        // 16: a claim is void some time after it was first seen
   bool arming = true;                 // 10: never claim before the holder was heard of
 
@@ -33,7 +32,7 @@ BOOST_DESCRIBE_STRUCT(RulePolicy, (),
                       (self_fencing, guard, guarded_start, revoke_after_pause,
                        restarted_holder_claims, epochs_named, increasing_timestamps, no_wall_age,
                        claim, read_after_claim, promote_before_ttl, echo, unbroken_subscriptions,
-                       holds, ranks, failed_query_is_no_silence, every_possible_holder,
-                       void_claims_end, arming))
+                       holds, ranks, failed_query_is_no_silence, void_claims_end,
+                       arming))
 
 }  // namespace paygress::failover

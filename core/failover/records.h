@@ -21,7 +21,7 @@ struct Armed { LeaseId lease; };
 struct EpochSeen { LeaseId lease; uint64_t epoch = 0; };
 // Durable BEFORE the claim is published; until it ended no other claim of ours is made.
 struct Claimed { LeaseId lease; uint64_t epoch = 0; };
-// The claim reached a write quorum as withdrawn.
+// The claim reached a write quorum as withdrawn, or its epoch began or ended.
 struct ClaimEnded { LeaseId lease; };
 // Durable BEFORE the promotion is published: from here on we may be taken for the holder.
 struct Promoted { LeaseId lease; uint64_t epoch = 0; };

@@ -169,6 +169,7 @@ class Replica {
   Reason reason_ = Reason::Fence;
   bool stopping_ = false;                  // a stop was asked for and is not confirmed
   Micros kill_at_;
+  bool killing_ = false;
   bool copy_ = false;                      // the engine may have something of ours
   bool removing_ = false;
   Micros revoke_again_;

@@ -10,8 +10,7 @@ namespace paygress::failover {
 
 // Rule 13: whoever promoted with any epoch, and did not end it, may still be running.
 bool Replica::counts_as_holder(uint32_t rank) const {
-  if (rank == terms_.rank || !book_->member(rank).may_hold()) return false;
-  return context_.policy.every_possible_holder || book_->holder() == rank;
+  return rank != terms_.rank && book_->member(rank).may_hold();
 }
 
 std::optional<Micros> Replica::holders_dead_at() const {
@@ -171,6 +170,7 @@ void Replica::promote(Now now, Step& out) {
 
 void Replica::step_promoting(Now now, Step& out) {
   if (superseded_) return stop(now, Reason::Superseded, out);
+  if (stopping_) return stop(now, Reason::LatePromotion, out);
   const Micros sent = promotion_.receipts.sent;
   if (!promotion_.receipts.reached(terms_.quorums.write, context_.policy.echo)) {
     const Micros late = sent + terms_.profile.delay;

@@ -76,6 +76,8 @@ void Replica::step_holding(Now now, Step& out) {
     if (now.mono >= *deadline_) return stop(now, Reason::Fence, out);
     wake_at(*deadline_);
   }
+  // Something of ours may still run from before, and was told to stop: nothing is started on top.
+  if (stopping_) return stop(now, Reason::CannotRun, out);
   if (!run_sent_) run_if_allowed(now, out);
   if (phase_ != Phase::Holding || *hold_ == 0) return;
   if (now.mono >= promotion_again_) {
@@ -154,6 +156,7 @@ void Replica::stop(Now now, Reason reason, Step& out) {
 
 void Replica::demand_stop(Now now, Step& out) {
   stopping_ = true;
+  killing_ = false;
   kill_at_ = now.mono + terms_.profile.stop;
   out.outputs.push_back(GuardFreeze{lease_});
   out.outputs.push_back(Pause{lease_});
@@ -162,7 +165,8 @@ void Replica::demand_stop(Now now, Step& out) {
 void Replica::step_fencing(Now now, Step& out) {
   if (now.mono >= kill_at_) {
     kill_at_ = now.mono + terms_.profile.stop;
-    tell(Weight::Alarm, "could not be paused in time: killing it", out);
+    if (!std::exchange(killing_, true))
+      tell(Weight::Alarm, "could not be paused in time: killing it, until that is confirmed", out);
     out.outputs.push_back(Kill{lease_});
   }
   wake_at(kill_at_);
@@ -180,6 +184,7 @@ void Replica::stopped(Now now, Step& out) {
   const bool withdraws = reason_ == Reason::StartFailed || reason_ == Reason::LatePromotion ||
                          reason_ == Reason::Superseded;
   if (epoch > 0 && withdraws) return withdraw(now, true, out);
+  if (claimed_) record(ClaimEnded{lease_}, out);  // a restart while promoting: its epoch is over
   if (superseded_) return revoke(now, out);
   out.outputs.push_back(TellOwner{lease_, News::Fenced, epoch});
 }

@@ -193,6 +193,9 @@ void Host::step(const Told& told) {
   for (size_t i = 0; i < carried_out; ++i) do_output(out.outputs[i]);
   if (crashes) return crash_daemon();
   arm_timer();
+  const auto status = daemon_->machine->status(kLease);
+  if (status && std::exchange(phase_, status->phase) != status->phase)
+    watcher_.on_phase(member_, phase_);
 }
 
 void Host::arm_timer() {
@@ -288,6 +291,7 @@ void Host::send(Sending& sending, uint32_t relay) {
 
 void Host::do_output(const failover::Output& output) {
   if (const auto* beat = std::get_if<failover::PublishBeat>(&output)) {
+    if (!beat->holds.empty()) watcher_.on_holding(member_);
     market::Heartbeat message;
     message.provider_npub = key_of(member_);
     if (plan_.policy.holds) message.holds = beat->holds;

@@ -25,6 +25,8 @@ class HostWatcher {
  public:
   virtual ~HostWatcher() = default;
   virtual void on_running(uint32_t member, bool runs) = 0;
+  virtual void on_phase(uint32_t member, failover::Phase phase) = 0;
+  virtual void on_holding(uint32_t member) = 0;  // it says so, for the first time or again
   virtual void on_promoting(uint32_t member, uint64_t epoch) = 0;
   virtual void on_line(uint32_t member, const std::string& text) = 0;
 };
@@ -124,6 +126,7 @@ class Host final : public NetUser {
   uint64_t machine_boots_ = 0;
   std::vector<failover::FailoverRecord> journal_;
   UnixSeconds last_stamp_;
+  failover::Phase phase_ = failover::Phase::Unarmed;
   std::optional<int> crash_after_;
   uint64_t timer_ = 0;
 

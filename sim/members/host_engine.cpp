@@ -8,6 +8,7 @@ namespace paygress::sim::members {
 namespace {
 
 const LeaseId kLease{{1}};
+constexpr Micros kGivesUp = 120'000_ms;
 
 }  // namespace
 
@@ -43,6 +44,10 @@ void Host::engine_run() {
   const uint64_t run = daemon_->run;
   if (engine_.started) return engine_do({20'000}, [this] {
     if (engine_.started) tell_workload(failover::WorkloadNews::Running);
+  });
+  queue_.after(kGivesUp, [this, change] {  // the supervisor's patience with an engine
+    if (engine_.change == change && engine_.hangs && !engine_.started)
+      tell_workload(failover::WorkloadNews::CannotRun);
   });
   const Micros takes = engine_.exists ? Micros{200'000} : create_time_;
   engine_do(takes, [this, change, run] {

@@ -55,6 +55,7 @@ void Net::set_running(uint32_t m, bool running) {
     l.up = l.connecting = false;
     l.to_relay.held.clear();
     l.to_member.held.clear();
+    l.waiting.clear();
     if (running) connect_soon(m, r);
   }
 }
@@ -87,6 +88,7 @@ void Net::close(uint32_t m, uint32_t r) {
   l.up = false;
   l.to_relay.held.clear();
   l.to_member.held.clear();
+  l.waiting.clear();
   members_[m].user->on_closed(r);
   connect_soon(m, r);
 }
@@ -127,7 +129,14 @@ void Net::receive(uint32_t m, uint32_t r, const EventRef& event) {
                  (stored->created_at == event->created_at && stored->event <= event->event)))
     return;
   stored = event;
-  for (uint32_t other = 0; other < plan_.members; ++other) push(other, r, event);
+  for (uint32_t other = 0; other < plan_.members; ++other) {
+    Link& l = link(other, r);
+    if (!l.up) continue;
+    if (l.withheld > 0)
+      l.waiting.push_back(event);
+    else
+      push(other, r, event);
+  }
 }
 
 void Net::push(uint32_t m, uint32_t r, const EventRef& event) {
@@ -143,6 +152,7 @@ void Net::send_query(uint32_t m, uint32_t r, uint64_t query) {
     return;
   }
   carry(m, r, true, [this, m, r, query] {
+    if (link(m, r).mute) return;
     for (const auto& [key, event] : relays_[r].stored) push(m, r, event);
     carry(m, r, false, [this, m, r, query] { members_[m].user->on_answer(r, query, true); });
   });
@@ -164,6 +174,14 @@ void Net::cut(uint32_t m, uint32_t r, uint32_t way, bool on) {
 void Net::slow(uint32_t m, uint32_t r, Micros leg_max) {
   link(m, r).slow = leg_max;
   if (leg_max > Micros{0} && link(m, r).up) watch(m, r);
+}
+
+void Net::withhold(uint32_t m, uint32_t r, bool on, bool mute) {
+  Link& l = link(m, r);
+  l.withheld += on ? 1 : -1;
+  l.mute = l.withheld > 0 && (mute || l.mute);
+  if (l.withheld > 0) return;
+  for (const EventRef& event : std::exchange(l.waiting, {})) push(m, r, event);
 }
 
 void Net::relay_down(uint32_t r, bool down, bool forgets) {

@@ -44,6 +44,7 @@ class Net {
 
   void cut(uint32_t member, uint32_t relay, uint32_t way, bool on);
   void slow(uint32_t member, uint32_t relay, Micros leg_max);  // 0: as it was
+  void withhold(uint32_t member, uint32_t relay, bool on, bool mute);
   void relay_down(uint32_t relay, bool down, bool forgets);
   void relay_deaf(uint32_t relay, bool deaf) { relays_.at(relay).deaf += deaf ? 1 : -1; }
 
@@ -60,6 +61,9 @@ class Net {
     Way to_relay;
     Way to_member;
     Micros slow;
+    int withheld = 0;
+    bool mute = false;               // does not answer queries either
+    std::vector<EventRef> waiting;   // what is withheld, in order
     RandomStream random{0, 0, ""};
     bool impaired() const { return to_relay.cuts > 0 || to_member.cuts > 0 || slow > Micros{0}; }
   };

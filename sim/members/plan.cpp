@@ -1,6 +1,7 @@
 #include "sim/members/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/random.h"
 
@@ -32,6 +33,7 @@ Fault draw_fault(Draw& draw, const Plan& plan, FaultKind kind) {
   fault.until = std::min(plan.heal_at, fault.from + draw.between({1'000}, longest));
   switch (kind) {
     case FaultKind::SlowLink: fault.amount = draw.between(plan.leg_max, times(p.delay, 3)); break;
+    case FaultKind::Withhold:
     case FaultKind::RelayDown: fault.amount = {draw.below(2)}; break;
     case FaultKind::ClockStep:
       fault.amount = draw.between({-600'000'000}, {600'000'000});
@@ -44,10 +46,63 @@ Fault draw_fault(Draw& draw, const Plan& plan, FaultKind kind) {
   return fault;
 }
 
+// The primary is lost, and most of what else goes wrong does so while the others take over.
+void focus(Draw& draw, Plan& plan) {
+  const failover::Profile& p = plan.profile;
+  const Micros lost = p.silence + draw.between({0}, p.silence);
+  const FaultKind how = draw.chance(60) ? FaultKind::HostCrash : FaultKind::CutMember;
+  const Micros until = std::min(plan.heal_at, lost + draw.between(p.silence, times(p.silence, 4)));
+  const Micros silent = lost + p.silence - p.heartbeat;
+  for (Fault& fault : plan.faults) {
+    if (fault.kind == FaultKind::ClockStep || draw.chance(30)) continue;
+    const Micros from = silent + draw.between({0}, p.heartbeat + times(p.delay, 4));
+    fault.until = std::min(plan.heal_at, from + (fault.until - fault.from));
+    fault.from = std::min(from, fault.until);
+  }
+  plan.faults.push_back({how, lost, until, 0, 0, 3, {}, {}});
+}
+
+// Faults at the very moments of a take-over.
+void strike_claimants(Draw& draw, Plan& plan, const std::vector<FaultKind>& kinds) {
+  using failover::Phase;
+  constexpr std::array kPhases{Phase::Doubting, Phase::Claiming, Phase::Reading, Phase::Promoting,
+                               Phase::Holding, Phase::Withdrawing, Phase::Fencing};
+  for (uint32_t i = 0; i < 1 + draw.below(5); ++i) {
+    const FaultKind kind = draw.chance(40) ? FaultKind::Pause
+                                           : kinds[draw.below(static_cast<uint32_t>(kinds.size()))];
+    Fault fault = draw_fault(draw, plan, kind);
+    fault.when = kPhases[draw.below(kPhases.size())];
+    fault.from = draw.chance(70) ? Micros{0} : fault.from;
+    const Micros longest = draw.chance(50) ? plan.profile.delay : times(plan.profile.claim_ttl, 3);
+    fault.until = fault.from + draw.between({1'000}, longest);
+    if (kind == FaultKind::Pause) {  // asleep with a claim in hand, and then awake
+      fault.when = draw.chance(60) ? Phase::Reading : Phase::Claiming;
+      fault.from = {};
+      fault.until = draw.between(plan.profile.claim_ttl, times(plan.profile.claim_ttl, 4));
+    }
+    plan.faults.push_back(fault);
+  }
+}
+
+// The holder writes where the others do not hear it, and they hear where it does not write.
+void split_views(Draw& draw, Plan& plan) {
+  const failover::Quorums q = failover::quorums(plan.relays, plan.faulty);
+  const Micros from = times(plan.profile.heartbeat, 2);
+  const bool mute = draw.chance(70);
+  for (uint32_t r = 0; r < plan.relays; ++r) {
+    if (r < q.relays - q.write) {
+      plan.faults.push_back({FaultKind::CutLink, from, plan.heal_at, 0, r, 3, {}, {}});
+      continue;
+    }
+    for (uint32_t m = 1; m < plan.members; ++m)
+      plan.faults.push_back({FaultKind::Withhold, from, plan.heal_at, m, r, 3, {mute ? 1 : 0}, {}});
+  }
+}
+
 // Which kinds a history has is drawn first: a mix of everything hides what only some do.
 std::vector<FaultKind> draw_kinds(Draw& draw) {
   std::vector<FaultKind> kinds;
-  for (int i = 0; i <= static_cast<int>(FaultKind::GuardCrash); ++i)
+  for (int i = 0; i <= static_cast<int>(FaultKind::Withhold); ++i)
     if (draw.chance(45)) kinds.push_back(static_cast<FaultKind>(i));
   if (kinds.empty()) kinds = {FaultKind::CutMember, FaultKind::HostCrash};
   return kinds;
@@ -76,6 +131,7 @@ Plan hostile_plan(uint64_t seed) {
   Plan plan;
   plan.seed = seed;
   plan.profile = draw.chance(50) ? failover::kDefaultProfile : failover::kFastProfile;
+  if (draw.chance(15)) plan.profile.backoff = {};  // allowed: then ranks alone decide
   plan.members = 2 + draw.below(3);
   plan.relays = 1 + draw.below(5);
   plan.faulty = plan.relays >= 4 && draw.chance(30) ? 1 : 0;
@@ -93,6 +149,9 @@ Plan hostile_plan(uint64_t seed) {
   for (uint32_t i = 0; i < count; ++i)
     plan.faults.push_back(
         draw_fault(draw, plan, kinds[draw.below(static_cast<uint32_t>(kinds.size()))]));
+  if (draw.chance(50)) focus(draw, plan);
+  if (draw.chance(40)) strike_claimants(draw, plan, kinds);
+  if (draw.chance(10)) split_views(draw, plan);
   draw_losses(draw, plan);
   return plan;
 }
@@ -108,7 +167,7 @@ Plan plain_plan(uint64_t seed, const failover::Profile& profile) {
   plan.create = 5'000'000_us;
   const Micros at = times(profile.silence, 2) + draw.between({0}, times(profile.heartbeat, 2));
   for (uint32_t m = 0; m < plan.members; ++m) plan.boots.push_back(draw.between({0}, {5'000'000}));
-  plan.faults.push_back({FaultKind::HostCrash, at, at + times(profile.silence, 4), 0, 0, 3, {}});
+  plan.faults.push_back({FaultKind::HostCrash, at, at + times(profile.silence, 4), 0, 0, 3, {}, {}});
   plan.heal_at = at + times(profile.silence, 4);
   plan.end_at = plan.heal_at + times(profile.silence, 4);
   plan.lost_members = {0};

@@ -4,10 +4,11 @@
 
 #include <boost/describe.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/failover/policy.h"
+#include "core/failover/failover.h"
 #include "core/failover/profile.h"
 
 namespace paygress::sim::members {
@@ -26,12 +27,14 @@ namespace paygress::sim::members {
 //   EngineHang   the engine answers nothing
 //   Exhaust      the workload dies and cannot be kept running
 //   GuardCrash   the guard is gone; what it froze thaws not, what it held is not held
+//   Withhold     the relay passes nothing on to that member, but answers its pings and queries
+//                (`amount` 1: not even queries)
 enum class FaultKind : uint8_t {
   CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash, Pause, ClockStep,
-  SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash
+  SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold
 };
 BOOST_DESCRIBE_ENUM(FaultKind, CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash,
-                    Pause, ClockStep, SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash)
+                    Pause, ClockStep, SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold)
 
 struct Fault {
   FaultKind kind = FaultKind::CutLink;
@@ -41,10 +44,13 @@ struct Fault {
   uint32_t relay = 0;
   uint32_t way = 3;
   Micros amount;
+  // Strikes not at `from`, but the first time after it that the member enters this phase, and lasts
+  // as long: what matters happens in windows that no draw of times would hit.
+  std::optional<failover::Phase> when;
 
   bool operator==(const Fault&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Fault, (), (kind, from, until, member, relay, way, amount))
+BOOST_DESCRIBE_STRUCT(Fault, (), (kind, from, until, member, relay, way, amount, when))
 
 struct Plan {
   uint64_t seed = 0;

@@ -50,11 +50,29 @@ class World final : public HostWatcher {
     }
   }
 
+  // Not within the step that brought it there.
+  void on_phase(uint32_t member, failover::Phase phase) override {
+    if (log_) log_(queue_.now(), "m" + std::to_string(member) + " " +
+                                     std::string(failover::to_text(phase)));
+    for (Fault& fault : waiting_) {
+      if (fault.when != phase || fault.member != member || queue_.now() < fault.from) continue;
+      const Micros lasts = fault.until - fault.from;
+      fault.from = queue_.now() + Micros{random_.between(0, 2 * plan_.leg_max.value)};
+      fault.until = std::min(plan_.heal_at, fault.from + lasts);
+      fault.when.reset();
+      if (fault.from < fault.until) plan_fault(fault);
+    }
+  }
+
+  void on_holding(uint32_t) override { held_once_ = true; }
+
   void on_promoting(uint32_t member, uint64_t epoch) override {
     if (epoch <= promoted_[member]) return;
     promoted_[member] = epoch;
     say(member, "promotes, epoch " + std::to_string(epoch));
     ++verdict_.promotions;
+    if (!held_once_ && member != 0) ++verdict_.unheard_promotions;
+    held_once_ = true;
     if (queue_.now() > settled_at()) ++verdict_.late_promotions;
     for (uint32_t other = 0; other < plan_.members; ++other) {
       if (other == member || !hosts_[other]->runs() || !hosts_[other]->holds()) continue;
@@ -108,6 +126,7 @@ class World final : public HostWatcher {
   }
 
   void plan_fault(const Fault& fault) {
+    if (fault.when) return waiting_.push_back(fault);
     queue_.at(fault.from, [this, fault] { set(fault, true); });
     if (fault.kind != FaultKind::ClockStep && fault.kind != FaultKind::Exhaust)
       queue_.at(fault.until, [this, fault] { set(fault, false); });
@@ -150,6 +169,9 @@ class World final : public HostWatcher {
       case FaultKind::FailCreate: counted([&](bool fails) { host.set_create_fails(fails); }); break;
       case FaultKind::EngineHang: counted([&](bool hangs) { host.set_engine_hangs(hangs); }); break;
       case FaultKind::Exhaust: host.exhaust(); break;
+      case FaultKind::Withhold:
+        net_.withhold(m, fault.relay, on, fault.amount.value != 0);
+        break;
       case FaultKind::GuardCrash:
         if (!on) break;
         host.crash_guard();
@@ -193,6 +215,8 @@ class World final : public HostWatcher {
   std::vector<uint64_t> promoted_;
   Verdict verdict_;
   HashSink hash_;
+  std::vector<Fault> waiting_;       // for a phase
+  bool held_once_ = false;
   int running_ = 0;
   Micros since_;
   std::optional<Micros> none_since_;
