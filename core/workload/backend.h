@@ -92,7 +92,7 @@ BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_mi
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
 // `guard_group` is filled in by the program around the core, for a guarded Create: the directory of
-// the guard's group. Without one such a Create is Failed/Refused.
+// the guard's group. Without one, or on an engine that cannot be guarded, such a Create is Failed.
 struct Call {
   CallId id;
   Verb verb = Verb::Probe;

@@ -35,7 +35,7 @@ bool is_object_name(std::string_view name) {
   });
 }
 
-std::string what_is_wrong_with(const Call& call) {
+std::string what_is_wrong_with(const Call& call, Guarding guarding) {
   const bool named = call.verb != Verb::Probe && call.verb != Verb::List &&
                      call.verb != Verb::Capacity;
   if (named && !is_object_name(call.name)) return "not a name of an object";
@@ -44,6 +44,9 @@ std::string what_is_wrong_with(const Call& call) {
   const auto& spec = *call.spec;
   if (spec.name != call.name) return "the spec has another name";
   if (spec.cpu_millicores == 0 || spec.memory_mb == 0) return "the spec has no limits";
+  if (spec.guarded && guarding == Guarding::Impossible)
+    return "this engine cannot put a workload into the guard's group";
+  if (spec.guarded && call.guard_group.empty()) return "the guard has no group for it";
   boost::system::error_code error;
   boost::asio::ip::make_address(spec.address, error);
   if (error) return "the spec's address is not an IP address";

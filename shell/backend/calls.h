@@ -56,6 +56,9 @@ workload::Answer answer_to(const workload::Call& call, workload::Outcome outcome
 bool is_object_name(std::string_view name);
 // Why the call cannot be carried out by any engine (no name, no spec, a spec of another name, a
 // wrong address, no limits); nothing when it can.
-std::string what_is_wrong_with(const workload::Call& call);
+// Engines that do not say that they can put a workload into the guard's group refuse it.
+enum class Guarding : bool { Impossible, Possible };
+std::string what_is_wrong_with(const workload::Call& call,
+                               Guarding guarding = Guarding::Impossible);
 
 }  // namespace paygress::backend

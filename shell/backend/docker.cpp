@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "shell/backend/guard_group.h"
+
 namespace paygress::backend {
 
 using workload::Fault;
@@ -54,6 +56,9 @@ void DockerBackend::run(const Op& op) {
       }
       if (!container && (verb == Verb::Stop || verb == Verb::Remove)) return done(op);
       if (!container) return fail_as(op, Fault::NotFound, "no such container");
+      const std::string& group = container->guard_group;
+      if (const auto why = group.empty() ? std::string() : guard_forbids(verb, group); !why.empty())
+        return fail_as(op, Fault::Busy, why);
       if (verb == Verb::Start) return start(op, *container);
       change(op, *container);
     });
@@ -107,8 +112,12 @@ void DockerBackend::inspect(const Op& op, const std::string& name, Seen seen) {
        [this, op, seen = std::move(seen)](const net::Answered& answered) {
          if (answered.status == 404) return seen(nullptr);
          if (answered.status != 200) return fail_from(op, answered);
-         const auto container = parse_docker_container(answered.body);
+         auto container = parse_docker_container(answered.body);
          if (!container) return fail_as(op, Fault::Internal, to_string(container.error()));
+         if (!container->guard_group.empty() && group_stands(container->guard_group) &&
+             container->object.running == Running::Running)
+           container->frozen_by_guard = true;
+         if (container->frozen_by_guard) container->object.running = Running::Paused;
          const bool ours = container->object.labels.install == install_;
          if (!ours && op->call.verb == Verb::Create)
            return fail_as(op, Fault::Conflict, "another container has this name");
@@ -191,7 +200,8 @@ void DockerBackend::start(const Op& op, const DockerContainer& container) {
 void DockerBackend::change(const Op& op, const DockerContainer& container) {
   const Verb verb = op->call.verb;
   const Running running = container.object.running;
-  const bool paused = running == Running::Paused;
+  // What the guard froze is no business of the engine's own freezer.
+  const bool paused = running == Running::Paused && !container.frozen_by_guard;
   if (verb == Verb::Pause || verb == Verb::Resume) {
     if (running == Running::Stopped) return fail_as(op, Fault::Conflict, "it does not run");
     if (paused == (verb == Verb::Pause)) return done(op);

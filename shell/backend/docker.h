@@ -48,8 +48,10 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   void probe(const Op& op);
   void capacity(const Op& op);
   void list(const Op& op);
+  Guarding guarding() const override { return Guarding::Possible; }
   void list_next(const Op& op);
   void create(const Op& op);
+  void check_driver(const Op& op, Next next);
   void find_image(const Op& op, const std::string& image, bool may_fetch);
   void pull(const Op& op, const std::string& image);
   void import_hello(const Op& op);

@@ -39,6 +39,8 @@ void DockerBackend::create(const Op& op) {
     if (container) {
       if (container->object.labels.spec_digest != spec.labels.spec_digest)
         return fail_as(op, Fault::Conflict, "another spec was made under this name");
+      if (container->guard_group != op->call.guard_group)
+        return fail_as(op, Fault::Conflict, "it is in another guard's group");
       op->answer.serves_ssh = container->serves_ssh;
       op->answer.message = "it was there already";
       // Made, perhaps without its files: the one who made it may have died in between.
@@ -50,8 +52,24 @@ void DockerBackend::create(const Op& op) {
     if (is_own_hello(spec) && spec.ports.empty())
       return fail_as(op, Fault::Invalid, "the template needs a published port");
     const std::string own = std::string(kHelloName) + ":" + kHelloTag;
-    find_image(op, is_own_hello(spec) ? own : spec.image, true);
+    const std::string image = is_own_hello(spec) ? own : spec.image;
+    if (!spec.guarded) return find_image(op, image, true);
+    check_driver(op, [this, op, image] { find_image(op, image, true); });
   });
+}
+
+// With the systemd driver the engine wants slices, which only systemd may make.
+void DockerBackend::check_driver(const Op& op, Next next) {
+  send(op, {.method = "GET", .path = "/info", .body = {}, .on_line = {}},
+       [this, op, next = std::move(next)](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         const auto info = parse_docker_info(answered.body);
+         if (!info) return fail_as(op, Fault::Internal, to_string(info.error()));
+         if (info->cgroup_driver == "cgroupfs") return next();
+         fail_as(op, Fault::Refused,
+                 "warm standby needs the engine's cgroup driver cgroupfs, not " +
+                     info->cgroup_driver + " (native.cgroupdriver in daemon.json)");
+       });
 }
 
 void DockerBackend::find_image(const Op& op, const std::string& image, bool may_fetch) {
@@ -114,7 +132,7 @@ void DockerBackend::import_hello(const Op& op) {
 void DockerBackend::make_container(const Op& op) {
   const auto& spec = *op->call.spec;
   const bool ssh = op->image.serves_ssh && spec.ssh_host_port && !spec.root_password.empty();
-  ContainerOptions options{op->image, ssh, config_.network, {}};
+  ContainerOptions options{op->image, ssh, config_.network, {}, op->call.guard_group};
   if (is_own_hello(spec))
     options.command = {kBusybox, "httpd", "-f", "-h", "/www", "-p",
                        std::to_string(spec.ports[0].container_port)};

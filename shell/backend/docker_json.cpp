@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "core/base/check.h"
+#include "shell/backend/guard_group.h"
 #include "shell/backend/labels.h"
 
 namespace paygress::backend {
@@ -23,6 +24,7 @@ constexpr std::string_view kLabel = "paygress.";  // the prefix of our labels
 constexpr const char* kInstall = "paygress.install";
 constexpr const char* kServesSsh = "paygress.serves-ssh";
 constexpr const char* kImage = "paygress.image-digest";
+constexpr const char* kGuardGroup = "paygress.guard-group";
 
 // What an SSH server and the usual entry points that give up root need.
 constexpr const char* kCapabilities[] = {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",
@@ -83,6 +85,7 @@ json::object host_config(const Spec& spec, const ContainerOptions& options, json
                     {"NanoCpus", static_cast<int64_t>(spec.cpu_millicores) * 1'000'000},
                     {"PidsLimit", kPidsMax}};
   if (!options.network.empty()) host["NetworkMode"] = options.network;
+  if (!options.guard_group.empty()) host["CgroupParent"] = path_in_hierarchy(options.guard_group);
   // Our own images have no init; another image's init wants to be the first process itself.
   if (!options.command.empty()) host["Init"] = true;
   return host;
@@ -137,6 +140,7 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
         return text_or_empty(labels->get_object(), std::string(kLabel).append(label).c_str());
       });
       container.serves_ssh = text_or_empty(labels->get_object(), kServesSsh) == "1";
+      container.guard_group = text_or_empty(labels->get_object(), kGuardGroup);
     }
     const auto& state = object.at("State").as_object();
     const std::string status = text_of(state.at("Status"));
@@ -174,6 +178,7 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
     info.capacity.cpu_millicores = object.at("NCPU").to_number<uint64_t>() * 1000;
     info.capacity.memory_mb = object.at("MemTotal").to_number<uint64_t>() >> 20;
     info.root_dir = text_or_empty(object, "DockerRootDir");
+    info.cgroup_driver = text_or_empty(object, "CgroupDriver");
     for (auto [key, text] : {std::pair{"MemoryLimit", "memory is not limited"},
                              std::pair{"SwapLimit", "swap is not limited"},
                              std::pair{"CpuCfsQuota", "processor time is not limited"},
@@ -191,6 +196,7 @@ std::string container_body(const Spec& spec, const ContainerOptions& options) {
                                                             : options.image.digest}};
   for (const auto& [label, text] : label_texts(spec.labels))
     labels[std::string(kLabel) + label] = text;
+  if (!options.guard_group.empty()) labels[kGuardGroup] = options.guard_group;
   json::array env;
   for (const auto& [name, value] : spec.env) env.emplace_back(name + "=" + value);
   json::object exposed;

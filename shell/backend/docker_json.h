@@ -34,6 +34,8 @@ Result<DockerImage> parse_docker_image(std::string_view body);
 struct DockerContainer {
   workload::Object object;
   bool created_only = false;  // was never started
+  std::string guard_group;    // empty: not guarded
+  bool frozen_by_guard = false;  // filled in by whoever looked at the group
   bool serves_ssh = false;
 };
 // From GET /containers/{name}/json.
@@ -44,6 +46,7 @@ Result<std::vector<std::string>> parse_docker_names(std::string_view body);
 struct DockerInfo {
   workload::NodeCapacity capacity;  // storage is 0: it is not said
   std::string root_dir;
+  std::string cgroup_driver;        // "cgroupfs" or "systemd"
   std::vector<std::string> missing; // limits that this engine does not enforce
 };
 Result<DockerInfo> parse_docker_info(std::string_view body);
@@ -53,6 +56,7 @@ struct ContainerOptions {
   bool ssh = false;                 // publish port 22
   std::string network;              // empty: the engine's default
   std::vector<std::string> command; // empty: the image's own
+  std::string guard_group;          // empty: not guarded
 };
 // The body of POST /containers/create.
 std::string container_body(const workload::Spec& spec, const ContainerOptions& options);

@@ -23,7 +23,7 @@ class EngineClient : public Backend {
   void call(const workload::Call& call, Done done) final {
     auto finish = calls_->begin(call, std::move(done));
     if (!finish) return;
-    std::string wrong = what_is_wrong_with(call);
+    std::string wrong = what_is_wrong_with(call, guarding());
     if (wrong.empty() && call.verb == workload::Verb::Create &&
         call.spec->labels.install != install_)
       wrong = "the spec carries another install";
@@ -65,6 +65,7 @@ class EngineClient : public Backend {
         http_(loop, kCallsOutstandingMax) {}
 
   virtual void run(const Op& op) = 0;
+  virtual Guarding guarding() const { return Guarding::Impossible; }
   // The engine was not there, or went away in the middle: it may be another one next time.
   virtual void contact_lost() = 0;
 

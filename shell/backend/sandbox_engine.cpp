@@ -11,6 +11,7 @@
 
 #include "core/base/check.h"
 #include "shell/backend/calls.h"
+#include "shell/backend/guard_group.h"
 #include "shell/backend/port_check.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_command.h"
@@ -84,12 +85,25 @@ fs::path SandboxEngine::state(const std::string& name) const {
   return config_.root / name / "state";
 }
 
+// A guarded one's freezer group is inside the guard's, so the guard's freezing reaches it.
+CgroupHost SandboxEngine::cgroups(const StoredObject& object) const {
+  CgroupHost host = host_.cgroups;
+  if (object.guard_group.empty()) return host;
+  if (host.v2) host.memory = host.cpu = host.pids = object.guard_group;
+  host.freezer = object.guard_group;
+  return host;
+}
+
+std::vector<fs::path> SandboxEngine::groups(const StoredObject& object) const {
+  return cgroup_paths(cgroups(object), group_name(object.spec.name));
+}
+
 std::string SandboxEngine::group_name(const std::string& name) const {
   return install_.hex().substr(0, 8) + "-" + name;
 }
 
 Answer SandboxEngine::handle(const Call& call) {
-  if (auto wrong = what_is_wrong_with(call); !wrong.empty())
+  if (auto wrong = what_is_wrong_with(call, Guarding::Possible); !wrong.empty())
     return failed(call, Fault::Invalid, wrong);
   switch (call.verb) {
     case Verb::Probe: return probe(call);
@@ -107,19 +121,23 @@ Answer SandboxEngine::handle(const Call& call) {
     Object absent;
     absent.name = call.name;
     absent.running = Running::Absent;
-    answer.objects.push_back(ours ? view(call.name, (**stored).spec.labels) : absent);
+    answer.objects.push_back(ours ? view(call.name, **stored) : absent);
     return answer;
   }
   if (!ours) {
     if (call.verb == Verb::Stop || call.verb == Verb::Remove) return done(call);
     return failed(call, Fault::NotFound, "no such object");
   }
+  const std::string& group = (**stored).guard_group;
+  if (const auto why = group.empty() ? std::string() : guard_forbids(call.verb, group);
+      !why.empty())
+    return failed(call, Fault::Busy, why);
   switch (call.verb) {
     case Verb::Start: return start(call, **stored);
-    case Verb::Pause: return pause(call);
-    case Verb::Resume: return resume(call);
-    case Verb::Stop: return stop(call);
-    case Verb::Remove: return remove(call);
+    case Verb::Pause: return pause(call, **stored);
+    case Verb::Resume: return resume(call, **stored);
+    case Verb::Stop: return stop(call, **stored);
+    case Verb::Remove: return remove(call, **stored);
     default: break;
   }
   return failed(call, Fault::Invalid, "not a call of an engine");
@@ -161,15 +179,15 @@ Answer SandboxEngine::capacity(const Call& call) const {
   return answer;
 }
 
-Object SandboxEngine::view(const std::string& name, const Labels& labels) const {
+Object SandboxEngine::view(const std::string& name, const StoredObject& stored) const {
   Object object;
   object.name = name;
-  object.labels = labels;
+  object.labels = stored.spec.labels;
   const fs::path dir = state(name);
   if (is_locked(dir)) {
     const auto run = read_run(dir);
-    const bool frozen = is_frozen(cgroup_paths(host_.cgroups, group_name(name)));
-    const bool halted = host_.cgroups.freezer.empty() && run && namespace_is_stopped(run->init);
+    const bool frozen = is_frozen(groups(stored));
+    const bool halted = cgroups(stored).freezer.empty() && run && namespace_is_stopped(run->init);
     object.running = frozen || halted ? Running::Paused : Running::Running;
     return object;
   }
@@ -189,7 +207,7 @@ Answer SandboxEngine::list(const Call& call) const {
     // Removed since its name was read.
     if (!stored->has_value()) continue;
     const Labels& labels = (**stored).spec.labels;
-    if (labels.install == install_) answer.objects.push_back(view(name, labels));
+    if (labels.install == install_) answer.objects.push_back(view(name, **stored));
   }
   return answer;
 }
@@ -201,15 +219,19 @@ Answer SandboxEngine::create(const Call& call) const {
     const Labels& labels = (**stored).spec.labels;
     if (labels.install != install_ || labels.spec_digest != call.spec->labels.spec_digest)
       return failed(call, Fault::Conflict, "another object has this name");
+    if ((**stored).guard_group != call.guard_group)
+      return failed(call, Fault::Conflict, "it is in another guard's group");
     Answer adopted = done(call, "it was there already");
     adopted.serves_ssh = (**stored).serves_ssh;
     return adopted;
   }
   if (call.spec->labels.install != install_)
     return failed(call, Fault::Invalid, "the spec carries another install");
+  if (call.spec->guarded && !host_.root)
+    return failed(call, Fault::Refused, "only root can put a sandbox into the guard's group");
   if (auto ok = check_sandbox_spec(*call.spec, host_); !ok)
     return failed(call, Fault::Invalid, to_string(ok.error()));
-  if (auto ok = make_object(config_.root, *call.spec, host_); !ok)
+  if (auto ok = make_object(config_.root, *call.spec, call.guard_group, host_); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
   Answer answer = done(call);
   answer.serves_ssh = sandbox_serves_ssh(*call.spec, host_);
@@ -218,9 +240,9 @@ Answer SandboxEngine::create(const Call& call) const {
 
 Answer SandboxEngine::start(const Call& call, const StoredObject& object) const {
   const fs::path dir = state(call.name);
-  const auto groups = cgroup_paths(host_.cgroups, group_name(call.name));
+  const auto its_groups = groups(object);
   if (is_locked(dir)) {
-    if (view(call.name, object.spec.labels).running == Running::Paused)
+    if (view(call.name, object).running == Running::Paused)
       return failed(call, Fault::Conflict, "it is paused: resume it");
     return done(call, "it was running already");
   }
@@ -231,13 +253,16 @@ Answer SandboxEngine::start(const Call& call, const StoredObject& object) const 
   }
   const Limits limits{object.spec.memory_mb, object.spec.cpu_millicores, kPidsMax};
   std::string group_lines;
-  for (const auto& group : groups) group_lines += group.string() + "\n";
-  if (auto ok = make_cgroups(host_.cgroups, group_name(call.name), limits); !ok)
+  for (const auto& group : its_groups) group_lines += group.string() + "\n";
+  if (auto ok = make_cgroups(cgroups(object), group_name(call.name), limits); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
-  thaw(groups);  // a group left frozen by a run that ended frozen
+  thaw(its_groups);  // a group left frozen by a run that ended frozen
   if (!write_file_whole(dir / kGroupsFile, group_lines, 0600))
     return failed(call, Fault::Internal, "cannot write the list of groups");
   const auto started = run_program({config_.supervisor.string(), dir.string()}, kStartLimit);
+  // Frozen on its way, it still may run when the guard lets it: nobody can say that it failed.
+  if (started.status != 0 && !object.guard_group.empty() && is_locked(dir))
+    return answer_to(call, Outcome::Unknown, Fault::None, "the guard froze it while it started");
   if (started.status != 0)
     return failed(call, Fault::Internal, started.output + log_tail(dir));
   return await_ports(call, object);
@@ -247,23 +272,28 @@ Answer SandboxEngine::await_ports(const Call& call, const StoredObject& object) 
   const fs::path dir = state(call.name);
   const auto ports = sandbox_ports(object.spec, host_);
   size_t listening = 0;
+  const auto frozen = [&] {
+    return !object.guard_group.empty() && !guard_forbids(Verb::Start, object.guard_group).empty();
+  };
   const auto settled = [&] {
     while (listening < ports.size() && port_listens(object.spec.address, ports[listening]))
       ++listening;
-    return listening == ports.size() || !is_locked(dir);
+    return listening == ports.size() || !is_locked(dir) || frozen();
   };
   const bool in_time = wait_until(settled, kListenLimit);
+  if (is_locked(dir) && frozen())
+    return answer_to(call, Outcome::Unknown, Fault::None, "the guard froze it while it started");
   if (in_time && is_locked(dir)) return done(call);
-  kill_all(call.name);
+  kill_all(object);
   const std::string what = in_time ? "it ended at once: " : "it does not listen on its port: ";
   return failed(call, Fault::Internal, what + log_tail(dir));
 }
 
-Answer SandboxEngine::pause(const Call& call) const {
+Answer SandboxEngine::pause(const Call& call, const StoredObject& object) const {
   const auto run = current_run(state(call.name));
   if (!run) return failed(call, Fault::Conflict, "it does not run");
-  if (!host_.cgroups.freezer.empty()) {
-    if (freeze(cgroup_paths(host_.cgroups, group_name(call.name)))) return done(call);
+  if (!cgroups(object).freezer.empty()) {
+    if (freeze(groups(object))) return done(call);
     return failed(call, Fault::Internal, "the freezer does not freeze it");
   }
   // A process that is being started can miss the signal, so it is sent until all have stopped.
@@ -275,37 +305,37 @@ Answer SandboxEngine::pause(const Call& call) const {
   return failed(call, Fault::Internal, "its processes do not stop");
 }
 
-Answer SandboxEngine::resume(const Call& call) const {
+Answer SandboxEngine::resume(const Call& call, const StoredObject& object) const {
   const auto run = current_run(state(call.name));
   if (!run) return failed(call, Fault::Conflict, "it does not run");
-  thaw(cgroup_paths(host_.cgroups, group_name(call.name)));
+  thaw(groups(object));
   signal_namespace(run->init, SIGCONT);
   return done(call);
 }
 
-Answer SandboxEngine::stop(const Call& call) const {
+Answer SandboxEngine::stop(const Call& call, const StoredObject& object) const {
   const fs::path dir = state(call.name);
   if (!is_locked(dir)) return done(call);
   if (const auto run = current_run(dir)) send_signal(run->supervisor, SIGTERM);
-  if (wait_until([&] { return !is_locked(dir); }, kStopLimit) || kill_all(call.name))
+  if (wait_until([&] { return !is_locked(dir); }, kStopLimit) || kill_all(object))
     return done(call);
   return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
 }
 
-bool SandboxEngine::kill_all(const std::string& name) const {
-  const fs::path dir = state(name);
+bool SandboxEngine::kill_all(const StoredObject& object) const {
+  const fs::path dir = state(object.spec.name);
   const auto run = current_run(dir);
   if (run) send_signal(run->init, SIGKILL);
-  thaw(cgroup_paths(host_.cgroups, group_name(name)));  // v1 delivers no signal while frozen
+  thaw(groups(object));  // v1 delivers no signal while frozen
   return wait_until([&] { return !is_locked(dir); }, kKillLimit);
 }
 
-Answer SandboxEngine::remove(const Call& call) const {
-  const auto groups = cgroup_paths(host_.cgroups, group_name(call.name));
-  if (!kill_all(call.name))
+Answer SandboxEngine::remove(const Call& call, const StoredObject& object) const {
+  const auto its_groups = groups(object);
+  if (!kill_all(object))
     return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
   // A group is free a moment after its last member died.
-  if (!wait_until([&] { return remove_cgroups(groups); }, kKillLimit))
+  if (!wait_until([&] { return remove_cgroups(its_groups); }, kKillLimit))
     return answer_to(call, Outcome::Unknown, Fault::None, "its control groups remain");
   if (auto ok = delete_object(config_.root, call.name); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/workload/backend.h"
 #include "shell/backend/backend.h"
@@ -27,16 +28,18 @@ class SandboxEngine {
   workload::Answer create(const workload::Call& call) const;
   workload::Answer start(const workload::Call& call, const StoredObject& object) const;
   workload::Answer await_ports(const workload::Call& call, const StoredObject& object) const;
-  workload::Answer pause(const workload::Call& call) const;
-  workload::Answer resume(const workload::Call& call) const;
-  workload::Answer stop(const workload::Call& call) const;
-  workload::Answer remove(const workload::Call& call) const;
-  workload::Object view(const std::string& name, const workload::Labels& labels) const;
+  workload::Answer pause(const workload::Call& call, const StoredObject& object) const;
+  workload::Answer resume(const workload::Call& call, const StoredObject& object) const;
+  workload::Answer stop(const workload::Call& call, const StoredObject& object) const;
+  workload::Answer remove(const workload::Call& call, const StoredObject& object) const;
+  workload::Object view(const std::string& name, const StoredObject& stored) const;
 
   std::filesystem::path state(const std::string& name) const;
+  CgroupHost cgroups(const StoredObject& object) const;
+  std::vector<std::filesystem::path> groups(const StoredObject& object) const;
   std::string group_name(const std::string& name) const;
   // Sends SIGKILL to the workload's first process and waits for the end of all of it.
-  bool kill_all(const std::string& name) const;
+  bool kill_all(const StoredObject& object) const;
 
   SandboxConfig config_;
   InstallId install_;

@@ -80,7 +80,7 @@ Result<void> make_host_key(const fs::path& run) {
 }
 
 Result<void> fill(const fs::path& dir, const fs::path& final_dir, const Spec& spec,
-                  const SandboxHost& host) {
+                  const std::string& guard_group, const SandboxHost& host) {
   std::error_code error;
   for (auto part : {"", "etc", "home", "data", "www", "run", "state"}) {
     fs::create_directory(dir / part, error);
@@ -98,7 +98,8 @@ Result<void> fill(const fs::path& dir, const fs::path& final_dir, const Spec& sp
   std::string options;
   for (const auto& option : bwrap_options(spec, host, final_dir)) options += option + '\0';
   if (auto ok = put(dir / "state" / kArgsFile, options, 0600); !ok) return ok;
-  boost::json::object stored{{"spec", spec_to_json(spec)}, {"serves_ssh", ssh}};
+  boost::json::object stored{
+      {"spec", spec_to_json(spec)}, {"serves_ssh", ssh}, {"guard_group", guard_group}};
   return put(dir / "object.json", boost::json::serialize(stored), 0600);
 }
 
@@ -115,11 +116,12 @@ fs::path with_prefix(const fs::path& root, std::string_view prefix, const std::s
 
 }  // namespace
 
-Result<void> make_object(const fs::path& root, const Spec& spec, const SandboxHost& host) {
+Result<void> make_object(const fs::path& root, const Spec& spec, const std::string& guard_group,
+                         const SandboxHost& host) {
   PG_CHECK(is_object_name(spec.name) && !fs::exists(root / spec.name));
   const fs::path draft = with_prefix(root, kDraft, spec.name);
   if (auto ok = delete_tree(draft); !ok) return ok;
-  auto made = fill(draft, root / spec.name, spec, host);
+  auto made = fill(draft, root / spec.name, spec, guard_group, host);
   if (made && rename(draft.c_str(), (root / spec.name).c_str()) != 0)
     made = fail("cannot put the object in its place", draft.string());
   if (!made) (void)delete_tree(draft);
@@ -141,7 +143,10 @@ Result<std::optional<StoredObject>> read_object(const fs::path& root, const std:
   if (!spec || !ssh || !ssh->is_bool()) return fail("incomplete", (root / name).string());
   auto parsed = spec_from_json(*spec);
   if (!parsed) return std::unexpected(parsed.error());
-  return std::optional<StoredObject>({std::move(*parsed), ssh->as_bool()});
+  StoredObject object{std::move(*parsed), ssh->as_bool()};
+  const auto* group = json.get_object().if_contains("guard_group");
+  if (group && group->is_string()) object.guard_group = std::string(group->get_string());
+  return std::optional<StoredObject>(std::move(object));
 }
 
 std::vector<std::string> object_names(const fs::path& root) {

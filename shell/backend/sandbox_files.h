@@ -16,12 +16,13 @@ namespace paygress::backend {
 struct StoredObject {
   workload::Spec spec;
   bool serves_ssh = false;
+  std::string guard_group = {};  // empty: not guarded
 };
 
 // Makes <root>/<name> with everything of sandbox_layout.h. Under the name the object is there whole
 // or not at all, whenever we are interrupted. Precondition: there is no such object.
 Result<void> make_object(const std::filesystem::path& root, const workload::Spec& spec,
-                         const SandboxHost& host);
+                         const std::string& guard_group, const SandboxHost& host);
 // Nothing when there is no such object; an error when there is one that cannot be read.
 Result<std::optional<StoredObject>> read_object(const std::filesystem::path& root,
                                                 const std::string& name);

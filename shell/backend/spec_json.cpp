@@ -51,6 +51,7 @@ Spec spec_from(const json::object& object) {
   spec.address = text("address");
   if (const auto* port = object.if_contains("ssh_host_port"))
     spec.ssh_host_port = port->to_number<uint16_t>();
+  spec.guarded = object.contains("guarded");
   for (const auto& item : object.at("ports").as_array()) {
     const auto& port = item.as_object();
     spec.ports.push_back({port.at("host").to_number<uint16_t>(),
@@ -73,6 +74,7 @@ json::value spec_to_json(const Spec& spec) {
                       {"cpu_millicores", spec.cpu_millicores}, {"memory_mb", spec.memory_mb},
                       {"storage_gb", spec.storage_gb}, {"address", spec.address},
                       {"ports", std::move(ports)}};
+  if (spec.guarded) object["guarded"] = true;
   if (spec.ssh_host_port) object["ssh_host_port"] = *spec.ssh_host_port;
   return object;
 }

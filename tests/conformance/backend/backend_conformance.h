@@ -11,10 +11,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
+#include <variant>
 #include <vector>
 
 #include "core/workload/backend.h"
+#include "core/workload/guard.h"
 
 namespace paygress::conformance {
 
@@ -36,6 +40,12 @@ inline InstallId install_of(Daemon daemon) {
   return id;
 }
 
+using GuardRequest = std::variant<workload::GuardHold, workload::GuardFreeze, workload::GuardKill,
+                                  workload::GuardRelease>;
+inline std::chrono::microseconds usec(Micros time) {
+  return std::chrono::microseconds(time.value);
+}
+
 // An engine with nothing of the two daemons on it, and clients of it. Destroying it removes all.
 class BackendUnderTest {
  public:
@@ -50,6 +60,13 @@ class BackendUnderTest {
   // The workload ends without anybody having asked the engine for it.
   virtual void crash_workload(const std::string& name) = 0;
   virtual uint16_t unused_port() = 0;
+  // The guard beside this engine, and the group's directory; nothing where there is none, and then
+  // a guarded Create must fail. The answer comes when the guard has it.
+  virtual std::optional<workload::GuardAnswered> ask_guard(const GuardRequest&) { return {}; }
+  virtual std::string guard_group(const std::string&) { return {}; }
+  // Time passes, for the guard too.
+  virtual void pass(Micros time) { std::this_thread::sleep_for(usec(time)); }
+  virtual Micros now() { return {}; }
   // Makes the suite's workload one that this engine can run: its image.
   virtual void adapt(Spec&) {}
   // Whether the engine remembers when and how a workload ended.

@@ -1,6 +1,7 @@
 // The engines' contract on a real dockerd, which the program starts in namespaces of its own and
 // ends again. Skipped where there is no dockerd or we are not root.
 #include "tests/conformance/backend/enclosure.h"
+#include "tests/conformance/backend/guard_conformance.h"
 
 namespace paygress::conformance {
 namespace {
@@ -66,6 +67,7 @@ MakeBackend make_docker() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(Docker, BackendConformance, ::testing::Values(make_docker()));
+INSTANTIATE_TEST_SUITE_P(Docker, GuardConformance, ::testing::Values(make_docker()));
 INSTANTIATE_TEST_SUITE_P(Docker, DockerConformance, ::testing::Values(make_docker()));
 
 TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {

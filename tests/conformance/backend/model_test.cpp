@@ -1,6 +1,7 @@
 // The engines' contract on the simulator's model of an engine.
 #include "sim/models/backend.h"
-#include "tests/conformance/backend/backend_conformance.h"
+#include "sim/models/guard.h"
+#include "tests/conformance/backend/guard_conformance.h"
 
 namespace paygress::conformance {
 namespace {
@@ -29,6 +30,15 @@ class ModelUnderTest final : public BackendUnderTest {
     EXPECT_TRUE(model_.exit_workload(name, 3, now_));
   }
   uint16_t unused_port() override { return ++port_; }
+  std::optional<workload::GuardAnswered> ask_guard(const GuardRequest& request) override {
+    const sim::GuardReply reply =
+        std::visit([this](const auto& r) { return guard_.handle(r, now_); }, request);
+    advance(reply.due - now_.mono);
+    return reply.answer;
+  }
+  std::string guard_group(const std::string& name) override { return name; }
+  void pass(Micros time) override { advance(time); }
+  Micros now() override { return now_.mono; }
   std::string fetch(uint16_t) override { return std::string(kUnreal); }
   std::string ssh(uint16_t, const std::string&, const std::string&) override {
     return std::string(kUnreal);
@@ -40,11 +50,15 @@ class ModelUnderTest final : public BackendUnderTest {
     now_.wall = UnixSeconds{1'700'000'000 + now_.mono.value / 1'000'000};
   }
   sim::BackendModel model_;
+  sim::GuardModel guard_{{}, model_};
   Now now_{0_us, UnixSeconds{1'700'000'000}};
   uint16_t port_ = 30000;
 };
 
 INSTANTIATE_TEST_SUITE_P(Model, BackendConformance, ::testing::Values(MakeBackend([] {
+                           return std::make_unique<ModelUnderTest>();
+                         })));
+INSTANTIATE_TEST_SUITE_P(Model, GuardConformance, ::testing::Values(MakeBackend([] {
                            return std::make_unique<ModelUnderTest>();
                          })));
 

@@ -17,6 +17,7 @@
 #include "shell/backend/port_check.h"
 #include "shell/net/loop.h"
 #include "tests/conformance/backend/backend_conformance.h"
+#include "tests/conformance/backend/test_guard.h"
 
 namespace paygress::conformance {
 
@@ -81,6 +82,13 @@ class RealClient : public BackendUnderTest {
   }
   void restart_client() override { clients_.erase(Daemon::Ours); }
   uint16_t unused_port() override { return pick_port(); }
+  std::optional<workload::GuardAnswered> ask_guard(const GuardRequest& request) override {
+    if (!guard_) guard_ = TestGuard::make(::testing::TempDir());
+    if (!guard_) return std::nullopt;
+    return std::visit([this](const auto& r) { return guard_->ask(r); }, request);
+  }
+  std::string guard_group(const std::string& name) override { return guard_->group(name); }
+  Micros now() override { return TestGuard::now(); }
   std::string fetch(uint16_t port) override { return http_get(port); }
   std::string ssh(uint16_t port, const std::string& password,
                   const std::string& command) override {
@@ -101,6 +109,8 @@ class RealClient : public BackendUnderTest {
   }
   // Everything both daemons have, for the end of a test.
   void remove_all() {
+    // What a test left frozen would not be removed.
+    if (guard_) guard_->kill_all();
     for (Daemon daemon : {Daemon::Ours, Daemon::Theirs}) {
       const Answer all = call(daemon, {CallId{1}, Verb::List, {}, {}, {30'000'000}});
       EXPECT_EQ(all.outcome, Outcome::Done) << all.message;
@@ -108,10 +118,12 @@ class RealClient : public BackendUnderTest {
         EXPECT_DONE(call(daemon, {CallId{1}, Verb::Remove, object.name, {}, {30'000'000}}));
     }
     clients_.clear();
+    guard_.reset();
   }
 
   net::Loop loop_;
   std::map<Daemon, std::unique_ptr<backend::Backend>> clients_;
+  std::unique_ptr<TestGuard> guard_;
 
  private:
   // A port that the kernel has just given out and taken back, never the same one twice.

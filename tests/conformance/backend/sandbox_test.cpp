@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "shell/backend/sandbox_layout.h"
+#include "tests/conformance/backend/guard_conformance.h"
 #include "tests/conformance/backend/real_client.h"
 
 namespace paygress::conformance {
@@ -48,6 +49,10 @@ class SandboxUnderTest final : public RealClient {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sandbox, BackendConformance, ::testing::Values(MakeBackend([] {
+                           return std::make_unique<SandboxUnderTest>();
+                         })));
+
+INSTANTIATE_TEST_SUITE_P(Sandbox, GuardConformance, ::testing::Values(MakeBackend([] {
                            return std::make_unique<SandboxUnderTest>();
                          })));
 
