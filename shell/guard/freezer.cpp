@@ -82,6 +82,20 @@ std::vector<fs::path> subtree(const fs::path& group) {
   return all;
 }
 
+// An engine on v1 makes the same path in its other hierarchies and leaves it there.
+void remove_twins(const fs::path& root, const std::string& name) {
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string device, where, type;
+    fields >> device >> where >> type;
+    const fs::path twin = fs::path(where) / root.filename();
+    if (type != "cgroup" || twin == root) continue;
+    ::rmdir((twin / name).c_str());
+    ::rmdir(twin.c_str());  // succeeds for the last one
+  }
+}
+
 std::vector<pid_t> processes(const fs::path& group) {
   std::vector<pid_t> found;
   for (const fs::path& directory : subtree(group)) {
@@ -168,6 +182,7 @@ bool Freezer::remove(const std::string& name) const {
   bool gone = true;
   for (const fs::path& directory : subtree(root_ / name))
     gone = ::rmdir(directory.c_str()) == 0 || errno == ENOENT;
+  if (gone && !v2_) remove_twins(root_, name);
   return gone;
 }
 

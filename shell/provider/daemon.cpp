@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "core/base/check.h"
 #include "core/provider/provider.h"
@@ -46,6 +47,7 @@ class Daemon {
   Result<void> open_backend();
   Result<workload::Answer> ask_engine(workload::Verb verb);
   Result<void> open_core(lease::Resources node);
+  Result<void> open_guard();
   Result<void> open_control();
   void step(const provider::Input& input);
   void note(const provider::Input& input);
@@ -68,6 +70,7 @@ class Daemon {
   lease::Resources node_;
   std::unique_ptr<provider::Provider> core_;
   std::unique_ptr<RelayLinks> links_;
+  std::unique_ptr<GuardLink> guard_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<JournalWriter> writer_;
   std::unique_ptr<net::ControlServer> control_;
@@ -105,6 +108,7 @@ Result<void> Daemon::start() {
   set_check_handler(on_broken_invariant);
   if (auto ok = open_ledger(); !ok) return ok;
   if (auto ok = open_backend(); !ok) return ok;
+  if (auto ok = open_guard(); !ok) return ok;
   if (auto ok = open_core(node_); !ok) return ok;
   if (auto ok = open_control(); !ok) return ok;
   const auto boot = machine_boot();
@@ -162,6 +166,20 @@ Result<void> Daemon::open_backend() {
   return {};
 }
 
+// Warm standby needs it; everything else does not, so nobody waits for it.
+Result<void> Daemon::open_guard() {
+  std::string boot;
+  if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> boot))
+    return fail("this machine does not say which boot it is");
+  GuardLink::Events events;
+  events.answered = [this](const workload::GuardAnswered& answer) { step(answer); };
+  events.health = [this](const workload::GuardHealth& health) { step(health); };
+  guard_ = std::make_unique<GuardLink>(
+      loop_, guard_place(setup_.data_dir, ledger_->header().install.hex()), boot,
+      std::move(events));
+  return {};
+}
+
 Result<void> Daemon::open_core(lease::Resources node) {
   ByteArray<8> drawn;
   entropy_.fill(drawn);
@@ -178,7 +196,7 @@ Result<void> Daemon::open_core(lease::Resources node) {
   links_ = std::make_unique<RelayLinks>(
       loop_, pool_, setup_.me, setup_.config.nostr_relays.size(),
       RelayLinks::Events{input, [this](const EventId& id) { return core_->delivered(id); }});
-  executor_ = std::make_unique<Executor>(loop_, pool_, setup_, *backend_, *links_, input);
+  executor_ = std::make_unique<Executor>(loop_, pool_, setup_, *backend_, *links_, *guard_, input);
   writer_ = std::make_unique<JournalWriter>(
       loop_, pool_, *ledger_,
       JournalWriter::Events{[this](std::vector<provider::Effect> effects) { release(effects); },
@@ -220,6 +238,7 @@ int Daemon::run() {
   control_.reset();
   writer_.reset();
   executor_.reset();
+  guard_.reset();
   links_.reset();
   return exit_code_;
 }
@@ -310,6 +329,7 @@ boost::json::object Daemon::status() const {
   out["pid"] = getpid();
   out["started_at"] = started_at_.value;
   out["data_dir"] = setup_.data_dir;
+  out["guard"] = guard_->works();
   out["frames_refused"] = links_->frames_refused();
   return out;
 }

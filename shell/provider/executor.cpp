@@ -28,13 +28,14 @@ net::HttpCall http_call(const cashu::MintCall& e) {
 }  // namespace
 
 Executor::Executor(net::Loop& loop, net::WorkerPool& pool, const Setup& setup,
-                   backend::Backend& backend, RelayLinks& links,
+                   backend::Backend& backend, RelayLinks& links, GuardLink& guard,
                    std::function<void(const provider::Input&)> input)
     : loop_(loop),
       pool_(pool),
       setup_(setup),
       backend_(backend),
       links_(links),
+      guard_(guard),
       input_(std::move(input)),
       queue_(pool.make_queue(net::WorkerPool::Order::Parallel, kPureWorkMax)),
       http_(loop, kMintCallsMax) {
@@ -109,22 +110,17 @@ void Executor::perform_one(const cashu::MintCall& e) {
   });
 }
 
-// The core knows where consumers connect to; where the ports are opened on this machine is ours.
+// The core knows where consumers connect to; where the ports are opened on this machine is ours,
+// and so is where the guard keeps its groups.
 void Executor::perform_one(const workload::Call& e) {
   workload::Call call = e;
   if (call.spec) call.spec->address = setup_.bind_address;
+  if (call.spec && call.spec->guarded) call.guard_group = guard_.group_of(call.name);
   backend_.call(call, [this, alive = alive_](workload::Answer answer) {
     if (!*alive) return;
     if (answer.outcome != workload::Outcome::Done)
       log_.warn("engine: {} {}", answer.name, answer.message);
     input_(answer);
-  });
-}
-
-// Nothing is asked for a guard yet: whoever asks hears that none answers.
-void Executor::no_guard(CallId id) {
-  loop_.post([this, alive = alive_, id] {
-    if (*alive) input_(workload::GuardAnswered{id, workload::Outcome::Unknown, "no guard", {}, {}});
   });
 }
 

@@ -9,6 +9,7 @@
 #include "shell/base/log.h"
 #include "shell/net/http_client.h"
 #include "shell/net/worker_pool.h"
+#include "shell/provider/guard_link.h"
 #include "shell/provider/relay_links.h"
 #include "shell/provider/setup.h"
 
@@ -23,7 +24,7 @@ class Executor {
  public:
   // Every input comes from the loop, never from inside perform(). All must outlive the executor.
   Executor(net::Loop& loop, net::WorkerPool& pool, const Setup& setup, backend::Backend& backend,
-           RelayLinks& links, std::function<void(const provider::Input&)> input);
+           RelayLinks& links, GuardLink& guard, std::function<void(const provider::Input&)> input);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -42,13 +43,12 @@ class Executor {
   void perform_one(const cashu::CheckToken& e);
   void perform_one(const cashu::MintCall& e);
   void perform_one(const workload::Call& e);
-  void perform_one(const provider::GuardHold& e) { no_guard(e.id); }
-  void perform_one(const provider::GuardFreeze& e) { no_guard(e.id); }
-  void perform_one(const provider::GuardKill& e) { no_guard(e.id); }
-  void perform_one(const provider::GuardRelease& e) { no_guard(e.id); }
-  void perform_one(const provider::GuardQuery& e) { no_guard(e.id); }
+  void perform_one(const provider::GuardHold& e) { guard_.ask(e); }
+  void perform_one(const provider::GuardFreeze& e) { guard_.ask(e); }
+  void perform_one(const provider::GuardKill& e) { guard_.ask(e); }
+  void perform_one(const provider::GuardRelease& e) { guard_.ask(e); }
+  void perform_one(const provider::GuardQuery& e) { guard_.ask(e); }
   void perform_one(const provider::Tell& e);
-  void no_guard(CallId id);
 
   // On a worker; its result becomes an input.
   void work(std::function<provider::Input()> piece);
@@ -58,6 +58,7 @@ class Executor {
   const Setup& setup_;
   backend::Backend& backend_;
   RelayLinks& links_;
+  GuardLink& guard_;
   std::function<void(const provider::Input&)> input_;
   net::WorkerPool::QueueId queue_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

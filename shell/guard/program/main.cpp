@@ -39,11 +39,11 @@ constexpr const char* kUsage =
     "  --group NAME           cgroup that all groups are made in (default: paygress-guard)\n"
     "  --hierarchy DIRECTORY  cgroup hierarchy (default: v1's freezer where mounted, else v2)\n"
     "  --user NAME            may use the socket, besides the user that runs the guard\n"
-    "  --leave-when-idle      end when there is neither a group nor a client for 5 seconds\n"
+    "  --leave-when-idle      end when there is no group and the last client has gone\n"
     "\n"
     "Exit status: 0 ended, 1 cannot work here, 2 usage, 3 another guard has these groups.\n";
 constexpr size_t kClientsMax = 8;
-constexpr Micros kIdleLimit = micros(Seconds{5});
+constexpr Micros kFirstClientLimit = micros(Seconds{5});
 
 struct Options {
   fs::path directory;
@@ -122,6 +122,7 @@ class Guard {
   void reply(std::vector<Reply>& replies);
   void send(Client& client, const std::string& line);
   bool nothing_to_do();
+  void leave_no_trace() const;
 
   Options options_;
   Keeper keeper_;
@@ -132,7 +133,7 @@ class Guard {
   bool ended_ = false;
   uint64_t next_client_ = 1;
   std::vector<Client> clients_;
-  Micros idle_since_ = boot_time();
+  Micros started_at_ = boot_time();
 };
 
 bool Guard::listen() {
@@ -177,15 +178,20 @@ int Guard::run() {
   }
   keeper_.freeze_all();
   ::unlink((options_.directory / "guard.sock").c_str());
+  if (options_.leave_when_idle && keeper_.idle()) leave_no_trace();
   return 0;
 }
 
+// Each of it may fail: what is not empty is somebody's.
+void Guard::leave_no_trace() const {
+  ::unlink((options_.directory / "guard.state").c_str());
+  ::rmdir(options_.directory.c_str());
+  ::rmdir(keeper_.freezer().root().c_str());
+}
+
 bool Guard::nothing_to_do() {
-  if (!options_.leave_when_idle || !clients_.empty() || !keeper_.idle()) {
-    idle_since_ = boot_time();
-    return false;
-  }
-  return boot_time() - idle_since_ > kIdleLimit;
+  if (!options_.leave_when_idle || !clients_.empty() || !keeper_.idle()) return false;
+  return next_client_ > 1 || boot_time() - started_at_ > kFirstClientLimit;
 }
 
 // poll() counts no time of a suspended machine: never longer than kLookEvery while it matters.

@@ -175,7 +175,8 @@ class GuardProcess {
         EXPECT_EQ(last.release(group.name), workload::Outcome::Done) << group.name;
       }
     end(SIGTERM);
-    EXPECT_EQ(rmdir(root().c_str()), 0) << root();
+    rmdir(root().c_str());
+    EXPECT_NE(access(root().c_str(), F_OK), 0) << root();
   }
   GuardProcess(const GuardProcess&) = delete;
   GuardProcess& operator=(const GuardProcess&) = delete;

@@ -1,0 +1,137 @@
+// The daemon's end of the guard, with the real guard at the other.
+#include "shell/provider/guard_link.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+#include <vector>
+
+#include "tests/shell/temporary_directory.h"
+
+namespace paygress::daemon {
+namespace {
+
+using workload::GuardAnswered;
+using workload::GuardHealth;
+using workload::Outcome;
+
+constexpr Micros kLimit = micros(Seconds{20});
+constexpr const char* kName = "paygress-00112233aabb-g1";
+
+std::string this_boot() {
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  return boot;
+}
+
+class GuardLinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "only root may make cgroups";
+  }
+  void TearDown() override {
+    if (!link_) return;
+    if (link_->works()) {
+      ask(workload::GuardKill{{900}, kName});
+      ask(workload::GuardRelease{{901}, kName});
+    }
+    link_.reset();
+  }
+  GuardPlace place() {
+    return {directory_.path() + "/guard", "paygress-link-" + std::to_string(getpid()),
+            PAYGRESS_GUARD_PROGRAM, directory_.file("guard.log")};
+  }
+  void connect(GuardPlace where, const std::string& boot = this_boot()) {
+    GuardLink::Events events;
+    events.answered = [this](const GuardAnswered& answer) { answers_.push_back(answer); };
+    events.health = [this](const GuardHealth& health) { healths_.push_back(health); };
+    link_ = std::make_unique<GuardLink>(loop_, std::move(where), boot, std::move(events));
+  }
+  bool works() {
+    return loop_.run_until([&] { return !healths_.empty() && healths_.back().works; }, kLimit);
+  }
+  GuardAnswered ask(const guard::Request& request) {
+    const size_t before = answers_.size();
+    link_->ask(request);
+    EXPECT_EQ(answers_.size(), before) << "answered from inside ask()";
+    EXPECT_TRUE(loop_.run_until([&] { return answers_.size() > before; }, kLimit));
+    return answers_.back();
+  }
+  pid_t guard_pid() {
+    // The only process that has the guard's directory on its command line.
+    FILE* pipe = popen(("pgrep -f -- '--dir " + place().directory + "'").c_str(), "r");
+    int pid = 0;
+    if (fscanf(pipe, "%d", &pid) != 1) pid = 0;
+    pclose(pipe);
+    return pid;
+  }
+
+  test::TemporaryDirectory directory_;
+  net::Loop loop_;
+  std::vector<GuardAnswered> answers_;
+  std::vector<GuardHealth> healths_;
+  std::unique_ptr<GuardLink> link_;
+};
+
+TEST_F(GuardLinkTest, StartsAGuardAndAsksIt) {
+  connect(place());
+  ASSERT_TRUE(works());
+  EXPECT_TRUE(link_->group_of(kName).ends_with(std::string("/") + kName));
+  const GuardAnswered held =
+      ask(workload::GuardHold{{1}, kName, net::Loop::now().mono + micros(Seconds{60})});
+  EXPECT_EQ(held.id, CallId{1});
+  EXPECT_EQ(held.outcome, Outcome::Done) << held.message;
+  EXPECT_EQ(ask(workload::GuardQuery{{2}}).groups.at(0).name, kName);
+}
+
+TEST_F(GuardLinkTest, WithoutAGuardEveryAnswerIsUnknown) {
+  GuardPlace nowhere = place();
+  nowhere.program.clear();
+  connect(nowhere);
+  EXPECT_EQ(ask(workload::GuardFreeze{{1}, kName}).outcome, Outcome::Unknown);
+  EXPECT_TRUE(loop_.run_until([&] { return !healths_.empty(); }, kLimit));
+  EXPECT_FALSE(healths_.back().works);
+  EXPECT_EQ(link_->group_of(kName), "");
+}
+
+TEST_F(GuardLinkTest, AKilledGuardIsMissedAndReplaced) {
+  connect(place());
+  ASSERT_TRUE(works());
+  const Micros until = net::Loop::now().mono + micros(Seconds{60});
+  ASSERT_EQ(ask(workload::GuardHold{{1}, kName, until}).outcome, Outcome::Done);
+  const pid_t first = guard_pid();
+  ASSERT_GT(first, 0);
+  ASSERT_EQ(kill(first, SIGSTOP), 0);
+  link_->ask(workload::GuardQuery{{2}});  // on its way, never answered
+  ASSERT_EQ(kill(first, SIGKILL), 0);
+  EXPECT_TRUE(loop_.run_until([&] { return answers_.back().id == CallId{2}; }, kLimit));
+  EXPECT_EQ(answers_.back().outcome, Outcome::Unknown);
+  ASSERT_TRUE(loop_.run_until(
+      [&] { return healths_.size() >= 3 && healths_.back().works; }, kLimit));
+  EXPECT_FALSE(healths_[1].works) << "the core was told that it was gone";
+  EXPECT_EQ(ask(workload::GuardQuery{{3}}).groups.at(0).deadline, until);
+}
+
+TEST_F(GuardLinkTest, AGuardThatHangsIsGivenUp) {
+  connect(place());
+  ASSERT_TRUE(works());
+  const pid_t hung = guard_pid();
+  ASSERT_EQ(kill(hung, SIGSTOP), 0);
+  EXPECT_EQ(ask(workload::GuardQuery{{1}}).outcome, Outcome::Unknown);
+  ASSERT_EQ(kill(hung, SIGCONT), 0);
+  EXPECT_TRUE(works());
+}
+
+TEST_F(GuardLinkTest, AGuardOfAnotherBootIsNone) {
+  connect(place(), "another-boot");
+  ASSERT_TRUE(loop_.run_until([&] { return !healths_.empty(); }, kLimit));
+  EXPECT_FALSE(healths_.back().works);
+  EXPECT_NE(healths_.back().reason.find("boot"), std::string::npos);
+  EXPECT_FALSE(link_->works());
+}
+
+}  // namespace
+}  // namespace paygress::daemon
