@@ -56,7 +56,7 @@ struct ContainerOptions {
   bool ssh = false;                 // publish port 22
   std::string network;              // empty: the engine's default
   std::vector<std::string> command; // empty: the image's own
-  std::string guard_group;          // empty: not guarded
+  std::string guard_group = {};     // empty: not guarded
 };
 // The body of POST /containers/create.
 std::string container_body(const workload::Spec& spec, const ContainerOptions& options);
