@@ -76,7 +76,7 @@ size_t RelayClient::fetch(const std::string& name, const std::vector<nostr::Filt
   // A query ends at once at a relay that is not connected: each gets its chance first.
   loop_.run_until([&] { return every_relay_tried(); }, Micros{timeout.value / 2});
   queries_[name] = {0, 0};
-  if (!pool_.query(net::Loop::now(), name, filters, {.timeout = timeout})) return 0;
+  if (!pool_.query(net::Loop::now(), name, filters, {.timeout = timeout, .relays = {}})) return 0;
   drain();
   loop_.run_until([&] { return queries_[name].first >= urls_.size(); }, timeout);
   const size_t complete = queries_[name].second;

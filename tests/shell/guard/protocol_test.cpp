@@ -10,7 +10,8 @@ using namespace workload;
 TEST(GuardProtocol, RequestsSurviveTheLine) {
   for (const Request& request :
        {Request(GuardHold{{7}, "a-1", 12_us}), Request(GuardFreeze{{8}, "b"}),
-        Request(GuardKill{{9}, "c"}), Request(GuardRelease{{10}, "d"}), Request(GuardQuery{{11}})}) {
+        Request(GuardKill{{9}, "c"}), Request(GuardRelease{{10}, "d"}),
+        Request(GuardQuery{{11}})}) {
     const auto back = parse_request(format(request));
     ASSERT_TRUE(back.has_value()) << format(request);
     EXPECT_EQ(back->index(), request.index());
