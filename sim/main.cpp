@@ -11,6 +11,7 @@
 
 #include <boost/json.hpp>
 
+#include "sim/members/rules.h"
 #include "sim/tripwire/tripwire.h"
 #include "sim/world/world.h"
 
@@ -29,6 +30,7 @@ constexpr const char* kHelp =
     "\n"
     "  paygress-sim list [--json]            the scenarios, one a line, the name first\n"
     "  paygress-sim run SCENARIO [options]   one history; the same seed gives the same hash\n"
+    "  paygress-sim rules [--seeds A..B]     what each rule of fail-over is worth, as a table\n"
     "\n"
     "Options of run:\n"
     "  --seed N       which history (default 1)\n"
@@ -168,6 +170,10 @@ int main(int argc, char** argv) {
       (words.size() > 1 && words[1] == "--help")) {
     std::fputs(kHelp, words.empty() ? stderr : stdout);
     return words.empty() ? kUsage : kOk;
+  }
+  if (words[0] == "rules") {
+    const Armed armed;
+    return members::rules_command({words.begin() + 1, words.end()});
   }
   Options options;
   if (words[0] == "list") {

@@ -9,23 +9,10 @@
 namespace paygress::sim::members {
 
 using failover::PublishNo;
-using failover::RelayNo;
 
 namespace {
 
-const LeaseId kLease{{1}};
 constexpr int64_t kWallStart = 1'800'000'000;
-
-failover::Terms terms_of(const Plan& plan, uint32_t rank) {
-  failover::Terms terms;
-  terms.workload_id = "w";
-  for (uint32_t m = 0; m < plan.members; ++m) terms.members.push_back({key_of(m), true});
-  terms.rank = rank;
-  for (uint32_t r = 0; r < plan.relays; ++r) terms.relays.push_back("r" + std::to_string(r));
-  terms.profile = plan.profile;
-  terms.quorums = failover::quorums(plan.relays, plan.faulty);
-  return terms;
-}
 
 EventId fresh_id(uint64_t number) {
   EventId id;
@@ -35,12 +22,6 @@ EventId fresh_id(uint64_t number) {
 }
 
 }  // namespace
-
-PubKey key_of(uint32_t member) {
-  PubKey key;
-  key.bytes[0] = static_cast<uint8_t>(member + 1);
-  return key;
-}
 
 Host::Host(const Plan& plan, uint32_t member, Queue& queue, Net& net, HostWatcher& watcher)
     : plan_(plan),
@@ -103,24 +84,17 @@ void Host::start_daemon() {
   line("daemon starts");
   daemon_ = std::make_unique<Daemon>();
   daemon_->run = ++daemon_runs_;
-  daemon_->machine = std::make_unique<failover::Failover>(key_of(member_), plan_.profile.heartbeat,
-                                                          plan_.policy);
-  for (const auto& record : journal_) daemon_->machine->apply(record);
+  daemon_->brain = make_brain(plan_, member_, journal_);
   const uint64_t run = daemon_->run;
   net_.set_running(member_, true);
-  step([this](Now at, failover::Step& out) {
-    daemon_->machine->recover(at, out);
-    if (daemon_->machine->terms(kLease) != nullptr) return;
-    const auto joined = daemon_->machine->join(at, kLease, terms_of(plan_, member_), out);
-    PG_CHECK(joined.has_value());
-  });
+  step([this](Now at, failover::Step& out) { daemon_->brain->start(at, out); });
   if (!daemon_ || daemon_->run != run) return;
   queue_.after({50'000}, [this, run] {
     if (!daemon_ || daemon_->run != run || !guard_.up || !plan_.policy.guard) return;
     std::vector<failover::GuardDeadline> held;
     if (guard_.deadline) held.push_back({kLease, *guard_.deadline});
     tell([this, held](Now at, failover::Step& out) {
-      daemon_->machine->handle_guard_state(at, held, out);
+      daemon_->brain->guard_state(at, held, out);
     });
   });
   inventory();
@@ -181,7 +155,7 @@ void Host::step(const Told& told) {
   if (!daemon_) return;
   failover::Step out;
   told(now(), out);
-  daemon_->machine->check_invariants();
+  daemon_->brain->check_invariants();
   size_t carried_out = out.outputs.size();
   const bool crashes = crash_after_ && (!out.records.empty() || !out.outputs.empty());
   if (crashes) {
@@ -193,13 +167,12 @@ void Host::step(const Told& told) {
   for (size_t i = 0; i < carried_out; ++i) do_output(out.outputs[i]);
   if (crashes) return crash_daemon();
   arm_timer();
-  const auto status = daemon_->machine->status(kLease);
-  if (status && std::exchange(phase_, status->phase) != status->phase)
-    watcher_.on_phase(member_, phase_);
+  const failover::Phase phase = daemon_->brain->phase();
+  if (std::exchange(phase_, phase) != phase) watcher_.on_phase(member_, phase);
 }
 
 void Host::arm_timer() {
-  const auto next = daemon_->machine->next_deadline();
+  const auto next = daemon_->brain->next_deadline();
   const uint64_t timer = ++timer_;
   if (!next) return;
   queue_.at(true_time(*next), [this, timer] {
@@ -208,16 +181,15 @@ void Host::arm_timer() {
 }
 
 void Host::handle_own_timer() {
-  step([this](Now at, failover::Step& out) { daemon_->machine->handle_timer(at, out); });
+  step([this](Now at, failover::Step& out) { daemon_->brain->timer(at, out); });
 }
 
-bool Host::holds() const { return daemon_ && daemon_->machine->may_run(now(), kLease); }
+bool Host::holds() const { return daemon_ && daemon_->brain->may_run(now()); }
 
 std::string Host::phase() const {
   if (!machine_up_) return "down";
   if (!daemon_) return "no daemon";
-  const auto status = daemon_->machine->status(kLease);
-  return status ? std::string(failover::to_text(status->phase)) : "no lease";
+  return std::string(failover::to_text(daemon_->brain->phase()));
 }
 
 // --- relays --------------------------------------------------------------------------------------
@@ -227,13 +199,13 @@ void Host::on_subscribed(uint32_t relay) {
     if (!net_.connected(member_, relay)) return;
     for (auto& [id, sending] : daemon_->sending)
       if (!sending.taken.contains(relay)) send(sending, relay);
-    daemon_->machine->handle_unbroken(at, kLease, RelayNo{relay}, at.mono, out);
+    daemon_->brain->unbroken(at, relay, at.mono, out);
   });
 }
 
 void Host::on_closed(uint32_t relay) {
   tell([this, relay](Now at, failover::Step& out) {
-    daemon_->machine->handle_unbroken(at, kLease, RelayNo{relay}, std::nullopt, out);
+    daemon_->brain->unbroken(at, relay, std::nullopt, out);
   });
 }
 
@@ -241,12 +213,12 @@ void Host::on_event(uint32_t relay, const EventRef& event) {
   tell([this, relay, event](Now at, failover::Step& out) {
     if (event->author != key_of(member_)) {
       if (daemon_->seen.insert(event->event).second)
-        daemon_->machine->handle_heard(at, *event, out);
+        daemon_->brain->heard(at, *event, out);
       return;
     }
     for (const auto& [id, sending] : daemon_->sending) {
       if (sending.event->event != event->event) continue;
-      daemon_->machine->handle_echo(at, PublishNo{id}, RelayNo{relay}, out);
+      daemon_->brain->receipt(at, id, relay, true, out);
       return;
     }
   });
@@ -257,7 +229,7 @@ void Host::on_ok(uint32_t relay, const EventId& event) {
     for (auto& [id, sending] : daemon_->sending) {
       if (sending.event->event != event) continue;
       sending.taken.insert(relay);
-      daemon_->machine->handle_ok(at, PublishNo{id}, RelayNo{relay}, out);
+      daemon_->brain->receipt(at, id, relay, false, out);
       return;
     }
   });
@@ -267,7 +239,7 @@ void Host::on_answer(uint32_t relay, uint64_t query, bool complete) {
   tell([this, relay, query, complete](Now at, failover::Step& out) {
     const auto known = daemon_->queries.find(query);
     if (known == daemon_->queries.end() || !known->second.insert(relay).second) return;
-    daemon_->machine->handle_query_answer(at, {query}, RelayNo{relay}, complete, out);
+    daemon_->brain->answered(at, {query}, relay, complete, out);
   });
 }
 

@@ -11,12 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "core/failover/failover.h"
+#include "sim/members/brain.h"
 #include "sim/members/net.h"
 
 namespace paygress::sim::members {
-
-PubKey key_of(uint32_t member);
 
 class Host;
 
@@ -74,7 +72,7 @@ class Host final : public NetUser {
     bool newest = true;           // of its kind
   };
   struct Daemon {
-    std::unique_ptr<failover::Failover> machine;
+    std::unique_ptr<Brain> brain;
     uint64_t run = 0;
     std::set<EventId> seen;
     std::map<failover::PublishNo, Sending> sending;

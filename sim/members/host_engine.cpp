@@ -7,7 +7,6 @@
 namespace paygress::sim::members {
 namespace {
 
-const LeaseId kLease{{1}};
 constexpr Micros kGivesUp = 120'000_ms;
 
 }  // namespace
@@ -32,7 +31,7 @@ void Host::set_engine_hangs(bool hangs) {
 
 void Host::tell_workload(failover::WorkloadNews news, bool unstopped) {
   tell([this, news, unstopped](Now at, failover::Step& out) {
-    daemon_->machine->handle_workload(at, kLease, news, unstopped, out);
+    daemon_->brain->workload(at, news, unstopped, out);
   });
 }
 
@@ -142,7 +141,7 @@ void Host::guard_do(const failover::Output& output) {
     queue_.after({2'000}, [this, taken = hold->deadline, run = daemon_->run] {
       if (!daemon_ || daemon_->run != run) return;
       tell([this, taken](Now at, failover::Step& out) {
-        daemon_->machine->handle_guard_hold(at, {kLease, taken}, out);
+        daemon_->brain->guard_hold(at, taken, out);
       });
     });
   } else if (std::holds_alternative<failover::GuardFreeze>(output)) {
@@ -185,7 +184,7 @@ void Host::crash_guard() {
   guard_.up = false;
   guard_.deadline.reset();
   ++guard_.watch;
-  tell([this](Now at, failover::Step& out) { daemon_->machine->handle_guard_lost(at, out); });
+  tell([this](Now at, failover::Step& out) { daemon_->brain->guard_lost(at, out); });
 }
 
 // A guard that knows of no deadline lets nothing run.
@@ -193,7 +192,7 @@ void Host::start_guard() {
   if (!machine_up_ || guard_.up) return;
   guard_.up = true;
   freeze();
-  tell([this](Now at, failover::Step& out) { daemon_->machine->handle_guard_state(at, {}, out); });
+  tell([this](Now at, failover::Step& out) { daemon_->brain->guard_state(at, {}, out); });
 }
 
 void Host::refresh_runs() {

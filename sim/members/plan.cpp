@@ -167,8 +167,8 @@ Plan plain_plan(uint64_t seed, const failover::Profile& profile) {
   plan.create = 5'000'000_us;
   const Micros at = times(profile.silence, 2) + draw.between({0}, times(profile.heartbeat, 2));
   for (uint32_t m = 0; m < plan.members; ++m) plan.boots.push_back(draw.between({0}, {5'000'000}));
-  plan.faults.push_back({FaultKind::HostCrash, at, at + times(profile.silence, 4), 0, 0, 3, {}, {}});
   plan.heal_at = at + times(profile.silence, 4);
+  plan.faults.push_back({FaultKind::HostCrash, at, plan.heal_at, 0, 0, 3, {}, {}});
   plan.end_at = plan.heal_at + times(profile.silence, 4);
   plan.lost_members = {0};
   return plan;

@@ -34,7 +34,8 @@ enum class FaultKind : uint8_t {
   SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold
 };
 BOOST_DESCRIBE_ENUM(FaultKind, CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash,
-                    Pause, ClockStep, SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold)
+                    Pause, ClockStep, SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash,
+                    Withhold)
 
 struct Fault {
   FaultKind kind = FaultKind::CutLink;
@@ -56,13 +57,14 @@ struct Plan {
   uint64_t seed = 0;
   failover::Profile profile = failover::kDefaultProfile;
   failover::RulePolicy policy;
+  bool timeout_only = false;       // the existing network's policy instead of the rules
   uint32_t members = 2;
   uint32_t relays = 3;
   uint32_t faulty = 0;             // f of the quorums
   Micros leg_min = 1'000_us;       // one-way, over a link that works
   Micros leg_max = 200'000_us;
   bool lockstep = false;           // every leg takes leg_max, and clocks do not drift
-  Micros freeze_max;               // freezing takes up to so long, as within a system call
+  Micros freeze_max;               // freezing takes up to so long, as in a system call
   Micros create = 5'000'000_us;
   Micros heal_at;                  // from here on nothing breaks any more
   Micros end_at;                   // and by then one copy runs, and all is quiet
