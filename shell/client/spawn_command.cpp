@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <charconv>
+#include <set>
 
 #include "core/market/template.h"
 #include "core/market/time_text.h"
@@ -11,6 +13,7 @@
 #include "shell/client/lease_session.h"
 #include "shell/client/lease_view.h"
 #include "shell/client/market_view.h"
+#include "shell/client/spawn_set.h"
 #include "shell/client/terminal.h"
 
 namespace paygress::client {
@@ -29,6 +32,7 @@ struct SpawnOptions {
   std::string slug;
   std::string password;
   std::string resume;
+  std::string standby;
   PaymentOptions payment;
 };
 
@@ -132,24 +136,29 @@ void print_access(const Options& options, const consumer::LeaseSeen& lease,
   print_table(rows);
 }
 
-Outcome<void> remember_lease(const Options& options, Session& session,
-                             const consumer::RequestMade& request, const market::Reply& reply,
-                             const consumer::LeaseSeen& terms) {
-  const auto* access = std::get_if<market::AccessDetails>(&reply);
-  if (access == nullptr) return failure(ExitCode::Failed, "the provider's answer is no access");
-  consumer::LeaseSeen lease = terms;
-  lease.pod = access->pod_npub;
+consumer::LeaseSeen lease_of(const consumer::RequestMade& request,
+                             const market::AccessDetails& access, consumer::LeaseSeen lease) {
+  lease.pod = access.pod_npub;
   lease.provider = request.provider;
   lease.provider_name = request.provider_name;
   lease.request = request.request;
   lease.relays = request.relays;
   lease.transport = request.transport;
-  lease.host = access->host_address;
-  lease.ssh_port = access->node_port;
-  lease.username = access->ssh_username.value_or("root");
-  lease.password = password_of(*access);
-  lease.expires_at = access->expires_at.at;
+  lease.host = access.host_address;
+  lease.ssh_port = access.node_port;
+  lease.username = access.ssh_username.value_or("root");
+  lease.password = password_of(access);
+  lease.expires_at = access.expires_at.at;
   lease.at = shell::now().wall;
+  return lease;
+}
+
+Outcome<void> remember_lease(const Options& options, Session& session,
+                             const consumer::RequestMade& request, const market::Reply& reply,
+                             const consumer::LeaseSeen& terms) {
+  const auto* access = std::get_if<market::AccessDetails>(&reply);
+  if (access == nullptr) return failure(ExitCode::Failed, "the provider's answer is no access");
+  const consumer::LeaseSeen lease = lease_of(request, *access, terms);
   if (auto ok = session.file->commit({lease}); !ok) return ok;
   print_access(options, lease, *access);
   return {};
@@ -204,6 +213,85 @@ Outcome<void> resume(const Options& options, const SpawnOptions& wanted) {
   return remember_lease(options, **session, stored.made, *reply, *terms);
 }
 
+// A number of standbys, or their names.
+Outcome<SetOrder> order_of(const consumer::Directory& directory, const SpawnOptions& wanted,
+                           const consumer::SetMember& primary) {
+  SetOrder order;
+  order.primary = primary;
+  order.payment = wanted.payment;
+  if (!wanted.payment.token.empty())
+    return failure(ExitCode::Usage, "--standby pays every provider on its own: use --amount or "
+                                    "--seconds instead of --token");
+  const bool number = std::ranges::all_of(wanted.standby, [](char c) {
+    return c >= '0' && c <= '9';
+  });
+  if (number) {
+    const auto [end, error] = std::from_chars(
+        wanted.standby.data(), wanted.standby.data() + wanted.standby.size(), order.count);
+    if (error != std::errc{} || order.count == 0 || order.count > market::kStandbysMax)
+      return failure(ExitCode::Usage,
+                     fmt::format("--standby: 1 to {}, or providers", market::kStandbysMax));
+    return order;
+  }
+  std::set<PubKey> named = {primary.listing->key};
+  for (const std::string& who : split_csv(wanted.standby)) {
+    auto listing = choose_provider(directory, who);
+    if (!listing) return std::unexpected(listing.error());
+    const auto* tier = consumer::tier_for(**listing, *primary.tier);
+    if (tier == nullptr)
+      return failure(ExitCode::NotFound, (*listing)->offer.hostname + " sells no tier as large");
+    if (!named.insert((*listing)->key).second)
+      return failure(ExitCode::Usage, (*listing)->offer.hostname + " is named twice");
+    order.named.push_back({*listing, tier});
+  }
+  return order;
+}
+
+void print_set(const Options& options, const SpawnedSet& set, const consumer::LeaseSeen& primary) {
+  if (options.json) {
+    json::array members;
+    for (const SetPart& part : set.parts)
+      members.push_back(json::object{{"provider", part.request.provider.hex()},
+                                     {"provider_name", part.request.provider_name},
+                                     {"pod_id", part.access.pod_npub},
+                                     {"request_id", part.request.request.hex()},
+                                     {"expires_at", part.access.expires_at.at.value}});
+    return print_json(json::object{
+        {"workload_id", set.workload_id},
+        {"guarantee", set.guarantee},
+        {"pod_id", primary.pod},
+        {"ssh_command", ssh_command(primary.username, primary.host, primary.ssh_port)},
+        {"ssh_password", primary.password},
+        {"ports", ports_json(set.parts.front().access.template_ports, primary.host)},
+        {"members", std::move(members)}});
+  }
+  print_access(options, primary, set.parts.front().access);
+  std::vector<std::vector<std::string>> rows{{"guarantee", set.guarantee}};
+  for (size_t rank = 1; rank < set.parts.size(); ++rank)
+    rows.push_back({fmt::format("standby {}", rank), set.parts[rank].request.provider_name});
+  print_table(rows);
+}
+
+Outcome<void> spawn_with_standbys(const Options& options, Session& session,
+                                  const consumer::Directory& directory,
+                                  const SpawnOptions& wanted, const consumer::SetMember& primary,
+                                  const market::SpawnRequest& message) {
+  auto order = order_of(directory, wanted, primary);
+  if (!order) return std::unexpected(order.error());
+  order->message = message;
+  order->transport = options.wire();
+  auto set = spawn_set(session, directory, *order);
+  if (!set) return std::unexpected(set.error());
+  std::vector<consumer::Record> leases;
+  // The primary's last: it is the newest, so it is what `status` means without a name.
+  for (size_t i = set->parts.size(); i-- > 0;)
+    leases.emplace_back(lease_of(set->parts[i].request, set->parts[i].access,
+                                 set->parts[i].terms));
+  if (auto ok = session.file->commit(leases); !ok) return ok;
+  print_set(options, *set, std::get<consumer::LeaseSeen>(leases.back()));
+  return {};
+}
+
 Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!wanted.resume.empty()) return resume(options, wanted);
   if (wanted.provider.empty()) return failure(ExitCode::Usage, "name a provider");
@@ -221,6 +309,9 @@ Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!tier) return std::unexpected(tier.error());
   auto message = spawn_request(wanted, **tier);
   if (!message) return std::unexpected(message.error());
+  if (!wanted.standby.empty())
+    return spawn_with_standbys(options, **session, *directory, wanted, {*listing, *tier},
+                               *message);
 
   consumer::LeaseSeen terms;
   terms.tier = (*tier)->id;
@@ -259,12 +350,15 @@ void add_spawn_command(CLI::App& app, const Options& options, int& exit_code) {
   command->add_option("-i,--image", wanted->image, "Image to run (ubuntu:22.04)");
   command->add_option("--template", wanted->slug, "A template's name instead of an image");
   command->add_option("--password", wanted->password, "Root's password (made when left out)");
+  command->add_option("--standby", wanted->standby,
+                      "So many others stand by to take over, or these (commas between)");
   command->add_option("--resume", wanted->resume,
                       "Repeat exactly this request, whose outcome is unknown");
   add_payment_options(*command, wanted->payment, false);
   command->footer(
       "Example:\n  paygress spawn SwiftGoldenOwl --tier basic --seconds 3600\n"
-      "  paygress spawn 1f0c9a2b --template hello --amount 100");
+      "  paygress spawn 1f0c9a2b --template hello --amount 100\n"
+      "  paygress spawn 1f0c9a2b --template hello --seconds 3600 --standby 2");
   command->callback([&options, &exit_code, wanted] {
     if (auto done = spawn(options, *wanted); !done)
       exit_code = report(done.error(), options.json);
