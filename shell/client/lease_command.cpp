@@ -9,6 +9,7 @@
 #include "shell/base/clock.h"
 #include "shell/client/lease_session.h"
 #include "shell/client/lease_view.h"
+#include "shell/client/set_view.h"
 #include "shell/client/terminal.h"
 
 namespace paygress::client {
@@ -37,8 +38,15 @@ consumer::RequestMade request_for(const Options& options, const consumer::LeaseS
   return request;
 }
 
+// Who runs it now, in words.
+std::string holder_line(const SetSeen& set) {
+  if (!set.holder.key) return "in doubt: two providers say that they took over";
+  if (set.holder.revoked) return "nobody: " + set.holder_name + " has stopped it, no other took over";
+  return fmt::format("{} (take-over {})", set.holder_name, set.holder.epoch);
+}
+
 Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& lease,
-                           const market::Reply& reply) {
+                           const market::Reply& reply, const std::optional<SetSeen>& set = {}) {
   const auto* status = std::get_if<market::StatusReply>(&reply);
   if (status == nullptr) return failure(ExitCode::Failed, "the provider's answer is no status");
   const std::string ssh = ssh_command(status->ssh_username, status->ssh_host, status->ssh_port);
@@ -58,6 +66,15 @@ Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& le
                      {"ports", ports_json(ports, status->ssh_host)},
                      {"credit_msat", nullptr},
                      {"refund_msat", nullptr}};
+    if (set) {
+      out["workload_id"] = set->workload_id;
+      out["guarantee"] = set->guarantee;
+      out["holder"] = nullptr;
+      if (set->holder.key) out["holder"] = set->holder.key->hex();
+      out["epoch"] = set->holder.epoch;
+      out["held"] = set->holder.key && !set->holder.revoked;
+      out["ssh_password"] = lease.password;
+    }
     if (status->credit_msat) out["credit_msat"] = status->credit_msat->value;
     if (status->refund_msat) out["refund_msat"] = status->refund_msat->value;
     print_json(out);
@@ -69,7 +86,12 @@ Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& le
       {"status", status->state ? status->status + " (" + *status->state + ")" : status->status},
       {"expires", fmt::format("{} (in {} s)", market::to_human_time(status->expires_at.at),
                               status->time_remaining_seconds)}};
+  if (set) {
+    rows.push_back({"holder", holder_line(*set)});
+    if (!set->guarantee.empty()) rows.push_back({"guarantee", set->guarantee});
+  }
   if (!ssh.empty()) rows.push_back({"log in", ssh});
+  if (set && !ssh.empty()) rows.push_back({"password", lease.password});
   for (const auto& port : ports) rows.push_back({port.label, port_line(port, status->ssh_host)});
   if (status->refund_msat)
     rows.push_back({"refund", fmt::format("{} msat", status->refund_msat->value)});
@@ -85,16 +107,19 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   if (!state) return std::unexpected(state.error());
   auto lease = find_lease(*state, wanted.pod, wanted.provider);
   if (!lease) return std::unexpected(lease.error());
+  net::Loop loop;
+  const auto set = look_at_set(loop, *identity, *state, *lease);
+  if (set && (!set->holder.key || set->holder.revoked)) note(holder_line(*set));
+  if (set && set->at_holder) *lease = *set->at_holder;
   consumer::RequestMade request = request_for(options, *lease);
   request.json = market::to_json(market::Request{market::StatusRequest{lease->pod,
                                                                        request.request}});
-  net::Loop loop;
   auto answer = exchange(loop, *identity, request, Seconds{wanted.payment.timeout_seconds},
                          [](const market::ErrorReply& interim) { progress(interim.message); });
   if (!answer) return std::unexpected(answer.error());
   auto reply = meaning(answer->reply, request);
   if (!reply) return std::unexpected(reply.error());
-  return print_status(options, *lease, *reply);
+  return print_status(options, *lease, *reply, set);
 }
 
 Outcome<void> stop(const Options& options, const PodOptions& wanted) {

@@ -161,6 +161,40 @@ TEST_F(MarketInABox, A_lease_outlives_its_killed_provider) {
   EXPECT_EQ(fetch(page_url(lease)).value_or("gone"), *page);
 }
 
+// One member sells nothing, whichever it is: nobody is asked for anything that must be paid.
+TEST_F(MarketInABox, A_set_that_cannot_be_whole_costs_nothing) {
+  const auto money = [] {
+    const auto balance = run_json(market_->consumer({"wallet", "balance", "--json"}));
+    int64_t sum = 0;
+    for (const auto& purse : balance.as_array())
+      sum += number_member(purse, "balance").value_or(0);
+    return sum;
+  };
+  for (const size_t refuses : {size_t{0}, size_t{1}}) {
+    MarketProvider& drained = market_->providers().at(refuses);
+    const int64_t before = money();
+    ASSERT_GT(before, 0);
+    ASSERT_EQ(run(market_->operate(drained, {"drain"})).status, 0);
+    auto arguments = spawn_arguments(market_->providers().at(0).npub, kLong);
+    arguments.insert(arguments.end(), {"--standby", market_->providers().at(1).npub});
+    const Finished done = run(market_->consumer(arguments));
+    EXPECT_NE(done.status, 0) << done.out << done.err;
+    EXPECT_EQ(money(), before) << done.err;
+    ASSERT_EQ(run(market_->operate(drained, {"drain", "--off"})).status, 0);
+  }
+}
+
+TEST_F(MarketInABox, A_set_is_asked_for_in_words_that_can_be_kept) {
+  const std::string& npub = market_->providers().at(0).npub;
+  for (const auto& [standby, status] : std::vector<std::pair<std::string, int>>{
+           {"0", 2}, {"99", 2}, {"7", 3}, {npub, 2}, {"nobody-of-this-name", 3}}) {
+    auto arguments = spawn_arguments(npub, kLong);
+    arguments.insert(arguments.end(), {"--standby", standby});
+    const Finished done = run(market_->consumer(arguments));
+    EXPECT_EQ(done.status, status) << standby << "\n" << done.out << done.err;
+  }
+}
+
 TEST_F(MarketInABox, A_lease_ends_with_its_time) {
   const Bought lease = buy(1, kShort);
   ASSERT_TRUE(fetch(page_url(lease)).has_value());
