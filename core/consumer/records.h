@@ -113,7 +113,7 @@ struct RequestMade {
 // The final answer; the last one counts (an answer may change once, to a refund).
 struct RequestAnswered { market::RequestId request; std::string json; UnixSeconds at; };
 
-struct LeaseSeen {             // what status and topup need to know; the newest of provider and pod counts
+struct LeaseSeen {             // for status and topup; the newest of provider and pod counts
   std::string pod;
   PubKey provider;
   std::string provider_name;

@@ -41,7 +41,8 @@ consumer::RequestMade request_for(const Options& options, const consumer::LeaseS
 // Who runs it now, in words.
 std::string holder_line(const SetSeen& set) {
   if (!set.holder.key) return "in doubt: two providers say that they took over";
-  if (set.holder.revoked) return "nobody: " + set.holder_name + " has stopped it, no other took over";
+  if (set.holder.revoked)
+    return "nobody: " + set.holder_name + " has stopped it, no other took over";
   return fmt::format("{} (take-over {})", set.holder_name, set.holder.epoch);
 }
 

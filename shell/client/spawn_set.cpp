@@ -109,8 +109,8 @@ class Attempt {
     if (stopped)
       note(name + ": given back; what was not used is refunded");
     else
-      note(fmt::format("{}: could not be given back ({}); its token is taken, and it ends by itself "
-                       "when that is used up. Try again: paygress stop {} --provider {}",
+      note(fmt::format("{}: could not be given back ({}); its token is taken, and it ends by "
+                       "itself when that is used up. Try again: paygress stop {} --provider {}",
                        name, printable(stopped.error().message), part.access.pod_npub,
                        part.request.provider.hex().substr(0, 16)));
     // So that `stop` and `topup` know it.

@@ -11,7 +11,8 @@ import sys
 
 from tree import all_tracked_files, expect, read, report, tracked_files
 
-TOP = ("core/", "shell/", "sim/", "tests/", "fuzz/", "bench/", "docs/", "cmake/", "packaging/", ".ci/")
+TOP = ("core/", "shell/", "sim/", "tests/", "fuzz/", "bench/", "docs/", "cmake/", "packaging/",
+       ".ci/")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 VERB = re.compile(r"\./dev ([a-z]+)")
