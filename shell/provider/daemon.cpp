@@ -175,7 +175,7 @@ Result<void> Daemon::open_guard() {
   events.answered = [this](const workload::GuardAnswered& answer) { step(answer); };
   events.health = [this](const workload::GuardHealth& health) { step(health); };
   guard_ = std::make_unique<GuardLink>(
-      loop_, guard_place(setup_.data_dir, ledger_->header().install.hex()), boot,
+      loop_, guard::guard_place(setup_.data_dir, ledger_->header().install.hex()), boot,
       std::move(events));
   return {};
 }

@@ -10,7 +10,6 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <utility>
@@ -22,8 +21,8 @@ namespace paygress::daemon {
 namespace {
 
 namespace asio = boost::asio;
-namespace fs = std::filesystem;
 using boost::system::error_code;
+using guard::GuardPlace;
 using Local = asio::local::stream_protocol;
 using workload::GuardAnswered;
 using workload::GuardHealth;
@@ -37,15 +36,6 @@ CallId id_of(const guard::Request& request) {
 }
 
 }  // namespace
-
-GuardPlace guard_place(const std::string& data_dir, const std::string& install_hex) {
-  std::error_code error;
-  if (fs::is_directory(kSystemGuard, error)) return {kSystemGuard, {}, {}, {}};
-  const std::string name = "paygress-" + install_hex.substr(0, 16);
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  return {geteuid() == 0 ? "/run/" + name : data_dir + "/guard", name,
-          (self.parent_path() / "paygress-guard").string(), data_dir + "/guard.log"};
-}
 
 class GuardLink::Impl : public std::enable_shared_from_this<Impl> {
  public:
@@ -95,7 +85,7 @@ class GuardLink::Impl : public std::enable_shared_from_this<Impl> {
 void GuardLink::Impl::connect() {
   socket_ = Local::socket(loop_.context());
   const uint64_t connection = ++connection_;
-  const std::string path = place_.directory + "/guard.sock";
+  const std::string path = place_.directory + "/" + guard::kSocketName;
   if (path.size() >= sizeof(sockaddr_un{}.sun_path)) return tell(false, "its path is too long");
   socket_.async_connect(Local::endpoint(path), [self = shared_from_this(),
                                                 connection](error_code error) {

@@ -22,6 +22,7 @@
 #include <optional>
 
 #include "shell/guard/keeper.h"
+#include "shell/guard/visit.h"
 
 namespace paygress::guard {
 namespace {
@@ -137,7 +138,7 @@ class Guard {
 };
 
 bool Guard::listen() {
-  const std::string path = (options_.directory / "guard.sock").string();
+  const std::string path = (options_.directory / kSocketName).string();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return complain("the socket's path is too long") == 0;
@@ -177,7 +178,7 @@ int Guard::run() {
     });
   }
   keeper_.freeze_all();
-  ::unlink((options_.directory / "guard.sock").c_str());
+  ::unlink((options_.directory / kSocketName).c_str());
   if (options_.leave_when_idle && keeper_.idle()) leave_no_trace();
   return 0;
 }

@@ -5,15 +5,21 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <vector>
 
+#include "shell/backend/backend.h"
+#include "shell/base/entropy.h"
+#include "shell/dev/sweep.h"
+#include "shell/store/sqlite_journal.h"
 #include "tests/shell/temporary_directory.h"
 
 namespace paygress::daemon {
 namespace {
 
+using guard::GuardPlace;
 using workload::GuardAnswered;
 using workload::GuardHealth;
 using workload::Outcome;
@@ -131,6 +137,55 @@ TEST_F(GuardLinkTest, AGuardOfAnotherBootIsNone) {
   EXPECT_FALSE(healths_.back().works);
   EXPECT_NE(healths_.back().reason.find("boot"), std::string::npos);
   EXPECT_FALSE(link_->works());
+}
+
+// `paygress dev` ends with a workload that the guard has frozen: nothing of it stays.
+TEST_F(GuardLinkTest, TheSweepTakesAFrozenWorkloadAway) {
+  if (access("/usr/bin/bwrap", X_OK) != 0) GTEST_SKIP() << "needs the package bubblewrap";
+  shell::OsEntropy entropy;
+  store::LedgerOptions options;
+  options.directory = directory_.path();
+  const auto ignore = [](const journal::SealedBatch&) { return Result<void>(); };
+  const InstallId install = (*store::Ledger::open(options, entropy, ignore))->header().install;
+  const GuardPlace own = guard::guard_place(directory_.path(), install.hex());
+  connect(own);
+  ASSERT_TRUE(works());
+  ASSERT_EQ(ask(workload::GuardFreeze{{1}, kName}).outcome, Outcome::Done);
+
+  backend::BackendConfig config;
+  config.install = install;
+  config.sandbox.root = directory_.path() + "/sandbox";
+  auto engine = *backend::make_backend(loop_, config);
+  const auto call = [&](workload::Verb verb, std::optional<workload::Spec> spec = {}) {
+    std::optional<workload::Answer> answer;
+    engine->call({{1}, verb, kName, std::move(spec), kLimit, link_->group_of(kName)},
+                 [&](workload::Answer got) { answer = std::move(got); });
+    EXPECT_TRUE(loop_.run_until([&] { return answer.has_value(); }, kLimit + kLimit));
+    EXPECT_EQ(answer->outcome, Outcome::Done) << answer->message;
+  };
+  workload::Spec spec;
+  spec.name = kName;
+  spec.labels.install = install;
+  spec.cpu_millicores = 250;
+  spec.memory_mb = 64;
+  spec.address = "127.0.0.1";
+  spec.root_password = "correcthorse42";
+  spec.guarded = true;
+  call(workload::Verb::Create, spec);
+  const Micros until = net::Loop::now().mono + micros(Seconds{60});
+  ASSERT_EQ(ask(workload::GuardHold{{2}, kName, until}).outcome, Outcome::Done);
+  call(workload::Verb::Start);
+  ASSERT_EQ(ask(workload::GuardFreeze{{3}, kName}).outcome, Outcome::Done);
+  EXPECT_TRUE(ask(workload::GuardQuery{{4}}).groups.at(0).populated);
+  const std::string group = link_->group_of(kName);
+  link_.reset();
+  engine.reset();
+
+  const auto swept = dev::sweep_workloads(directory_.path(), provider::BackendType::Sandbox);
+  EXPECT_TRUE(swept.has_value()) << to_string(swept.error());
+  EXPECT_FALSE(std::filesystem::exists(group));
+  const auto guard_gone = [&] { return !std::filesystem::exists(own.directory); };
+  EXPECT_TRUE(loop_.run_until(guard_gone, kLimit)) << "the guard has nothing to do and goes";
 }
 
 }  // namespace
