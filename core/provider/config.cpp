@@ -186,6 +186,7 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
     settings.mints.push_back(*normalised);
   }
   settings.relays = config.nostr_relays;
+  settings.relay_events_per_second = static_cast<uint32_t>(config.relay_events_per_second);
   settings.heartbeat_interval = {static_cast<int64_t>(config.heartbeat_interval_secs)};
   settings.minimum_duration = {static_cast<int64_t>(config.minimum_duration_seconds)};
   if (config.maximum_duration_seconds)

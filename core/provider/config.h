@@ -129,6 +129,7 @@ struct ProviderConfig {
   SoldCapacity capacity;
   std::vector<std::string> allowed_images;  // patterns with '*'; empty: every well-formed name
   std::vector<std::string> blocked_keys;    // public keys whose requests are dropped
+  uint64_t relay_events_per_second = 3;     // to each relay; public ones refuse about 8
   std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
   std::optional<std::string> metrics_bind_addr = "127.0.0.1:9464";
   DockerSettings docker;
@@ -144,8 +145,8 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     tunnel_interface, ssh_port_start, ssh_port_end, cashu_wallet_db_path,
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
-    maximum_duration_seconds, capacity, allowed_images, blocked_keys, failover_profile,
-    metrics_bind_addr, docker, lxd, sandbox))
+    maximum_duration_seconds, capacity, allowed_images, blocked_keys,
+    relay_events_per_second, failover_profile, metrics_bind_addr, docker, lxd, sandbox))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

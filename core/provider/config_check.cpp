@@ -292,6 +292,8 @@ void Checker::check_times() {
     error("heartbeat_interval_secs",
           "is too long for the fail-over profile \"" + c_.failover_profile + "\"",
           "at most " + std::to_string(it->heartbeat_seconds_max));
+  if (c_.relay_events_per_second == 0 || c_.relay_events_per_second > kRelayEventsPerSecondMax)
+    error("relay_events_per_second", "is not from 1 to 1000", "3, unless the relays are your own");
   if (c_.minimum_duration_seconds == 0)
     warn("minimum_duration_seconds", "is zero: a lease may be too short to be of use", "60");
   if (c_.minimum_duration_seconds > kDurationMax)

@@ -21,6 +21,13 @@ std::vector<nostr::RelayConfig> relay_configs(const Settings& settings,
   return configs;
 }
 
+nostr::SessionTiming session_timing(const Settings& settings) {
+  nostr::SessionTiming timing;
+  timing.publish_interval = Micros{1'000'000 / settings.relay_events_per_second};
+  timing.publish_burst = 2 * settings.relay_events_per_second;
+  return timing;
+}
+
 }  // namespace
 
 struct Provider::Running {
@@ -29,7 +36,8 @@ struct Provider::Running {
   Payments payments;
 
   Running(Provider& p, std::vector<nostr::RelayConfig> relays)
-      : pool(std::move(relays), RandomStream(p.jitter_seed_, kJitterEntity, "relay jitter")),
+      : pool(std::move(relays), RandomStream(p.jitter_seed_, kJitterEntity, "relay jitter"),
+             session_timing(p.settings_)),
         outbox(pool, p.calls_),
         payments({p.settings_, p.requests_, p.leases_, p.wallet_, p.workloads_, outbox,
                   p.entropy_}) {}

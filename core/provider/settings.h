@@ -12,6 +12,8 @@
 
 namespace paygress::provider {
 
+inline constexpr uint32_t kRelayEventsPerSecondMax = 1000;
+
 struct Settings {
   PubKey self;
   std::string name;
@@ -21,6 +23,7 @@ struct Settings {
   std::vector<std::string> mints;         // normalised, as the wallet knows them
   std::vector<std::string> mints_as_configured;  // for the offer
   std::vector<std::string> relays;
+  uint32_t relay_events_per_second = 3;   // sent to each relay, in bursts of twice as many; not 0
   Seconds heartbeat_interval{60};
   Seconds minimum_duration{60};
   std::optional<Seconds> maximum_duration;

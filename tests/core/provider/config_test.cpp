@@ -245,6 +245,10 @@ const Problem kProblems[] = {
      "minimum_duration_seconds", "ten years"},
     {"ShortMaximum", [](C& c) { c.maximum_duration_seconds = 59; }, "maximum_duration_seconds",
      "shorter than"},
+    {"NoRelayEvents", [](C& c) { c.relay_events_per_second = 0; }, "relay_events_per_second",
+     "1 to 1000"},
+    {"TooManyRelayEvents", [](C& c) { c.relay_events_per_second = 1001; },
+     "relay_events_per_second", "1 to 1000"},
     {"HugeMaximum", [](C& c) { c.maximum_duration_seconds = UINT64_MAX; },
      "maximum_duration_seconds", "ten years"},
     {"PortOrder",
@@ -392,6 +396,7 @@ TEST(ConfigSettings, AreTheCoresView) {
   ProviderConfig c = good();
   c.ssh_port_start = 60'000;
   c.maximum_duration_seconds = 86'400;
+  c.relay_events_per_second = 50;
   c.capacity.memory_mb = 16'384;
   c.blocked_keys = {nostr::to_npub(*PubKey::parse(kSelf))};
   const Settings s = settings_of(c, *PubKey::parse(kSelf), {8000, 99, 500});
@@ -404,6 +409,7 @@ TEST(ConfigSettings, AreTheCoresView) {
   EXPECT_EQ(s.ranges.port_last, 65'535);
   EXPECT_EQ(s.sold, (lease::Resources{8000, 16'384, 500}));
   EXPECT_EQ(s.maximum_duration, Seconds{86'400});
+  EXPECT_EQ(s.relay_events_per_second, 50U);
   EXPECT_TRUE(s.blocked.contains(*PubKey::parse(kSelf)));
   EXPECT_EQ(s.isolation, market::IsolationLevel::SharedKernel);
 }
