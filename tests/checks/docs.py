@@ -73,10 +73,10 @@ def span_problem(span):
 
 def constant(name, text):
     """The value of an integer constant in C++ text; None where it cannot be told."""
-    match = re.search(rf"\b{name}\s*=\s*([^;]+);", text)
+    match = re.search(rf"\b{name}\s*(?:=\s*([^;]+)|{{([^}}]+)}});", text)
     if not match:
         return None
-    value = match.group(1).replace("'", "").removesuffix("_s")
+    value = (match.group(1) or match.group(2)).replace("'", "").removesuffix("_s")
     value = re.sub(r"size_t\{(\d+)\}", r"\1", value)
     # Only digits and operators are left, so that evaluating it is safe.
     return eval(value, {}) if re.fullmatch(r"[\d\s+*()<-]+", value) else None
