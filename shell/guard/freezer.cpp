@@ -82,7 +82,7 @@ std::vector<fs::path> subtree(const fs::path& group) {
   return all;
 }
 
-// An engine on v1 makes the same path in its other hierarchies and leaves it there.
+// An engine on v1 makes the same path in the other hierarchies, v2 too, and leaves it there.
 void remove_twins(const fs::path& root, const std::string& name) {
   std::ifstream mounts("/proc/self/mounts");
   for (std::string line; std::getline(mounts, line);) {
@@ -90,7 +90,7 @@ void remove_twins(const fs::path& root, const std::string& name) {
     std::string device, where, type;
     fields >> device >> where >> type;
     const fs::path twin = fs::path(where) / root.filename();
-    if (type != "cgroup" || twin == root) continue;
+    if (!type.starts_with("cgroup") || twin == root) continue;
     ::rmdir((twin / name).c_str());
     ::rmdir(twin.c_str());  // succeeds for the last one
   }
