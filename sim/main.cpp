@@ -1,196 +1,225 @@
 // paygress-sim: runs the production core in a simulated market. See docs/simulator.md.
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include <boost/json.hpp>
 
 #include "sim/members/rules.h"
+#include "sim/tools/diff.h"
+#include "sim/tools/family.h"
+#include "sim/tools/options.h"
+#include "sim/tools/plants.h"
+#include "sim/tools/report.h"
+#include "sim/tools/result_json.h"
+#include "sim/tools/shrink.h"
+#include "sim/tools/sweep.h"
 #include "sim/tripwire/tripwire.h"
-#include "sim/world/world.h"
 
 namespace {
 
 using namespace paygress;
 using namespace paygress::sim;
-
-constexpr int kOk = 0;
-constexpr int kUsage = 2;
-constexpr int kNotFound = 3;
-constexpr int kFindings = 7;
+using namespace paygress::sim::exit_code;
 
 constexpr const char* kHelp =
     "paygress-sim - runs many providers, relays, mints and crashes in virtual time\n"
     "\n"
-    "  paygress-sim list [--json]            the scenarios, one a line, the name first\n"
-    "  paygress-sim run SCENARIO [options]   one history; the same seed gives the same hash\n"
-    "  paygress-sim rules [--seeds A..B]     what each rule of fail-over is worth, as a table\n"
+    "  paygress-sim list                    the scenarios, one a line, the name first\n"
+    "  paygress-sim run SCENARIO            one history; the same seed gives the same hash\n"
+    "  paygress-sim plan SCENARIO           that history as a text, to read and to edit\n"
+    "  paygress-sim replay FILE             runs such a text\n"
+    "  paygress-sim sweep SCENARIO          many seeds: violations, marks, times\n"
+    "  paygress-sim shrink FILE             the smallest history that violates the same rule\n"
+    "  paygress-sim diff A B                the first event in which two histories differ\n"
+    "  paygress-sim report FILE             a history as one HTML page\n"
+    "  paygress-sim plants [BUG...]         which planted bugs are found, after how many seeds\n"
+    "  paygress-sim rules [--seeds A..B]    what each rule of fail-over is worth, as a table\n"
     "\n"
-    "Options of run:\n"
+    "FILE, A and B are files with a history, or SCENARIO:SEED.\n"
+    "\n"
     "  --seed N       which history (default 1)\n"
     "  --seeds A..B   every history from A to B\n"
-    "  --tier T       fast (default): cheap stand-ins for the curve; real: production's "
-    "cryptography\n"
-    "  --json         one JSON object a history\n"
+    "  --tier T       fast (default): cheap stand-ins for the curve; real: production's\n"
+    "                 cryptography\n"
+    "  --jobs J       processes of a sweep (default 1)\n"
+    "  --json         list, run, replay: one JSON object a line; sweep: one for all of it\n"
+    "  --out PATH     shrink, report, plan: the file to write (default: stdout); sweep: the\n"
+    "                 folder of what it finds (default: here)\n"
+    "  --seconds S    how long shrinking may take (default 60)\n"
+    "  --no-shrink    sweep: leave what it finds as it is\n"
+    "  --plant BUG    switches a planted bug on; only in a program built for it (./dev plants)\n"
     "\n"
-    "Exit codes: 0 ok, 2 usage, 3 no such scenario, 7 something was violated.\n"
+    "A sweep keeps the first failure of each rule as a small file that replay runs again. One of\n"
+    "500 seeds or more also fails when something that its scenario declares (a mark) never\n"
+    "happened. Data goes to stdout, progress and failures to stderr.\n"
+    "\n"
+    "Exit codes: 0 ok, 2 usage, 3 no such scenario, 4 a file or process failed, 7 something was\n"
+    "violated (diff: they differ).\n"
     "\n"
     "Examples:\n"
     "  paygress-sim run crashes --seed 7\n"
-    "  paygress-sim run everything --seeds 1..100 --json\n";
+    "  paygress-sim sweep everything --seeds 1..1000 --jobs 2 --json\n"
+    "  paygress-sim plan everything --seed 7 > mine.scenario; paygress-sim replay mine.scenario\n"
+    "  paygress-sim diff everything:7 mine.scenario\n"
+    "  paygress-sim report everything:7 --out seven.html\n";
 
-struct Options {
-  uint64_t first = 1;
-  uint64_t last = 1;
-  Tier tier = Tier::Fast;
-  bool json = false;
-};
-
-std::optional<uint64_t> number(std::string_view text) {
-  if (text.empty() || text.size() > 19) return std::nullopt;
-  uint64_t value = 0;
-  for (char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + static_cast<uint64_t>(c - '0');
-  }
-  return value;
+int complain(int code, const std::string& what) {
+  std::fprintf(stderr, "paygress-sim: %s\n", what.c_str());
+  return code;
 }
 
-// False, with a message, when the words make no sense.
-bool parse(const std::vector<std::string_view>& words, Options& options) {
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string_view word = words[i];
-    const bool takes_value = word == "--seed" || word == "--seeds" || word == "--tier";
-    if (word == "--json") {
-      options.json = true;
-      continue;
-    }
-    if (!takes_value || i + 1 == words.size()) {
-      std::fprintf(stderr, "paygress-sim: cannot use '%s'; see paygress-sim --help\n",
-                   std::string(word).c_str());
-      return false;
-    }
-    const std::string_view value = words[++i];
-    std::optional<uint64_t> first;
-    std::optional<uint64_t> last;
-    if (word == "--tier") {
-      if (value != "fast" && value != "real") {
-        std::fprintf(stderr, "paygress-sim: --tier takes fast or real\n");
-        return false;
-      }
-      options.tier = value == "real" ? Tier::Real : Tier::Fast;
-      continue;
-    }
-    const size_t dots = value.find("..");
-    first = number(value.substr(0, dots));
-    last = dots == std::string_view::npos ? first : number(value.substr(dots + 2));
-    if (!first || !last || *last < *first) {
-      std::fprintf(stderr, "paygress-sim: %s takes a whole number, or two as A..B\n",
-                   std::string(word).c_str());
-      return false;
-    }
-    options.first = *first;
-    options.last = *last;
+void print(const HistoryResult& r, const std::string& again, bool json) {
+  if (json) {
+    std::printf("%s\n", boost::json::serialize(to_json(r)).c_str());
+    std::fflush(stdout);
+    return;
   }
-  return true;
+  for (const auto& [name, count] : r.run.marks)
+    std::printf("  %-32s %" PRIu64 "\n", name.c_str(), count);
+  for (const Violation& v : r.run.violations)
+    std::printf("  VIOLATED %s at %s: %s\n  again: paygress-sim %s\n", v.rule.c_str(),
+                to_text(v.at).c_str(), v.detail.c_str(), again.c_str());
+  std::printf("%s seed=%" PRIu64 " events=%" PRIu64 " virtual=%.0fs wall=%.3fs hash=%s\n",
+              r.scenario.c_str(), r.seed, r.run.events,
+              static_cast<double>(r.run.virtual_time.value) / 1e6, r.wall_seconds,
+              hash_text(r.run.hash).c_str());
 }
 
-int list(bool json) {
+Result<HistoryResult> timed(const Family& family, uint64_t seed, const std::string& text) {
+  const auto from = std::chrono::steady_clock::now();
+  auto run = family.run(text, nullptr);
+  if (!run) return std::unexpected(run.error());
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
+  return HistoryResult{family.name(), seed, wall, *std::move(run)};
+}
+
+int list(const Options& options) {
   boost::json::array all;
-  for (const Scenario& s : scenarios()) {
-    if (json)
-      all.push_back({{"name", s.name}, {"about", s.about}});
+  for (const auto& family : families()) {
+    if (options.json)
+      all.push_back({{"name", family->name()}, {"about", family->about()},
+                     {"marks", boost::json::value_from(family->marks())}});
     else
-      std::printf("%-16s %s\n", s.name.c_str(), s.about.c_str());
+      std::printf("%-16s %s\n", family->name().c_str(), family->about().c_str());
   }
-  if (json) std::printf("%s\n", boost::json::serialize(all).c_str());
+  if (options.json) std::printf("%s\n", boost::json::serialize(all).c_str());
   return kOk;
 }
 
-void print_json(const Scenario& s, uint64_t seed, const RunResult& r, double wall) {
-  boost::json::array violations;
-  for (const Violation& v : r.violations)
-    violations.push_back({{"rule", v.rule}, {"detail", v.detail}, {"at_us", v.at.value}});
-  boost::json::object marks;
-  for (const auto& [name, count] : r.marks) marks[name] = count;
-  char hash[17];
-  std::snprintf(hash, sizeof hash, "%016" PRIx64, r.hash);
-  const boost::json::object out{{"scenario", s.name},        {"seed", seed},
-                                {"hash", hash},              {"events", r.events},
-                                {"virtual_us", r.virtual_time.value}, {"wall_s", wall},
-                                {"violations", violations},  {"marks", marks}};
-  std::printf("%s\n", boost::json::serialize(out).c_str());
-}
-
-void print_text(const Scenario& s, uint64_t seed, const RunResult& r, double wall) {
-  for (const auto& [name, count] : r.marks)
-    std::printf("  %-32s %" PRIu64 "\n", name.c_str(), count);
-  for (const Violation& v : r.violations)
-    std::printf("  VIOLATED %s at %.3fs: %s\n  again: paygress-sim run %s --seed %" PRIu64 "\n",
-                v.rule.c_str(), static_cast<double>(v.at.value) / 1e6, v.detail.c_str(),
-                s.name.c_str(), seed);
-  std::printf("%s seed=%" PRIu64 " events=%" PRIu64 " virtual=%.0fs wall=%.3fs hash=%016" PRIx64
-              "\n",
-              s.name.c_str(), seed, r.events, static_cast<double>(r.virtual_time.value) / 1e6, wall,
-              r.hash);
-}
-
-RunResult run_one(const Scenario& scenario, uint64_t seed, Tier tier) {
-  const Armed armed;
-  return World(scenario, seed, tier).run();
-}
-
-int run(const Scenario& scenario, const Options& options) {
+int run(const Family& family, const Options& options) {
   bool violated = false;
-  for (uint64_t seed = options.first; seed <= options.last; ++seed) {
-    const auto from = std::chrono::steady_clock::now();
-    const RunResult result = run_one(scenario, seed, options.tier);
-    const double wall =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
-    violated = violated || !result.violations.empty();
-    if (options.json)
-      print_json(scenario, seed, result, wall);
-    else
-      print_text(scenario, seed, result, wall);
+  for (uint64_t seed = options.seeds.first; seed <= options.seeds.last; ++seed) {
+    const auto result = timed(family, seed, family.draw(seed, options.tier, options.plant));
+    if (!result) return complain(kFailed, to_string(result.error()));
+    violated = violated || !result->run.violations.empty();
+    print(*result, "run " + family.name() + " --seed " + std::to_string(seed), options.json);
   }
   return violated ? kFindings : kOk;
+}
+
+int output(const Options& options, const std::string& text) {
+  if (options.out.empty()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return kOk;
+  }
+  if (auto ok = write_file(options.out, text); !ok)
+    return complain(kFailed, to_string(ok.error()));
+  return kOk;
+}
+
+// A file, or SCENARIO:SEED.
+Result<std::string> history(const std::string& name, const Options& options) {
+  const size_t colon = name.rfind(':');
+  const Family* family = colon == name.npos ? nullptr : find_family(name.substr(0, colon));
+  if (family == nullptr) return read_file(name);
+  const auto seed = parse_options({"--seed", name.substr(colon + 1)});
+  if (!seed) return std::unexpected(seed.error());
+  return family->draw(seed->seeds.first, options.tier, options.plant);
+}
+
+int replay(const Family& family, const std::string& name, const std::string& text,
+           const Options& options) {
+  if (const std::string why = family.unfair(text); !why.empty())
+    std::fprintf(stderr, "paygress-sim: beyond the budget of faults: %s\n", why.c_str());
+  const auto result = timed(family, seed_of(text), text);
+  if (!result) return complain(kFailed, name + ": " + to_string(result.error()));
+  print(*result, "replay " + name, options.json);
+  return result->run.violations.empty() ? kOk : kFindings;
+}
+
+int shrink_file(const Family& family, const std::string& text, const Options& options) {
+  const auto small = shrink(family, text, options.seconds);
+  if (!small) return complain(kFailed, to_string(small.error()));
+  std::fprintf(stderr, "%s: %zu lines became %zu in %" PRIu64 " runs\n", small->rule.c_str(),
+               small->lines_before, small->lines_after, small->runs);
+  return output(options, "# " + small->rule + "\n" + small->text);
+}
+
+int diff(const Options& options) {
+  if (options.positional.size() != 3) return complain(kUsage, "diff takes two histories");
+  const auto a = history(options.positional[1], options);
+  const auto b = history(options.positional[2], options);
+  for (const auto* one : {&a, &b})
+    if (!*one) return complain(kFailed, to_string(one->error()));
+  const auto found = compare(*a, *b);
+  if (!found) return complain(kFailed, to_string(found.error()));
+  if (found->same) {
+    std::printf("the same %" PRIu64 " steps\n", found->step);
+    return kOk;
+  }
+  const auto shown = [](const std::string& text) { return text.empty() ? "it had ended" : text; };
+  std::printf("they differ first in step %" PRIu64 "\n  first:  %s\n  second: %s\n", found->step,
+              shown(found->first).c_str(), shown(found->second).c_str());
+  return kFindings;
+}
+
+// Verbs whose argument is a scenario.
+int with_family(const std::string& verb, const Options& options) {
+  if (options.positional.size() != 2) return complain(kUsage, verb + " takes a scenario");
+  const Family* family = find_family(options.positional[1]);
+  if (family == nullptr)
+    return complain(kNotFound, "no scenario '" + options.positional[1] +
+                                   "'; paygress-sim list shows them");
+  if (verb == "sweep") return sweep(*family, options);
+  if (verb == "run") return run(*family, options);
+  return output(options, family->draw(options.seeds.first, options.tier, options.plant));
+}
+
+// Verbs whose argument is a history.
+int with_history(const std::string& verb, const Options& options) {
+  if (options.positional.size() != 2) return complain(kUsage, verb + " takes a file");
+  const std::string& name = options.positional[1];
+  const auto text = history(name, options);
+  if (!text) return complain(kFailed, to_string(text.error()));
+  const auto family = family_of(*text);
+  if (!family) return complain(kNotFound, name + ": " + to_string(family.error()));
+  if (verb == "replay") return replay(**family, name, *text, options);
+  if (verb == "shrink") return shrink_file(**family, *text, options);
+  const auto page = report_html(*text);
+  if (!page) return complain(kFailed, name + ": " + to_string(page.error()));
+  return output(options, *page);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string_view> words(argv + 1, argv + argc);
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" ||
-      (words.size() > 1 && words[1] == "--help")) {
-    std::fputs(kHelp, words.empty() ? stderr : stdout);
-    return words.empty() ? kUsage : kOk;
-  }
-  if (words[0] == "rules") {
+  if (argc > 1 && std::string_view(argv[1]) == "rules") {
     const Armed armed;
-    return members::rules_command({words.begin() + 1, words.end()});
+    return members::rules_command({argv + 2, argv + argc});
   }
-  Options options;
-  if (words[0] == "list") {
-    if (!parse({words.begin() + 1, words.end()}, options)) return kUsage;
-    return list(options.json);
+  const auto options = parse_options({argv + 1, argv + argc});
+  if (!options) return complain(kUsage, to_string(options.error()) + "; see paygress-sim --help");
+  const std::string verb = options->positional.empty() ? "" : options->positional.front();
+  if (options->help || verb.empty() || verb == "help") {
+    std::fputs(kHelp, options->help || verb == "help" ? stdout : stderr);
+    return options->help || verb == "help" ? kOk : kUsage;
   }
-  if (words[0] != "run" || words.size() < 2) {
-    std::fprintf(stderr, "paygress-sim: no verb '%s'; see paygress-sim --help\n",
-                 std::string(words[0]).c_str());
-    return kUsage;
-  }
-  const Scenario* scenario = find_scenario(words[1]);
-  if (scenario == nullptr) {
-    std::fprintf(stderr, "paygress-sim: no scenario '%s'; paygress-sim list shows them\n",
-                 std::string(words[1]).c_str());
-    return kNotFound;
-  }
-  if (!parse({words.begin() + 2, words.end()}, options)) return kUsage;
-  return run(*scenario, options);
+  if (verb == "list") return list(*options);
+  if (verb == "plants") return plants(*options);
+  if (verb == "diff") return diff(*options);
+  if (verb == "run" || verb == "sweep" || verb == "plan") return with_family(verb, *options);
+  if (verb == "replay" || verb == "shrink" || verb == "report")
+    return with_history(verb, *options);
+  return complain(kUsage, "no verb '" + verb + "'; see paygress-sim --help");
 }

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "core/base/planted.h"
+
 namespace paygress::workload {
 namespace {
 
@@ -70,6 +72,7 @@ void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
 }
 
 void Supervisor::recover(Now now, Step& out) {
+  if (planted(Bug::recovery_forgets)) return ask_list(out);
   for (auto& [lease, w] : workloads_) {
     w.provisioning_since = now.mono;
     w.live_since = now.mono;
@@ -139,7 +142,8 @@ void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Ans
 void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
                          Step& out) {
   if (w.retired) return advance(now, lease, w, out);
-  if (proves_absence(answer)) {
+  const bool unknown = answer.outcome == Outcome::Unknown;
+  if (proves_absence(answer) || (unknown && planted(Bug::unknown_is_absent))) {
     Object absent;
     absent.name = w.spec.name;
     absent.running = Running::Absent;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/planted.h"
+
 namespace paygress::sim {
 namespace {
 
@@ -150,7 +152,10 @@ Result<void> DiskStorage::write(const journal::SealedBatch& batch) {
   return disk_.append(journal::encode_frame(batch));
 }
 
-Result<void> DiskStorage::sync() { return disk_.sync(); }
+Result<void> DiskStorage::sync() {
+  if (planted(Bug::journal_no_sync)) return {};
+  return disk_.sync();
+}
 
 Result<void> DiskStorage::scan(uint64_t from, const journal::Visitor& visit) {
   auto found = journal::recover(disk_.content(), [&](const journal::SealedBatch& batch) {

@@ -1,11 +1,12 @@
 #include "sim/world/cryptography.h"
 
-#include <map>
+#include <cstring>
 
 #include "core/base/codec.h"
 #include "core/nostr/nip04.h"
 #include "sim/models/fake_curve.h"
 #include "sim/models/model_witness.h"
+#include "sim/world/trace_hash.h"
 
 namespace paygress::sim {
 namespace {
@@ -76,8 +77,8 @@ class RealCryptography final : public Cryptography {
   std::shared_ptr<const MintCrypto> mint_crypto() override { return real_mint_crypto(); }
 };
 
-// Ids are hashes of the event, signatures hashes of id and author: a forged one is told from a
-// genuine one, and nothing else. The envelope of a private message is plain.
+// Ids are hashes of the event, signatures hashes of id, author, time and kind: a forged one is told
+// from a genuine one, and nothing else. The envelope of a private message is plain.
 class FastCryptography final : public Cryptography {
  public:
   nostr::Event sign(const Identity& who, const nostr::Draft& draft, Entropy&) override {
@@ -100,7 +101,7 @@ class FastCryptography final : public Cryptography {
   }
   std::optional<Opened> open(const Identity& me, const nostr::VerifiedEvent& event) override {
     const std::string* p = nostr::tag_value(event->tags, "p");
-    if (p == nullptr || *p != me.key.hex()) return std::nullopt;
+    if (p == nullptr || *p != me.key_hex) return std::nullopt;
     if (event->kind == nostr::kind::kEncryptedDirect)
       return Opened{event->pubkey, event->id, event->created_at, event->content};
     const size_t colon = event->content.find(':');
@@ -112,7 +113,7 @@ class FastCryptography final : public Cryptography {
     return opened;
   }
   Result<void> check(const nostr::Event& event) override {
-    if (finish(event).sig == event.sig && finish(event).id == event.id) return {};
+    if (seal_of(event) == event.sig) return {};
     return fail("invalid: forged");
   }
   Result<nostr::VerifiedEvent> verify(nostr::Event event) override {
@@ -135,7 +136,9 @@ class FastCryptography final : public Cryptography {
   template <class T>
   static EventId id_of(const T& value) {
     EventId id;
-    const uint64_t hash = hash64(value);
+    TraceHash sink;
+    encode(sink, value);
+    const uint64_t hash = sink.digest();
     for (size_t i = 0; i < id.bytes.size(); ++i)
       id.bytes[i] = static_cast<uint8_t>(mix64(hash + i / 8) >> (8 * (i % 8)));
     return id;
@@ -144,9 +147,20 @@ class FastCryptography final : public Cryptography {
     event.id = {};
     event.sig = {};
     event.id = id_of(event);
-    const uint64_t seal = mix64(hash64(event.id) ^ hash64(event.pubkey));
-    for (size_t i = 0; i < 8; ++i) event.sig.bytes[i] = static_cast<uint8_t>(seal >> (8 * i));
+    event.sig = seal_of(event);
     return event;
+  }
+  // Binds the id to its author, time and kind; a relay and a reader check it for every event.
+  static Signature seal_of(const nostr::Event& event) {
+    uint64_t id = 0;
+    uint64_t author = 0;
+    std::memcpy(&id, event.id.bytes.data(), sizeof id);
+    std::memcpy(&author, event.pubkey.bytes.data(), sizeof author);
+    const uint64_t seal = mix64(mix64(id ^ mix64(author)) ^
+                                static_cast<uint64_t>(event.created_at.value) ^ event.kind);
+    Signature signature;
+    std::memcpy(signature.bytes.data(), &seal, sizeof seal);
+    return signature;
   }
 };
 
@@ -157,7 +171,7 @@ crypto::Keypair keypair_of(uint64_t number) {
 }  // namespace
 
 Identity::Identity(Tier, uint64_t n)
-    : number(n), keypair(keypair_of(n)), key(keypair.public_key()) {}
+    : number(n), keypair(keypair_of(n)), key(keypair.public_key()), key_hex(key.hex()) {}
 
 std::unique_ptr<Cryptography> make_cryptography(Tier tier) {
   if (tier == Tier::Real) return std::make_unique<RealCryptography>();

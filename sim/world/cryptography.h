@@ -17,6 +17,7 @@ struct Identity {
   uint64_t number = 0;
   crypto::Keypair keypair;
   PubKey key;
+  std::string key_hex;
   Identity(Tier tier, uint64_t number);
 };
 

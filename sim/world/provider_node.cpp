@@ -130,7 +130,6 @@ void ProviderNode::step(const provider::Input& input) {
 }
 
 void ProviderNode::carry_out(provider::Step step) {
-  for (const provider::Record& record : step.records) world_.fold_hash(record);
   const uint64_t life = life_;
   // A doomed step dies before its batch is durable, or before one of its effects.
   const bool doomed = !step.records.empty() && (doom_ || (starting_ && recovery_crashes_ > 0));
@@ -149,8 +148,11 @@ void ProviderNode::carry_out(provider::Step step) {
 
 bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
   journal::Records batch;
-  for (const provider::Record& record : step.records) batch.push_back(encode_bytes(record));
-  const bool early = planted(Bug::journal_ack_early);
+  for (const provider::Record& record : step.records) {
+    batch.push_back(encode_bytes(record));
+    world_.fold_bytes(batch.back());
+  }
+  const bool early = planted(Bug::effects_before_sync);
   bool done = journal_->append(batch).has_value();
   if (done && dies) {
     if (early)  // the planted order: what the step asks for is begun before it is durable
@@ -256,6 +258,9 @@ void ProviderNode::perform(const cashu::MintCall& e) {
   bool in_time = false;
   for (const MintDelivery& delivery : deliveries) {
     in_time = in_time || delivery.after < e.deadline;
+    const auto* restored = std::get_if<cashu::RestoreAnswer>(&delivery.answer);
+    if (restored != nullptr && !restored->signatures.empty())
+      world_.mark("lost answer restored", name());
     answer(delivery.after, cashu::MintReply{e.id, delivery.answer});
   }
   if (!in_time) answer(e.deadline, cashu::MintReply{e.id, cashu::NoReply{}});
@@ -264,7 +269,9 @@ void ProviderNode::perform(const cashu::MintCall& e) {
 void ProviderNode::perform(const workload::Call& e) {
   world_.count_event();
   plan_engine_fault(e);
+  const bool existed = engine_.spec(e.name, clock()) != nullptr;
   const BackendReply reply = engine_.handle(e, clock());
+  if (existed && e.verb == workload::Verb::Create) world_.mark("workload adopted", name());
   watch_engine();
   if (reply.answer && reply.due < clock().mono + e.deadline)
     return answer(clock_.until(reply.due, world_.queue().now()), *reply.answer);

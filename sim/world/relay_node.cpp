@@ -1,5 +1,7 @@
 #include "sim/world/relay_node.h"
 
+#include "sim/world/provider_node.h"
+
 namespace paygress::sim {
 namespace {
 
@@ -23,7 +25,7 @@ std::optional<models::ConnectionId> RelayNode::connect(Ears ears) {
   if (down_) return std::nullopt;
   const models::ConnectionId connection{next_connection_++};
   const size_t place = world_.client_place(ears.client);
-  clients_.emplace(connection, Client{place, std::move(ears)});
+  clients_.emplace(connection, Client{place, std::make_shared<const Ears>(std::move(ears))});
   deliver(model_.connect(connection));
   return connection;
 }
@@ -52,8 +54,8 @@ void RelayNode::deliver(models::RelayModel::Replies replies) {
                 [this, to = reply.first, message = std::move(reply.second)] {
                   const auto it = clients_.find(to);
                   if (it == clients_.end()) return;
-                  const auto said = it->second.ears.said;  // it may disconnect while it hears
-                  said(message);
+                  const auto ears = it->second.ears;  // it may disconnect while it hears
+                  ears->said(message);
                 });
   }
 }
@@ -75,13 +77,13 @@ void RelayNode::replay(size_t count) {
 void RelayNode::drop_clients(NodeName client) {
   std::vector<models::ConnectionId> dropped;
   for (const auto& [connection, state] : clients_)
-    if (client.role == Role::Anyone || state.ears.client == client) dropped.push_back(connection);
+    if (client.role == Role::Anyone || state.ears->client == client) dropped.push_back(connection);
   for (models::ConnectionId connection : dropped) {
     const auto it = clients_.find(connection);
     if (it == clients_.end()) continue;
-    const auto closed = std::move(it->second.ears.closed);
+    const auto ears = it->second.ears;
     disconnect(connection);
-    closed();
+    ears->closed();
   }
 }
 
@@ -128,14 +130,17 @@ void RelayNode::set_lie(const Fault& fault, bool on) {
   else f.withheld.erase(author);
 }
 
-// Events of nobody, for everybody: signed, but by a key that never said anything before.
+// Private messages of nobody to every provider: signed, but nothing that can be opened.
 void RelayNode::flood(int64_t count) {
   constexpr uint64_t kNobody = 900'000;
   SeededEntropy entropy(world_.seed(), number_, "flood");
+  if (world_.providers().empty()) return;
   const Identity nobody(world_.tier(), kNobody + number_);
   for (int64_t i = 0; i < count; ++i) {
-    const nostr::Draft draft{world_.clock().wall, nostr::kind::kHeartbeat,
-                             {{"d", "flood-" + std::to_string(mischief_.next())}}, "{}"};
+    const auto& to = world_.providers()[mischief_.below(world_.providers().size())];
+    const nostr::Draft draft{world_.clock().wall, nostr::kind::kGiftWrap,
+                             {{"p", to->identity().key_hex}},
+                             std::to_string(mischief_.next())};
     inject(world_.cryptography().sign(nobody, draft, entropy));
   }
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "core/nostr/relay_pool.h"
@@ -45,7 +46,7 @@ class RelayNode {
  private:
   struct Client {
     size_t place;
-    Ears ears;
+    std::shared_ptr<const Ears> ears;
   };
   void deliver(models::RelayModel::Replies replies);
   void set_lie(const Fault& fault, bool on);

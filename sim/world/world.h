@@ -22,6 +22,7 @@
 #include "sim/world/node_clock.h"
 #include "sim/world/observer.h"
 #include "sim/world/scenario.h"
+#include "sim/world/trace_hash.h"
 #include "sim/world/weather.h"
 
 namespace paygress::sim {
@@ -104,6 +105,7 @@ class World {
   void disregard_swaps(size_t from) { foreign_.push_back({from, mint_->swaps().size()}); }
   void count_event() { ++result_.events; }
   Observer* observer() { return observer_; }
+  void fold_bytes(ByteView bytes) { hash_.put(bytes); }
   uint64_t hash_so_far() const { return hash_.digest(); }
   template <class T>
   void fold_hash(const T& value) {
@@ -129,7 +131,7 @@ class World {
   Observer* observer_;
   EventQueue queue_;
   NodeClock true_clock_;
-  HashSink hash_;
+  TraceHash hash_;
   std::unique_ptr<Cryptography> cryptography_;
   std::unique_ptr<Mint> mint_;
   std::vector<std::string> relay_urls_;

@@ -1,4 +1,4 @@
-// Every scenario over several histories: nothing is violated, and something happened. A rule that
+// Every scenario over several histories: nothing is violated, and leases are sold. A rule that
 // is switched off is found.
 #include <gtest/gtest.h>
 
@@ -19,10 +19,10 @@ std::string text_of(const RunResult& result) {
   return text;
 }
 
-TEST(Scenarios, HoldOverTenHistoriesAndSomethingHappensInThem) {
+TEST(Scenarios, HoldOverFiveHistoriesAndLeasesAreSoldInThem) {
   for (const Scenario& scenario : scenarios()) {
     uint64_t leases = 0;
-    for (uint64_t seed = 1; seed <= 10; ++seed) {
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
       const RunResult result = run(scenario, seed);
       EXPECT_TRUE(result.violations.empty())
           << scenario.name << " seed " << seed << "\n" << text_of(result);

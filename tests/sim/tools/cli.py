@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""paygress-sim as a person or a script uses it.
+
+usage: cli.py verbs PROGRAM          every verb, its output and its exit status
+       cli.py kept PROGRAM FOLDER    every history that was kept holds now
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+USAGE, NOT_FOUND, FAILED, FINDINGS = 2, 3, 4, 7
+
+
+def run(*command, folder=None):
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=250,
+                          cwd=folder)
+
+
+def expect(condition, message):
+    if not condition:
+        sys.exit(f"cli: {message}")
+
+
+def status(done, code, what):
+    expect(done.returncode == code, f"{what}: status {done.returncode}, not {code}: "
+                                    f"{done.stdout[-500:]}{done.stderr[-500:]}")
+
+
+def verbs(program):
+    with tempfile.TemporaryDirectory() as folder:
+        status(run(program), USAGE, "no verb")
+        status(run(program, "--help"), 0, "--help")
+        status(run(program, "explode"), USAGE, "an unknown verb")
+        status(run(program, "run", "nowhere"), NOT_FOUND, "an unknown scenario")
+        status(run(program, "replay", "nothing.scenario", folder=folder), FAILED, "a missing file")
+        status(run(program, "run", "first-lease", "--seeds", "5..1"), USAGE, "a backward range")
+        expect("lease" in json.loads(run(program, "list", "--json").stdout)[0]["marks"], "list")
+
+        swept = run(program, "sweep", "first-lease", "--seeds", "1..6", "--jobs", "2", "--json",
+                    folder=folder)
+        status(swept, 0, "sweep")
+        summary = json.loads(swept.stdout)
+        expect(summary["seeds"]["run"] == 6 and summary["violations"] == []
+               and summary["marks"]["lease"] == 6, f"sweep says {swept.stdout}")
+
+        plan = os.path.join(folder, "mine.scenario")
+        status(run(program, "plan", "top-up", "--seed", "3", "--out", plan), 0, "plan")
+        drawn = run(program, "run", "top-up", "--seed", "3").stdout.split("hash=")[1]
+        replayed = run(program, "replay", plan)
+        status(replayed, 0, "replay")
+        expect(replayed.stdout.split("hash=")[1] == drawn, "a replayed plan has another hash")
+        status(run(program, "diff", plan, "top-up:3"), 0, "diff of the same")
+        status(run(program, "diff", plan, "top-up:4"), FINDINGS, "diff of two histories")
+        status(run(program, "shrink", plan), FAILED, "shrink of a good history")
+        page = os.path.join(folder, "page.html")
+        status(run(program, "report", plan, "--out", page), 0, "report")
+        expect("<svg" in open(page, encoding="utf-8").read(), "report writes no page")
+
+        # A history in which nobody can answer: the finding is named, and small.
+        unfair = os.path.join(folder, "unfair.scenario")
+        with open(plan, encoding="utf-8") as file:
+            text = file.read()
+        with open(unfair, "w", encoding="utf-8") as file:
+            file.write(text)
+            for relay in ("relay-0", "relay-1", "relay-2"):
+                file.write(f"fault cut provider-1 at=1s peer={relay} for=3600s\nfrozen {relay}\n")
+        found = run(program, "replay", unfair)
+        status(found, FINDINGS, "replay of a failing history")
+        expect("VIOLATED unanswered" in found.stdout, f"replay says {found.stdout}")
+        expect("beyond the budget" in found.stderr, "nobody is told that the history is unfair")
+        small = run(program, "shrink", unfair, "--seconds", "60")
+        status(small, 0, "shrink")
+        lines = [line for line in small.stdout.splitlines() if not line.startswith("#")]
+        expect(len(lines) <= 8, f"shrunk to {len(lines)} lines: {small.stdout}")
+
+        planted = run(program, "run", "first-lease", "--plant", "redeem-no-restore")
+        listed = run(program, "plants", "nothing-of-that-name")
+        if listed.returncode == USAGE:  # a release: it holds none
+            status(planted, USAGE, "--plant in a release")
+            expect("holds no planted bugs" in planted.stderr, f"it says {planted.stderr}")
+            with open(plan, "w", encoding="utf-8") as file:
+                file.write(text.replace("seed=3", "seed=3 plant=redeem_no_restore", 1))
+            status(run(program, "replay", plan), FAILED, "a planted history in a release")
+    print("cli: every verb does what it says")
+
+
+def kept(program, folder):
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".scenario"))
+    expect(names, f"no history is kept in {folder}")
+    for name in names:
+        done = run(program, "replay", os.path.join(folder, name))
+        status(done, 0, name)
+        expect("beyond the budget" not in done.stderr, f"{name} is unfair: {done.stderr}")
+    print(f"cli: {len(names)} kept histories hold")
+
+
+def main(arguments):
+    if len(arguments) == 2 and arguments[0] == "verbs":
+        return verbs(os.path.abspath(arguments[1]))
+    if len(arguments) == 3 and arguments[0] == "kept":
+        return kept(arguments[1], arguments[2])
+    sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
