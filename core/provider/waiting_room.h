@@ -15,7 +15,8 @@
 namespace paygress::provider {
 
 // Then a waiting request is refused. Long enough for a reading that fails and the one after it.
-inline constexpr Seconds kMintPatience{25};
+inline constexpr int64_t kMintPatienceSeconds = 25;
+inline constexpr Seconds kMintPatience{kMintPatienceSeconds};
 static_assert(kMintPatience > cashu::kMintReadTimeout + cashu::kRefreshUnreadMint);
 inline constexpr size_t kWaitingMax = 256;   // requests waiting at a time; others are refused
 
