@@ -109,6 +109,7 @@ struct Object {
   Labels labels;
   Running running = Running::Unknown;
   std::optional<UnixSeconds> stopped_at;  // the ENGINE's time of the last stop, when it keeps one
+  // Of an exit by itself. Absent when it was killed from outside, or the engine does not know.
   std::optional<int32_t> exit_code;
 };
 BOOST_DESCRIBE_STRUCT(Object, (), (name, labels, running, stopped_at, exit_code))
@@ -122,7 +123,7 @@ struct NodeCapacity {
 BOOST_DESCRIBE_STRUCT(NodeCapacity, (), (cpu_millicores, memory_mb, storage_gb))
 
 // The answer to one Call. `objects` holds one entry after Inspect (Running::Absent is an entry, not
-// an empty list) and all of ours after List. `boot` identifies the engine's start, when it says.
+// an empty list) and all of ours after List.
 struct Answer {
   CallId id;
   Verb verb = Verb::Probe;

@@ -22,6 +22,11 @@ std::string object_name(const LeaseId& lease, uint32_t generation) {
   return "paygress-" + lease.hex().substr(0, 12) + "-g" + std::to_string(generation);
 }
 
+bool engine_is_lost(const Answer& answer) {
+  const bool question = answer.verb == Verb::Inspect || answer.verb == Verb::List;
+  return answer.fault == Fault::Unreachable || (question && answer.outcome == Outcome::Unknown);
+}
+
 bool proves_absence(const Answer& answer) {
   return answer.outcome == Outcome::Failed && answer.fault == Fault::NotFound;
 }
@@ -84,6 +89,7 @@ void Supervisor::recover(Now now, Step& out) {
 // --- told of the engine ------------------------------------------------------------------------
 
 void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
+  if (engine_is_lost(answer)) ++engine_losses_;
   if (list_call_ == answer.id) return on_list(now, answer, out);
   if (stray_calls_.contains(answer.id)) {
     const std::string name = stray_calls_.at(answer.id);
@@ -169,6 +175,7 @@ void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const O
 void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& out) {
   w.failures = 0;
   w.create_lost = false;
+  w.seen_in = engine_losses_;
   if (w.state == State::Live) {
     const Micros reset_at = w.live_since + micros(config_.attempts_reset_after);
     if (w.attempts > 0 && now.mono >= reset_at) become(now, lease, State::Live, 0, "", out);
@@ -188,7 +195,11 @@ void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& ou
 void Supervisor::on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object,
                                 Step& out) {
   if (w.state == State::Live) {
-    const bool own_exit = object.running == Running::Stopped && object.exit_code.has_value();
+    // An engine or a machine that restarts leaves exit codes too: only one that was watched all the
+    // time since the last sight proves anything, and only an exit of its own costs its owner.
+    const bool watched = w.seen_in == engine_losses_;
+    const bool own_exit =
+        watched && object.running == Running::Stopped && object.exit_code.has_value();
     out.events.push_back(WentDown{lease, object.stopped_at, own_exit});
     if (w.attempts >= w.restart.attempts_max)
       return give_up(now, lease, w, "stopped, and its restarts are used up", out);

@@ -90,6 +90,7 @@ class Supervisor {
     Micros live_since;
     Micros provisioning_since;
     Seconds backoff_charged;
+    std::optional<uint64_t> seen_in;  // `engine_losses_` when it was last seen running
   };
 
   Workload* find(const LeaseId& lease);
@@ -126,6 +127,7 @@ class Supervisor {
   Micros next_sweep_;
   bool has_inventory_ = false;
   bool quorum_lost_ = false;
+  uint64_t engine_losses_ = 0;     // how often the engine was found not to answer
   size_t running_count_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <ctime>
 
 #include "core/base/check.h"
@@ -91,6 +92,12 @@ json::object host_config(const Spec& spec, const ContainerOptions& options, json
   return host;
 }
 
+// No process can send SIGKILL to the first one of its own container: without a shortage of memory
+// it came from outside. 255 is what the engine writes when it lost the container while it was down.
+bool was_killed(int32_t exit_code, bool out_of_memory) {
+  return (exit_code == 128 + SIGKILL && !out_of_memory) || exit_code == 255;
+}
+
 }  // namespace
 
 Result<DockerVersion> negotiate_docker_version(std::string_view body) {
@@ -150,7 +157,10 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
     else seen.running = Running::Stopped;  // created, exited, dead, removing
     if (seen.running == Running::Stopped && !container.created_only) {
       seen.stopped_at = parse_docker_time(text_or_empty(state, "FinishedAt"));
-      seen.exit_code = state.at("ExitCode").to_number<int32_t>();
+      const auto code = state.at("ExitCode").to_number<int32_t>();
+      const auto* memory = state.if_contains("OOMKilled");
+      const bool out_of_memory = memory != nullptr && memory->is_bool() && memory->get_bool();
+      if (!was_killed(code, out_of_memory)) seen.exit_code = code;
     }
     return container;
   });

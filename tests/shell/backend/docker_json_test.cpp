@@ -31,18 +31,31 @@ std::string container(const std::string& state, const std::string& labels = "{}"
 TEST(DockerContainer, StatesAreFourValued) {
   const auto state = [](const std::string& status) {
     return parse_docker_container(container(
-        R"({"Status":")" + status + R"(","ExitCode":137,"FinishedAt":"2024-05-06T07:08:09.1Z"})"));
+        R"({"Status":")" + status + R"(","ExitCode":3,"FinishedAt":"2024-05-06T07:08:09.1Z"})"));
   };
   EXPECT_EQ(state("running")->object.running, Running::Running);
   EXPECT_EQ(state("paused")->object.running, Running::Paused);
   EXPECT_FALSE(state("running")->object.stopped_at.has_value()) << "of the run before";
   for (auto status : {"exited", "dead", "removing"}) {
     EXPECT_EQ(state(status)->object.running, Running::Stopped);
-    EXPECT_EQ(state(status)->object.exit_code, 137);
+    EXPECT_EQ(state(status)->object.exit_code, 3);
     EXPECT_EQ(state(status)->object.stopped_at, UnixSeconds{1714979289});
   }
   EXPECT_EQ(state("created")->object.running, Running::Stopped);
   EXPECT_FALSE(state("created")->object.exit_code.has_value()) << "it never ran";
+}
+
+// Only an exit of its own has a code: what was killed from outside costs its owner nothing.
+TEST(DockerContainer, KilledFromOutsideIsNoExitOfItsOwn) {
+  const auto code = [](const std::string& end) {
+    return parse_docker_container(container(R"({"Status":"exited",)" + end + "}"))
+        ->object.exit_code;
+  };
+  EXPECT_EQ(code(R"("ExitCode":137,"OOMKilled":false)"), std::nullopt);
+  EXPECT_EQ(code(R"("ExitCode":137)"), std::nullopt);
+  EXPECT_EQ(code(R"("ExitCode":255,"OOMKilled":false)"), std::nullopt);
+  EXPECT_EQ(code(R"("ExitCode":137,"OOMKilled":true)"), 137);
+  EXPECT_EQ(code(R"("ExitCode":0,"OOMKilled":false)"), 0);
 }
 
 TEST(DockerContainer, WithoutOurLabelsIsNobodys) {
