@@ -18,7 +18,7 @@ Result<void> really_verify(const nostr::Event& event) {
 
 // NIP-11.
 std::string information(const EmbeddedRelayOptions& options) {
-  const models::RelayLimits& limits = options.limits;
+  const sim::RelayLimits& limits = options.limits;
   const boost::json::value document = {
       {"name", options.name},
       {"description", "Development only: in memory, on loopback, gone when it stops."},
@@ -89,7 +89,7 @@ void EmbeddedRelay::take_frame(net::PeerId peer, std::string_view frame) {
   send(model_.handle(shell::now().wall, {peer}, *message));
 }
 
-void EmbeddedRelay::send(const models::RelayModel::Replies& replies) {
+void EmbeddedRelay::send(const sim::RelayModel::Replies& replies) {
   for (const auto& [to, message] : replies) server_->send(to.value, nostr::to_frame(message));
 }
 

@@ -2,7 +2,7 @@
 // tests. Events are really verified. Everything is kept in memory and is gone with the object.
 //
 // NIP-01 over WebSocket, NIP-11 for a GET with `Accept: application/nostr+json`, NIP-40. Its bounds
-// are those of models::RelayLimits and net::ServerOptions; a client that does not read is cut off.
+// are those of sim::RelayLimits and net::ServerOptions; a client that does not read is cut off.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ namespace paygress::dev {
 struct EmbeddedRelayOptions {
   uint16_t port = 0;           // 0: any free one; always on loopback
   std::string name = "paygress dev relay";
-  models::RelayLimits limits;
+  sim::RelayLimits limits;
 };
 
 // Used on the loop's thread, and destroyed before the loop.
@@ -30,16 +30,16 @@ class EmbeddedRelay {
   std::string url() const { return server_->url("ws"); }
   uint16_t port() const { return server_->port(); }
   // Faults may be set at any time, and what is stored may be asked.
-  models::RelayModel& model() { return model_; }
+  sim::RelayModel& model() { return model_; }
 
  private:
   explicit EmbeddedRelay(EmbeddedRelayOptions options);
   void answer(const net::HttpRequest& request, const net::Responder& responder) const;
   void take_frame(net::PeerId peer, std::string_view frame);
-  void send(const models::RelayModel::Replies& replies);
+  void send(const sim::RelayModel::Replies& replies);
 
   EmbeddedRelayOptions options_;
-  models::RelayModel model_;
+  sim::RelayModel model_;
   std::unique_ptr<net::HttpServer> server_;  // last: no handler runs after the model is gone
 };
 

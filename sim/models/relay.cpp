@@ -5,7 +5,7 @@
 
 #include "core/base/random.h"
 
-namespace paygress::models {
+namespace paygress::sim {
 
 using namespace nostr;
 
@@ -298,4 +298,4 @@ bool RelayModel::may_read(const Connection& connection, const Event& event) cons
   return false;
 }
 
-}  // namespace paygress::models
+}  // namespace paygress::sim

@@ -21,7 +21,7 @@
 #include "core/base/random.h"
 #include "core/nostr/message.h"
 
-namespace paygress::models {
+namespace paygress::sim {
 
 struct ConnectionId {
   uint64_t value = 0;
@@ -135,4 +135,4 @@ class RelayModel {
   std::deque<nostr::Event> replaced_;  // a few: for replay()
 };
 
-}  // namespace paygress::models
+}  // namespace paygress::sim

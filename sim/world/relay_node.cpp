@@ -21,21 +21,21 @@ RelayNode::RelayNode(World& world, uint32_t number, size_t place)
   model_.connect(stranger_);
 }
 
-std::optional<models::ConnectionId> RelayNode::connect(Ears ears) {
+std::optional<ConnectionId> RelayNode::connect(Ears ears) {
   if (down_) return std::nullopt;
-  const models::ConnectionId connection{next_connection_++};
+  const ConnectionId connection{next_connection_++};
   const size_t place = world_.client_place(ears.client);
   clients_.emplace(connection, Client{place, std::make_shared<const Ears>(std::move(ears))});
   deliver(model_.connect(connection));
   return connection;
 }
 
-void RelayNode::disconnect(models::ConnectionId connection) {
+void RelayNode::disconnect(ConnectionId connection) {
   clients_.erase(connection);
   model_.disconnect(connection);
 }
 
-void RelayNode::say(models::ConnectionId connection, nostr::ClientMessage message) {
+void RelayNode::say(ConnectionId connection, nostr::ClientMessage message) {
   const auto client = clients_.find(connection);
   if (client == clients_.end()) return;
   world_.send({client->second.place, place_, true},
@@ -46,7 +46,7 @@ void RelayNode::say(models::ConnectionId connection, nostr::ClientMessage messag
               });
 }
 
-void RelayNode::deliver(models::RelayModel::Replies replies) {
+void RelayNode::deliver(RelayModel::Replies replies) {
   for (auto& reply : replies) {
     const auto client = clients_.find(reply.first);
     if (client == clients_.end()) continue;
@@ -75,10 +75,10 @@ void RelayNode::replay(size_t count) {
 // --- faults ------------------------------------------------------------------------------------
 
 void RelayNode::drop_clients(NodeName client) {
-  std::vector<models::ConnectionId> dropped;
+  std::vector<ConnectionId> dropped;
   for (const auto& [connection, state] : clients_)
     if (client.role == Role::Anyone || state.ears->client == client) dropped.push_back(connection);
-  for (models::ConnectionId connection : dropped) {
+  for (ConnectionId connection : dropped) {
     const auto it = clients_.find(connection);
     if (it == clients_.end()) continue;
     const auto ears = it->second.ears;
@@ -185,7 +185,7 @@ void ClientLinks::lost(nostr::LinkId link) {
 void ClientLinks::close(nostr::LinkId link) {
   const auto it = connections_.find(link);
   if (it == connections_.end()) return;
-  const models::ConnectionId connection = it->second;
+  const ConnectionId connection = it->second;
   connections_.erase(it);
   relay(link).disconnect(connection);
 }

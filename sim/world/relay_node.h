@@ -26,16 +26,16 @@ class RelayNode {
   NodeName name() const { return {Role::Relay, number_}; }
   // Connections are made at once; `said` is called after the network's delay, until disconnect.
   // Nothing while the relay is down.
-  std::optional<models::ConnectionId> connect(Ears ears);
-  void disconnect(models::ConnectionId connection);
-  void say(models::ConnectionId connection, nostr::ClientMessage message);
+  std::optional<ConnectionId> connect(Ears ears);
+  void disconnect(ConnectionId connection);
+  void say(ConnectionId connection, nostr::ClientMessage message);
   // A stranger hands it an event without a connection that anybody hears.
   void accept(const nostr::Event& event);
   // Passes an event on to whoever asked for such, unverified: the relay itself is in league.
   void inject(const nostr::Event& event);
   // Sends `count` events that it once took again, whether they were replaced since or not.
   void replay(size_t count);
-  const models::RelayModel& model() const { return model_; }
+  const RelayModel& model() const { return model_; }
 
   // --- faults
   // Closes the connections of this client ("*": of everybody).
@@ -48,19 +48,19 @@ class RelayNode {
     size_t place;
     std::shared_ptr<const Ears> ears;
   };
-  void deliver(models::RelayModel::Replies replies);
+  void deliver(RelayModel::Replies replies);
   void set_lie(const Fault& fault, bool on);
   void flood(int64_t count);
 
   World& world_;
   uint32_t number_;
   size_t place_;
-  models::RelayModel model_;
+  RelayModel model_;
   RandomStream mischief_;
   bool down_ = false;
-  models::ConnectionId stranger_;
+  ConnectionId stranger_;
   uint64_t next_connection_ = 1;
-  std::map<models::ConnectionId, Client> clients_;
+  std::map<ConnectionId, Client> clients_;
 };
 
 // The links of one client of the relays: what a RelayPool asks for, done in the simulated world.
@@ -89,7 +89,7 @@ class ClientLinks {
   NodeName client_;
   size_t place_;
   Events events_;
-  std::map<nostr::LinkId, models::ConnectionId> connections_;
+  std::map<nostr::LinkId, ConnectionId> connections_;
   bool gone_ = false;
 };
 

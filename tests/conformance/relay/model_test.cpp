@@ -32,7 +32,7 @@ class ModelUnderTest final : public RelayUnderTest {
   std::string run() const override { return "run"; }
 
  private:
-  models::RelayModel model_{{}, [](const nostr::Event& event) -> Result<void> {
+  sim::RelayModel model_{{}, [](const nostr::Event& event) -> Result<void> {
     if (auto ok = nostr::verify(event); !ok) return std::unexpected(ok.error());
     return {};
   }};

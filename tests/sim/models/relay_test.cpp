@@ -5,7 +5,7 @@
 
 #include "tests/core/nostr/relay_fixture.h"
 
-namespace paygress::models {
+namespace paygress::sim {
 namespace {
 
 using namespace nostr;
@@ -162,4 +162,4 @@ TEST_F(RelayModelTest, ConnectionsAreBounded) {
 }
 
 }  // namespace
-}  // namespace paygress::models
+}  // namespace paygress::sim

@@ -23,19 +23,19 @@ class PoolWorld {
   static constexpr int kStepsMax = 200'000;
 
   // Of the relays the first `own` are the pool's own; all when nothing is said.
-  explicit PoolWorld(size_t relays, models::RelayOptions options = {}, uint64_t seed = 1,
+  explicit PoolWorld(size_t relays, sim::RelayOptions options = {}, uint64_t seed = 1,
                      std::optional<size_t> own = {})
       : seed_(seed), own_(own.value_or(relays)), up_(relays, true), links_(relays) {
     const auto no_crypto = [](const Event&) { return Result<void>{}; };
     for (size_t i = 0; i < relays; ++i) {
       if (own) options.url = "wss://relay-" + std::to_string(i) + ".example";
-      models_.push_back(std::make_unique<models::RelayModel>(options, no_crypto));
+      models_.push_back(std::make_unique<sim::RelayModel>(options, no_crypto));
     }
     make_pool({});
   }
 
   RelayPool& pool() { return *pool_; }
-  models::RelayModel& relay(size_t i) { return *models_[i]; }
+  sim::RelayModel& relay(size_t i) { return *models_[i]; }
   Now now{1'000'000_ms, UnixSeconds{kStart}};
 
   // What the pool said since the start (a restart of the pool does not clear it).
@@ -92,7 +92,7 @@ class PoolWorld {
 
   // As publish_elsewhere, without waiting for what comes of it.
   void inject(size_t i, const Event& event) {
-    const models::ConnectionId other{1'000'000 + i};
+    const sim::ConnectionId other{1'000'000 + i};
     models_[i]->connect(other);
     carry(i, models_[i]->handle(now.wall, other, Publish{event}));
     models_[i]->disconnect(other);
@@ -149,7 +149,7 @@ class PoolWorld {
     now.mono = mono;
   }
 
-  models::ConnectionId connection(LinkId link) const {
+  sim::ConnectionId connection(LinkId link) const {
     return {pools_ << 48 | uint64_t{link.relay.value} << 32 | link.attempt};
   }
 
@@ -160,7 +160,7 @@ class PoolWorld {
     links_[i].reset();
   }
 
-  void carry(size_t i, models::RelayModel::Replies replies) {
+  void carry(size_t i, sim::RelayModel::Replies replies) {
     for (auto& [to, message] : replies) {
       const auto it = by_connection_.find(to);
       if (it == by_connection_.end() || model_of(it->second) != i) continue;
@@ -248,10 +248,10 @@ class PoolWorld {
   size_t own_;
   uint64_t pools_ = 0;
   uint64_t signatures_ = 0;
-  std::vector<std::unique_ptr<models::RelayModel>> models_;
+  std::vector<std::unique_ptr<sim::RelayModel>> models_;
   std::vector<bool> up_;
   std::vector<std::optional<LinkId>> links_;
-  std::map<models::ConnectionId, LinkId> by_connection_;
+  std::map<sim::ConnectionId, LinkId> by_connection_;
   std::map<RelayIndex, size_t> places_;
   std::unique_ptr<RelayPool> pool_;
   std::deque<std::pair<LinkId, WireMessage>> queue_;

@@ -22,7 +22,7 @@ void subscribe(PoolWorld& world) {
 // Events from elsewhere arrive at one relay each; the subscriber flaps and restarts.
 void everything_arrives_once(const std::vector<std::pair<int, int>>& actions, bool auth,
                              size_t cap) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.limits.results = cap;
   options.auth_for_private_reads = auth;
   PoolWorld world(kRelays, options, 7);

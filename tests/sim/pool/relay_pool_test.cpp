@@ -79,7 +79,7 @@ TEST(RelayPool, DeliversOnceOverRestartsWithTheIdsLoaded) {
 }
 
 TEST(RelayPool, PagesThroughASilentCapOfTwentyResults) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.limits.results = 20;
   PoolWorld world(1, options);
   // Runs of equal seconds of different lengths, one of them as long as the cap.
@@ -101,7 +101,7 @@ TEST(RelayPool, PagesThroughASilentCapOfTwentyResults) {
 }
 
 TEST(RelayPool, PagesEachFilterOfASubscriptionByItself) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.limits.results = 20;
   PoolWorld world(1, options);
   for (uint64_t n = 0; n < 100; ++n)  // one filter's events are all older than the other's
@@ -113,7 +113,7 @@ TEST(RelayPool, PagesEachFilterOfASubscriptionByItself) {
 }
 
 TEST(RelayPool, LiveEventsFlowWhilePagesAreRead) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.limits.results = 2;
   PoolWorld world(1, options);
   for (uint64_t n = 0; n < 40; ++n)
@@ -154,7 +154,7 @@ TEST(RelayPool, ClosedSubscriptionsComeBack) {
 }
 
 TEST(RelayPool, ReadsAnInboxThatNeedsAuth) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.auth_for_private_reads = true;
   PoolWorld world(1, options);
   for (uint64_t n = 0; n < 5; ++n) world.publish_elsewhere(0, wrap(n, kStart - 100'000));
@@ -321,7 +321,7 @@ TEST(RelayPool, RefusesWhatItCannotDo) {
 }
 
 TEST(RelayPool, AQueryIsAnsweredPerRelayAndDeliversOnlyNews) {
-  models::RelayOptions options;
+  sim::RelayOptions options;
   options.limits.results = 5;
   PoolWorld world(3, options);
   start_inbox(world);

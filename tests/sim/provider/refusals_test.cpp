@@ -44,17 +44,37 @@ market::SpawnRequest standby(Rig& rig, bool ours, std::optional<std::string> wor
   return request;
 }
 
-std::string other_mint(const std::string& text, const std::string& mint) {
+std::string changed(const std::string& text, const std::function<void(cashu::Token&)>& change) {
   cashu::Token token = cashu::decode_token(text).value();
-  token.mint = mint;
+  change(token);
   return cashu::encode_token(token, cashu::TokenVersion::V4).value();
 }
 
 std::string spoilt(const std::string& text) {
-  cashu::Token token = cashu::decode_token(text).value();
-  char& last = token.proofs.at(0).secret.back();
-  last = last == '0' ? '1' : '0';  // the DLEQ no longer fits
-  return cashu::encode_token(token, cashu::TokenVersion::V4).value();
+  return changed(text, [](cashu::Token& token) {
+    char& last = token.proofs.at(0).secret.back();
+    last = last == '0' ? '1' : '0';  // the DLEQ no longer fits
+  });
+}
+
+std::string locked(const std::string& text) {
+  return changed(text, [](cashu::Token& token) {
+    token.proofs.at(0).secret = R"(["P2PK",{"nonce":"00","data":"02aa","tags":[]}])";
+  });
+}
+
+std::string doubled(const std::string& text) {
+  return changed(text, [](cashu::Token& t) { t.proofs.push_back(t.proofs.at(0)); });
+}
+
+std::string of_other_mint(const std::string& text) {
+  return changed(text, [](cashu::Token& token) { token.mint = "https://other.example"; });
+}
+
+std::string of_unknown_keyset(const std::string& text) {
+  return changed(text, [](cashu::Token& token) {
+    for (cashu::Proof& proof : token.proofs) proof.keyset = "00ffffffffffffff";
+  });
 }
 
 std::vector<Case> cases() {
@@ -85,10 +105,9 @@ std::vector<Case> cases() {
     r.volume_encryption = {1, "aes-256-gcm", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
   });
   spawn(InvalidToken, [](auto& r) { r.cashu_token = "cashuBnonsense"; });
-  spawn(InvalidToken, [](auto& r) { r.cashu_token = spoilt(r.cashu_token); });
-  spawn(NonWhitelistedMint, [](auto& r) {
-    r.cashu_token = other_mint(r.cashu_token, "https://other.example");
-  });
+  for (auto* spoil : {&spoilt, &locked, &doubled, &of_unknown_keyset})
+    spawn(InvalidToken, [spoil](auto& r) { r.cashu_token = spoil(r.cashu_token); });
+  spawn(NonWhitelistedMint, [](auto& r) { r.cashu_token = of_other_mint(r.cashu_token); });
   spawn(MintNetworkError, plain).mint_reachable = false;
   spawn(UnsupportedUnit, plain).mint = [](auto& m) { m.unit = "usd"; };
   spawn(MintUnsuitable, plain).mint = [](auto& m) { m.nuts = {4, 7, 8, 12}; };
@@ -130,6 +149,22 @@ std::vector<Case> cases() {
     return c;
   };
   on_lease(InvalidPodId, "pod");
+  // Whatever can be wrong with a token is found before a top-up too.
+  for (auto* spoil : {&spoilt, &locked, &doubled, &of_unknown_keyset, &of_other_mint}) {
+    Case& c = on_lease(spoil == &of_other_mint ? NonWhitelistedMint : InvalidToken, "1000");
+    c.request = [spoil](Rig& rig) -> market::Request {
+      return market::TopUpRequest{"container-1000", spoil(rig.spawn(50).cashu_token), {}};
+    };
+  }
+  on_lease(MintNetworkError, "container-1000").before = [](Rig& rig) {
+    rig.buy(rig.alice);
+    rig.mint().set_reachable(false);
+    rig.restart();
+  };
+  on_lease(NotFound, "container-1000").before = [](Rig& rig) {
+    rig.hold_outputs = true;  // reserved, and not paid yet
+    rig.ask(rig.alice, rig.spawn());
+  };
   on_lease(NotFound, "container-5");
   on_lease(NotFound, "standby-slot-w");
   on_lease(NotOwner, "container-1000").by_bob = true;
@@ -206,6 +241,32 @@ TEST(Refusals, MintHearsNothingAndTheTokenIsUntouched) {
   }
 }
 
+// What cannot be read is answered, but not looked at: its token, if it holds one, stays the sender's.
+TEST(Refusals, AMessageThatIsNoRequestLeavesItsTokenAlone) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {R"("pod_spec_id":"basic")", R"("pod_spec_id":7)"},        // a wrong type
+      {R"("pod_image":)", R"("pod_image":"a","pod_image":)"},    // a key twice
+      {R"("ssh_password":)", R"("no_password":)"}};              // none of the requests
+  for (const auto& [part, instead] : wrong) {
+    SCOPED_TRACE(instead);
+    Rig rig;
+    rig.start();
+    rig.run_for(Seconds{2});
+    const size_t calls = rig.token_calls();
+    const market::SpawnRequest request = rig.spawn();
+    std::string text = market::to_json(request);
+    const size_t at = text.find(part);
+    ASSERT_NE(at, text.npos) << text;
+    rig.ask_text(rig.alice, text.replace(at, part.size(), instead));
+    const market::ErrorReply error = rig.error(rig.alice);
+    EXPECT_EQ(error.error_type, "invalid_request");
+    EXPECT_EQ(error.token_state, market::TokenState::Untouched);
+    rig.run_for(Seconds{60});
+    EXPECT_EQ(rig.token_calls(), calls);
+    expect_untouched(rig, request);
+  }
+}
+
 // The table and this file name the same errors: a new one without a test fails here.
 TEST(Refusals, EveryErrorIsTestedOrNamed) {
   using enum ErrorType;
@@ -221,8 +282,14 @@ TEST(Refusals, EveryErrorIsTestedOrNamed) {
       {ProvisioningError, "not answered: ids and ports that are used up are no_capacity"},
       {UnsupportedReplication, "not answered: checkpointed runs as none, and says so"},
   };
-  for (const market::ErrorInfo& info : market::error_table())
+  for (const market::ErrorInfo& info : market::error_table()) {
     EXPECT_NE(covered.contains(info.type), elsewhere.contains(info.type)) << info.text;
+    // Whatever may leave the token untouched is shown above to do so, or is never answered.
+    const bool untouched = info.token.contains(market::TokenState::Untouched);
+    if (untouched && !covered.contains(info.type)) {
+      EXPECT_THAT(elsewhere.at(info.type), testing::StartsWith("not answered")) << info.text;
+    }
+  }
 }
 
 }  // namespace
