@@ -4,26 +4,11 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <ctime>
 #include <map>
-#include <new>
 
+#include "bench/allocations.h"
 #include "core/provider/provider.h"
-
-namespace {
-std::atomic<uint64_t> allocations{0};
-}  // namespace
-
-// Not inlined: the compiler would see malloc's memory given to a delete expression.
-[[gnu::noinline]] void* operator new(size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -150,7 +135,7 @@ void step_with_one_due(benchmark::State& state) {
   static std::map<int64_t, double> cost;
   Shop shop(static_cast<uint64_t>(state.range(0)));
   int64_t inputs = 0;
-  const uint64_t before = allocations;
+  const uint64_t before = bench::allocations;
   const std::clock_t from = std::clock();  // of this process: others on the machine do not count
   for (auto _ : state) inputs += shop.end_one();
   const double took = static_cast<double>(std::clock() - from) / CLOCKS_PER_SEC;
@@ -159,7 +144,7 @@ void step_with_one_due(benchmark::State& state) {
   state.counters["per_input"] = per_input;
   state.counters["inputs"] = static_cast<double>(inputs) / kEnding;
   state.counters["allocs"] =
-      static_cast<double>(allocations - before) / static_cast<double>(inputs);
+      static_cast<double>(bench::allocations - before) / static_cast<double>(inputs);
   if (cost.contains(1000)) state.counters["to_1k"] = per_input / cost[1000];
 }
 BENCHMARK(step_with_one_due)->Arg(1)->Arg(1000)->Arg(1'000'000)->Iterations(kEnding);
