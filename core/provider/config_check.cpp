@@ -330,6 +330,10 @@ void Checker::check_ports() {
   check_listener("metrics_bind_addr", c_.metrics_bind_addr);
   if (c_.http_bind_addr && c_.http_bind_addr == c_.metrics_bind_addr)
     error("metrics_bind_addr", "is the address of http_bind_addr too", "choose another port");
+  if (const auto metrics = host_port_of(c_.metrics_bind_addr.value_or("127.0.0.1"));
+      metrics && !is_loopback(metrics->host))
+    warn("metrics_bind_addr", "can be read by others: it tells what you sell and earn",
+         "\"127.0.0.1:9464\"");
   if (c_.tunnel_enabled && c_.tunnel_interface.value_or("").empty())
     error("tunnel_interface", "is missing while tunnel_enabled is true",
           "name the tunnel's network interface");

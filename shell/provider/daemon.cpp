@@ -13,6 +13,7 @@
 #include "shell/provider/control.h"
 #include "shell/provider/executor.h"
 #include "shell/provider/journal_writer.h"
+#include "shell/provider/metrics.h"
 #include "shell/provider/notify.h"
 #include "shell/provider/ports_in_use.h"
 #include "shell/provider/status.h"
@@ -49,6 +50,7 @@ class Daemon {
   Result<void> open_core(lease::Resources node);
   Result<void> open_guard();
   Result<void> open_control();
+  void open_metrics();
   void step(const provider::Input& input);
   void note(const provider::Input& input);
   void release(const std::vector<provider::Effect>& effects);
@@ -74,6 +76,7 @@ class Daemon {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<JournalWriter> writer_;
   std::unique_ptr<net::ControlServer> control_;
+  std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<net::Signals> signals_;
   net::TimerId timer_ = 0;
   std::optional<Micros> timer_at_;
@@ -118,6 +121,7 @@ Result<void> Daemon::start() {
   auto first = core_->start(now, {ledger_->header().install, *boot, setup_.seed_fingerprint});
   if (!first) return std::unexpected(first.error());
   writer_->take(*std::move(first));
+  open_metrics();
   // What is in use is known before the first request can be.
   look_at_ports();
   return {};
@@ -216,6 +220,23 @@ Result<void> Daemon::open_control() {
   return {};
 }
 
+// Leases were paid for: a port that somebody has is no reason to serve none of them.
+void Daemon::open_metrics() {
+  const auto& address = setup_.config.metrics_bind_addr;
+  if (!address) return;
+  MetricsServer::Sources sources;
+  sources.metrics = [this] {
+    return metrics_text(*core_, readiness_, {started_at_, links_->frames_refused()});
+  };
+  sources.waits_for = [this] { return waits_for(*core_, readiness_); };
+  auto server = MetricsServer::listen(loop_, *address, std::move(sources));
+  if (!server)
+    return log_.warn("metrics_bind_addr {}: {}; goes on without metrics", *address,
+                     to_string(server.error()));
+  metrics_ = *std::move(server);
+  log_.info("metrics at {}/metrics", metrics_->url());
+}
+
 // --- the loop ------------------------------------------------------------------------------------
 
 int Daemon::run() {
@@ -235,6 +256,7 @@ int Daemon::run() {
   notify_ready();
   loop_.run();
   // In this order: nothing is called back any more, then what was called goes.
+  metrics_.reset();
   control_.reset();
   writer_.reset();
   executor_.reset();
@@ -308,7 +330,7 @@ void Daemon::look_at_ports() {
 
 void Daemon::watch_readiness() {
   if (stopping_) return;
-  if (live_json(*core_, readiness_, net::Loop::now()).at("ready").get_bool()) {
+  if (waits_for(*core_, readiness_).empty()) {
     log_.info("ready: the offer is published, requests are read");
     notify_status("ready");
     return;
@@ -331,6 +353,7 @@ boost::json::object Daemon::status() const {
   out["data_dir"] = setup_.data_dir;
   out["guard"] = guard_->works();
   out["frames_refused"] = links_->frames_refused();
+  if (metrics_ != nullptr) out["metrics"] = metrics_->url() + "/metrics";
   return out;
 }
 

@@ -61,8 +61,8 @@ json::object lease_json(const StateView& state, const LeaseId& id, const lease::
   return out;
 }
 
-bool relay_counts_as_up(nostr::RelayHealth health) {
-  return health == nostr::RelayHealth::Live || health == nostr::RelayHealth::Impaired;
+bool is_read(const cashu::MintBook& book, const std::string& mint) {
+  return book.ready(mint) && !book.keyset_ids(mint).empty();
 }
 
 std::string text_of(const json::object& object, std::string_view key) {
@@ -100,20 +100,40 @@ json::object state_json(const StateView& state, Now now) {
           {"leases", std::move(leases)}};
 }
 
+bool counts_as_up(nostr::RelayHealth health) {
+  return health == nostr::RelayHealth::Live || health == nostr::RelayHealth::Impaired;
+}
+
+std::vector<std::string> waits_for(const provider::Provider& core, const Readiness& readiness) {
+  std::vector<std::string> reasons;
+  if (!core.workloads().has_inventory()) reasons.push_back("the engine's list of workloads");
+  if (!readiness.offer_taken) reasons.push_back("a relay that takes the offer");
+  const provider::Settings& settings = core.settings();
+  bool live = false;
+  for (uint32_t i = 0; i < settings.relays.size(); ++i) {
+    const nostr::RelayHealth health = core.relays()->status(RelayIndex{i}).health;
+    live = live || health == nostr::RelayHealth::Live;
+    if (!counts_as_up(health) && !readiness.relays_tried.contains(RelayIndex{i}))
+      reasons.push_back("a first answer of relay " + std::to_string(i + 1));
+  }
+  if (!live) reasons.push_back("a relay that is live");
+  for (const std::string& mint : settings.mints)
+    if (!is_read(core.wallet().mints(), mint) && !readiness.mints_tried.contains(mint))
+      reasons.push_back("a first answer of mint " + mint);
+  return reasons;
+}
+
 json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now) {
-  json::object out{{"running", true}, {"ready", false}, {"draining", core.draining()}};
+  const std::vector<std::string> missing = waits_for(core, readiness);
+  json::object out{{"running", true}, {"ready", missing.empty()}, {"draining", core.draining()}};
   const provider::Settings& settings = core.settings();
   out["provider"] = settings.self.hex();
   out["npub"] = nostr::to_npub(settings.self);
   out["name"] = settings.name;
-  bool ready = readiness.offer_taken && core.workloads().has_inventory();
-  bool live = false;
+  out["waits_for"] = json::array(missing.begin(), missing.end());
   json::array relays;
   for (uint32_t i = 0; i < settings.relays.size(); ++i) {
     const auto& status = core.relays()->status(RelayIndex{i});
-    live = live || status.health == nostr::RelayHealth::Live;
-    ready = ready && (relay_counts_as_up(status.health) ||
-                      readiness.relays_tried.contains(RelayIndex{i}));
     relays.push_back(json::object{{"url", settings.relays[i]},
                                   {"health", nostr::to_string(status.health)},
                                   {"text", status.text},
@@ -123,8 +143,7 @@ json::object live_json(const provider::Provider& core, const Readiness& readines
   json::array mints;
   for (const std::string& url : settings.mints) {
     const cashu::MintBook& book = core.wallet().mints();
-    const bool read = book.ready(url) && !book.keyset_ids(url).empty();
-    ready = ready && (read || readiness.mints_tried.contains(url));
+    const bool read = is_read(book, url);
     json::array problems;
     for (const std::string& problem : book.problems(url)) problems.emplace_back(problem);
     mints.push_back(json::object{{"url", url},
@@ -133,7 +152,6 @@ json::object live_json(const provider::Provider& core, const Readiness& readines
                                  {"problems", std::move(problems)}});
   }
   out["mints"] = std::move(mints);
-  out["ready"] = ready && live;
   const lease::Resources free = core.leases().allocator().unreserved();
   out["unreserved"] = json::object{{"cpu_millicores", free.cpu_millicores},
                                    {"memory_mb", free.memory_mb},

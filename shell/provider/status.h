@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/provider/provider.h"
 #include "shell/provider/books.h"
@@ -28,9 +29,14 @@ struct Readiness {
   std::set<RelayIndex> relays_tried;  // their first connection came or failed
   std::set<std::string> mints_tried;  // their first call was answered or failed
 };
-// {"running": true, "ready": ..., "relays": [...], "mints": [...], ...} and the state.
-// Ready: a relay is live and has the offer, every relay and mint had its chance, and the engine's
-// inventory is known.
+// Why it is not ready, one reason each; empty: ready. Ready: a relay is live and has the offer,
+// every relay and mint had its chance, and the engine's inventory is known.
+std::vector<std::string> waits_for(const provider::Provider& core, const Readiness& readiness);
+// Connected and read, perhaps with something it does not do.
+bool counts_as_up(nostr::RelayHealth health);
+
+// {"running": true, "ready": ..., "waits_for": [...], "relays": [...], "mints": [...], ...} and the
+// state.
 boost::json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now);
 
 // For people.

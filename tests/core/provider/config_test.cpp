@@ -266,6 +266,8 @@ const Problem kProblems[] = {
      "which leases use"},
     {"BadListener", [](C& c) { c.metrics_bind_addr = "127.0.0.1"; }, "metrics_bind_addr",
      "with a port"},
+    {"PublicMetrics", [](C& c) { c.metrics_bind_addr = "0.0.0.0:9464"; }, "metrics_bind_addr",
+     "can be read by others", Severity::Warning},
     {"SameListener", [](C& c) { c.http_bind_addr = c.metrics_bind_addr; }, "metrics_bind_addr",
      "http_bind_addr too"},
     {"Tunnel", [](C& c) { c.tunnel_enabled = true; }, "tunnel_interface", "is missing"},

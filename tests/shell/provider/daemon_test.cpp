@@ -22,6 +22,8 @@
 #include "shell/dev/embedded_relay.h"
 #include "shell/dev/sweep.h"
 #include "shell/net/control_socket.h"
+#include "shell/net/http_client.h"
+#include "shell/net/http_server.h"
 #include "shell/net/websocket.h"
 #include "shell/provider/setup.h"
 #include "shell/store/sqlite_journal.h"
@@ -33,6 +35,7 @@ namespace {
 namespace json = boost::json;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Micros kPatience = micros(Seconds{60});
 constexpr Micros kSlice = 50'000_us;
@@ -127,6 +130,9 @@ class DaemonTest : public ::testing::Test {
     // Ports beside one that the kernel just called free.
     config.ssh_port_start = static_cast<uint16_t>(20'000 + mint_->port() % 9'000);
     config.ssh_port_end = static_cast<uint16_t>(*config.ssh_port_start + 50);
+    const uint16_t free_port = net::HttpServer::listen(loop_, {}, {}).value()->port();
+    metrics_ = "127.0.0.1:" + std::to_string(free_port);
+    config.metrics_bind_addr = metrics_;
     EXPECT_TRUE(shell::write_secret_file(config_file(), provider::write_config(config),
                                          shell::Replace::No)
                     .has_value());
@@ -178,6 +184,15 @@ class DaemonTest : public ::testing::Test {
     daemon_.reset();
     return ended.value_or(-1);
   }
+  net::Answered get(const std::string& path) {
+    net::HttpClient client(loop_);
+    net::HttpCall call;
+    call.url = "http://" + metrics_ + path;
+    std::optional<net::HttpOutcome> outcome;
+    client.start(call, [&](net::HttpOutcome o) { outcome = std::move(o); });
+    loop_.run_until([&] { return outcome.has_value(); }, kPatience);
+    return std::get<net::Answered>(outcome.value());
+  }
   market::SpawnRequest spawn_request() {
     market::SpawnRequest request;
     request.cashu_token =
@@ -193,6 +208,7 @@ class DaemonTest : public ::testing::Test {
   std::unique_ptr<dev::EmbeddedRelay> relay_;
   std::unique_ptr<dev::EmbeddedMint> mint_;
   crypto::Keypair key_;
+  std::string metrics_;  // a port that was free a moment ago
   std::unique_ptr<dev::Child> daemon_;
   std::atomic<bool> never_ = false;
 };
@@ -206,6 +222,19 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   const auto* access = std::get_if<market::AccessDetails>(&*reply);
   ASSERT_NE(access, nullptr) << market::to_json(*reply) << "\n" << log();
   EXPECT_EQ(access->pod_spec_name, "Small");
+
+  const net::Answered metrics = get("/metrics");
+  EXPECT_EQ(metrics.status, 200) << log();
+  for (const char* line :
+       {"paygress_ready 1\n", "paygress_leases{phase=\"running\"} 1\n",
+        "paygress_requests_total 1\n", "paygress_workloads_running 1\n",
+        "part=\"redeemed\"} 900000\n", "paygress_payments_open 0\n"})
+    EXPECT_THAT(metrics.body, HasSubstr(line));
+  for (const std::string& secret :
+       {access->ssh_password.value_or("no password"), nostr::to_nsec(key_.secret()),
+        to_hex(key_.secret().bytes), std::string("cashuB")})
+    EXPECT_THAT(metrics.body, Not(HasSubstr(secret)));
+  EXPECT_EQ(get("/readyz").body, "ready\n");
 
   end(SIGKILL);
   // No daemon: the verbs read the ledger that it left.
@@ -241,6 +270,17 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   const auto exported = run({"ledger", "export", "--csv"});
   EXPECT_EQ(exported.status, 0) << exported.err;
   EXPECT_THAT(exported.out, HasSubstr(id));
+}
+
+// Leases were paid for: a port that somebody has is no reason to serve none of them.
+TEST_F(DaemonTest, AMetricsPortThatIsInUseDoesNotStopIt) {
+  net::ServerOptions options;
+  options.port = static_cast<uint16_t>(std::stoi(metrics_.substr(metrics_.rfind(':') + 1)));
+  const auto other = net::HttpServer::listen(loop_, options, {});
+  ASSERT_TRUE(other.has_value());
+  start();
+  EXPECT_THAT(log(), HasSubstr("goes on without metrics"));
+  EXPECT_EQ(end(SIGTERM), 0) << log();
 }
 
 // A token that bought something buys nothing for anybody else, after a crash either.
