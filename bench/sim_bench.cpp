@@ -21,7 +21,8 @@ void events(benchmark::State& state) {
   for (auto _ : state) count += World(scenario, ++seed, Tier::Fast).run().events;
   const auto total = static_cast<double>(count);
   state.counters["events"] = benchmark::Counter(total, benchmark::Counter::kIsRate);
-  state.counters["allocs_per_event"] = static_cast<double>(paygress::bench::allocations - before) / total;
+  state.counters["allocs_per_event"] =
+      static_cast<double>(paygress::bench::allocations - before) / total;
 }
 BENCHMARK(events)->Args({10, 600})->Args({100, 300})->Args({1000, 60})->Iterations(1)->Unit(
     benchmark::kMillisecond);

@@ -11,7 +11,8 @@ here=$(dirname -- "$(readlink -f -- "$0")")
 home=${PAYGRESS_PEERS_DIR:-$here/../../build/peers}
 mkdir -p "$home"
 home=$(cd -- "$home" && pwd)
-readonly probe_seconds=10 start_seconds=60 stop_seconds=5
+# The registry has probe_seconds to answer; pip and npm have probe_limit to start, ask and end.
+readonly probe_seconds=10 probe_limit=60 start_seconds=60 stop_seconds=5
 
 say() { printf '==> peers: %s\n' "$*" >&2; }
 die() { printf 'peers: %s\n' "$*" >&2; exit 1; }
@@ -54,7 +55,7 @@ WALLET
   is_installed nutshell "$want" && return
   rm -rf "$venv" "$home/nutshell.stamp"
   "$(python)" -m venv "$venv" >"$log" 2>&1 || { cat "$log" >&2; die "cannot make $venv"; }
-  if ! timeout $((probe_seconds + 5)) "$venv/bin/pip" --retries 0 --timeout $probe_seconds \
+  if ! timeout $probe_limit "$venv/bin/pip" --retries 0 --timeout $probe_seconds \
     index versions cashu >"$log" 2>&1 </dev/null; then
     absent+=("the Python package registry did not answer")
     return
@@ -80,7 +81,7 @@ install_node() {
   done
   is_installed node "$want" && return
   rm -f "$home/node.stamp"
-  if ! (cd -- "$node" && timeout $((probe_seconds + 5)) npm view ws@8.23.0 version \
+  if ! (cd -- "$node" && timeout $probe_limit npm view ws@8.23.0 version \
     --fetch-retries=0 --fetch-timeout=$((probe_seconds * 1000))) >"$log" 2>&1 </dev/null; then
     absent+=("the Node package registry did not answer")
     return
