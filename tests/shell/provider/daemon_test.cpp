@@ -228,7 +228,7 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   for (const char* line :
        {"paygress_ready 1\n", "paygress_leases{phase=\"running\"} 1\n",
         "paygress_requests_total 1\n", "paygress_workloads_running 1\n",
-        "part=\"redeemed\"} 900000\n", "paygress_payments_open 0\n"})
+        "part=\"redeemed\"} 899000\n", "paygress_payments_open 0\n"})
     EXPECT_THAT(metrics.body, HasSubstr(line));
   for (const std::string& secret :
        {access->ssh_password.value_or("no password"), nostr::to_nsec(key_.secret()),
