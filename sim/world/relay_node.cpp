@@ -118,7 +118,7 @@ void RelayNode::end(const Fault& fault) {
 }
 
 void RelayNode::set_lie(const Fault& fault, bool on) {
-  models::RelayFaults& f = model_.faults();
+  RelayFaults& f = model_.faults();
   if (fault.kind == FaultKind::AckAndDrop) f.accept_and_forget = on;
   if (fault.kind == FaultKind::StoreAndRefuse) f.store_and_refuse = on;
   if (fault.kind == FaultKind::Equivocate) f.equivocate = on;
