@@ -2,9 +2,13 @@
 // real sandboxes. What was paid survives SIGKILL, and its ledger accounts for it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/json/parse.hpp>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 
 #include "core/cashu/token.h"
@@ -157,7 +161,9 @@ class DaemonTest : public ::testing::Test {
     return done ? *done : dev::Finished{};
   }
   void start() {
-    auto child = dev::Child::start(verb({"run"}), directory_.file("log"));
+    dev::Command command = verb({"run"});
+    command.environment = environment_;
+    auto child = dev::Child::start(command, directory_.file("log"));
     ASSERT_TRUE(child.has_value());
     daemon_ = std::make_unique<dev::Child>(*std::move(child));
     bool ready = false;
@@ -211,7 +217,61 @@ class DaemonTest : public ::testing::Test {
   std::string metrics_;  // a port that was free a moment ago
   std::unique_ptr<dev::Child> daemon_;
   std::atomic<bool> never_ = false;
+  std::map<std::string, std::string> environment_;  // of the daemon
 };
+
+// What systemd is told, on a socket in its place.
+class NotifySocket {
+ public:
+  explicit NotifySocket(const std::string& path)
+      : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  ~NotifySocket() { close(fd_); }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  // How many such messages came until now.
+  size_t count(std::string_view message) {
+    char text[4096];
+    for (ssize_t n; (n = recv(fd_, text, sizeof text, 0)) > 0;)
+      ++heard_[std::string(text, static_cast<size_t>(n))];
+    return heard_[std::string(message)];
+  }
+
+ private:
+  int fd_;
+  std::map<std::string, size_t> heard_;
+};
+
+// packaging/systemd/paygress-provider.service.in: Type=notify, WatchdogSec.
+TEST_F(DaemonTest, TellsSystemdThatItIsReadyAndThatItsLoopTurns) {
+  NotifySocket systemd(directory_.file("notify"));
+  environment_ = {{"NOTIFY_SOCKET", directory_.file("notify")}, {"WATCHDOG_USEC", "400000"}};
+  start();
+  EXPECT_EQ(systemd.count("READY=1"), 1u);
+  size_t before = systemd.count("WATCHDOG=1");
+  // The loop looks at a condition only when something happens in it.
+  const auto pinged = [&](Micros limit) {
+    const Micros until = shell::now().mono + limit;
+    while (systemd.count("WATCHDOG=1") <= before && shell::now().mono < until)
+      loop_.run_until([] { return false; }, kSlice);
+    return systemd.count("WATCHDOG=1") > before;
+  };
+  EXPECT_TRUE(pinged(kPatience));
+  daemon_->signal(SIGSTOP);
+  // What it sent before it stood is still to be read.
+  loop_.run_until([] { return false; }, kSlice);
+  before = systemd.count("WATCHDOG=1");
+  EXPECT_FALSE(pinged(1'000'000_us)) << "one that stands says nothing";
+  daemon_->signal(SIGCONT);
+  EXPECT_TRUE(pinged(kPatience));
+  EXPECT_EQ(end(SIGTERM), 0);
+  EXPECT_EQ(systemd.count("STOPPING=1"), 1u);
+}
 
 TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   start();
