@@ -64,6 +64,11 @@ class Rules final : public Brain {
     return status ? status->phase : Phase::Unarmed;
   }
   bool may_run(Now now) const override { return machine_.may_run(now, kLease); }
+  std::optional<uint64_t> epoch() const override {
+    const auto status = machine_.status(kLease);
+    if (!status || status->phase != Phase::Holding) return std::nullopt;
+    return status->epoch;
+  }
   void check_invariants() const override { machine_.check_invariants(); }
 
  private:

@@ -36,6 +36,8 @@ class Brain {
   virtual std::optional<Micros> next_deadline() const = 0;
   virtual failover::Phase phase() const = 0;
   virtual bool may_run(Now now) const = 0;
+  // While it holds: of its promotion. Nothing for a policy without epochs.
+  virtual std::optional<uint64_t> epoch() const { return std::nullopt; }
   virtual void check_invariants() const {}
 };
 

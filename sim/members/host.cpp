@@ -168,7 +168,9 @@ void Host::step(const Told& told) {
   if (crashes) return crash_daemon();
   arm_timer();
   const failover::Phase phase = daemon_->brain->phase();
-  if (std::exchange(phase_, phase) != phase) watcher_.on_phase(member_, phase);
+  if (std::exchange(phase_, phase) == phase) return;
+  if (const auto epoch = daemon_->brain->epoch()) watcher_.on_epoch(member_, *epoch);
+  watcher_.on_phase(member_, phase);
 }
 
 void Host::arm_timer() {

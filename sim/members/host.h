@@ -24,6 +24,7 @@ class HostWatcher {
   virtual ~HostWatcher() = default;
   virtual void on_running(uint32_t member, bool runs) = 0;
   virtual void on_phase(uint32_t member, failover::Phase phase) = 0;
+  virtual void on_epoch(uint32_t member, uint64_t epoch) = 0;  // it holds, with a quorum
   virtual void on_holding(uint32_t member) = 0;  // it says so, for the first time or again
   virtual void on_promoting(uint32_t member, uint64_t epoch) = 0;
   virtual void on_line(uint32_t member, const std::string& text) = 0;

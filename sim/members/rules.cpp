@@ -68,10 +68,11 @@ Tally tally_of(const std::string& name, const Range& range, const failover::Rule
 }
 
 void print(const Tally& t) {
-  std::printf("%-28s %9" PRIu64 " %8" PRIu64 " %9.0f %8" PRIu64 " %8" PRIu64 " %8" PRIu64,
+  std::printf("%-28s %9" PRIu64 " %8" PRIu64 " %9.0f %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+              " %8" PRIu64,
               t.name.c_str(), t.histories, t.overlaps,
               static_cast<double>(t.overlapping.value) / 1e6,
-              t.false_promotions, t.unheard, t.stalls);
+              t.false_promotions, t.shared, t.unheard, t.stalls);
   if (t.first_seed > 0)
     std::printf(" %8" PRIu64 "\n", t.first_seed);
   else
@@ -132,6 +133,7 @@ void add(Tally& tally, uint64_t seed, const Verdict& v) {
   tally.overlaps += v.overlaps > 0 ? 1 : 0;
   tally.overlapping += v.overlapping;
   tally.false_promotions += v.false_promotions > 0 ? 1 : 0;
+  tally.shared += v.shared_epochs > 0 ? 1 : 0;
   tally.unheard += v.unheard_promotions > 0 ? 1 : 0;
   tally.stalls += !v.stall.empty() || v.late_promotions > 0 ? 1 : 0;
   tally.promotions += v.promotions;
@@ -166,8 +168,8 @@ int rules_command(const std::vector<std::string_view>& words) {
   if (seed_policy) chosen.guard = false;
   if (logged) return log_history(logged->first, chosen, seed_policy);
 
-  std::printf("%-28s %9s %8s %9s %8s %8s %8s %8s\n", "switched off", "histories", "overlap",
-              "seconds", "false", "unheard", "stall", "first");
+  std::printf("%-28s %9s %8s %9s %8s %8s %8s %8s %8s\n", "switched off", "histories",
+              "overlap", "seconds", "false", "shared", "unheard", "stall", "first");
   bool as_it_must_be = true;
   if (only.empty() || only == "all") {
     const Tally tally = tally_of("nothing", all.value_or(range), {}, false);

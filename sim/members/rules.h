@@ -17,6 +17,7 @@ struct Tally {
   uint64_t overlaps = 0;            // histories with two copies running at once
   Micros overlapping;               // all of them together
   uint64_t false_promotions = 0;    // histories with a promotion over a healthy holder
+  uint64_t shared = 0;              // ... with an epoch that two members held
   uint64_t unheard = 0;             // ... of a workload that nobody had started
   uint64_t stalls = 0;              // ... that did not end with one copy, or did not come to rest
   uint64_t promotions = 0;
@@ -24,7 +25,7 @@ struct Tally {
   uint64_t first_seed = 0;          // the first that shows it; 0: none did
   std::vector<Micros> gaps;
 
-  uint64_t found() const { return overlaps + false_promotions + unheard + stalls; }
+  uint64_t found() const { return overlaps + false_promotions + shared + unheard + stalls; }
 };
 
 // The names of the rules, in the order of failover::RulePolicy.

@@ -66,6 +66,13 @@ class World final : public HostWatcher {
 
   void on_holding(uint32_t) override { held_once_ = true; }
 
+  void on_epoch(uint32_t member, uint64_t epoch) override {
+    const auto [held, first] = holders_.emplace(epoch, member);
+    if (first || held->second == member) return;
+    ++verdict_.shared_epochs;
+    say(member, "holds an epoch that another member held");
+  }
+
   void on_promoting(uint32_t member, uint64_t epoch) override {
     if (epoch <= promoted_[member]) return;
     promoted_[member] = epoch;
@@ -215,6 +222,7 @@ class World final : public HostWatcher {
   std::vector<uint64_t> promoted_;
   Verdict verdict_;
   HashSink hash_;
+  std::map<uint64_t, uint32_t> holders_;  // of each epoch
   std::vector<Fault> waiting_;       // for a phase
   bool held_once_ = false;
   int running_ = 0;

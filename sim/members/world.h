@@ -19,6 +19,7 @@ struct Verdict {
   uint32_t overlaps = 0;            // times at which a second copy began to run
   Micros overlapping;               // for how long there were two or more
   uint32_t false_promotions = 0;    // sent while another member ran, and was allowed to
+  uint32_t shared_epochs = 0;       // held by two members, with a write quorum each
   std::string stall;                // why there is not one copy at the end; empty: there is
   uint32_t unheard_promotions = 0;  // by a standby, before anybody said that it holds (rule 10)
   uint32_t promotions = 0;
@@ -27,7 +28,9 @@ struct Verdict {
   std::vector<Micros> gaps;         // no copy ran, between two that did
   uint64_t hash = 0;                // of everything that happened, in order
 
-  bool safe() const { return overlaps == 0 && false_promotions == 0 && unheard_promotions == 0; }
+  bool safe() const {
+    return overlaps + false_promotions + shared_epochs + unheard_promotions == 0;
+  }
   bool good() const { return safe() && stall.empty() && late_promotions == 0; }
 };
 
