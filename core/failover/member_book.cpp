@@ -30,9 +30,9 @@ Learnt MemberBook::hear(Now now, uint32_t rank, const Heard& heard, uint64_t hig
   else if (const auto* promotion = std::get_if<market::Promotion>(&heard.message))
     hear_promotion(now, member, heard, *promotion, highest_epoch, learnt);
   else if (const auto* revocation = std::get_if<market::Revocation>(&heard.message))
-    hear_revocation(member, heard, *revocation);
+    hear_revocation(member, heard, *revocation, learnt);
   else
-    hear_claim(now, member, heard, std::get<market::Claim>(heard.message));
+    hear_claim(now, member, heard, std::get<market::Claim>(heard.message), learnt);
   return learnt;
 }
 
@@ -99,13 +99,14 @@ void MemberBook::note_promoted(Micros now, MemberSeen& member, uint64_t epoch, L
 // Rule 12. An epoch that was fenced is over, and every earlier one of the same author with it: it
 // runs one copy at most. A later one is not.
 void MemberBook::hear_revocation(MemberSeen& member, const Heard& heard,
-                                 const market::Revocation& revocation) {
+                                 const market::Revocation& revocation, Learnt& learnt) {
   if (revocation.epoch) {
     if (*revocation.epoch > kEpochMax) return;
     const uint64_t upto = policy_.epochs_named
                               ? *revocation.epoch
                               : std::max(*revocation.epoch, member.promoted.value_or(0));
     member.ended = std::max(member.ended.value_or(0), upto);
+    learnt.epoch = *revocation.epoch;  // the promotion may be forgotten, and never reached us
     return;
   }
   if (!member.promoted || *member.promoted != 0) return;
@@ -114,8 +115,9 @@ void MemberBook::hear_revocation(MemberSeen& member, const Heard& heard,
 }
 
 void MemberBook::hear_claim(Now now, MemberSeen& member, const Heard& heard,
-                            const market::Claim& claim) {
+                            const market::Claim& claim, Learnt& learnt) {
   if (claim.epoch > kEpochMax) return;
+  if (claim.epoch > 0) learnt.epoch = claim.epoch - 1;  // it is one above what its author saw
   // NIP-01: of two versions with one timestamp the lower id stays.
   if (member.claim && (heard.created_at < member.claim->created_at ||
                        (heard.created_at == member.claim->created_at &&

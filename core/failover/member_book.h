@@ -48,7 +48,8 @@ inline constexpr Seconds kSkewShown{30};
 struct Learnt {
   bool beat = false;                       // a heartbeat that counts
   std::optional<uint64_t> promoted;        // a promotion, not withdrawn, not seen before
-  std::optional<uint64_t> epoch;           // of any promotion: withdrawn ones included
+  std::optional<uint64_t> epoch;           // somebody promoted with it: that may be said by a
+                                           // withdrawal, a heartbeat, a revocation, a claim too
   bool skew = false;                       // first heartbeat with a skewed timestamp
 };
 
@@ -72,8 +73,9 @@ class MemberBook {
   void hear_promotion(Now now, MemberSeen& member, const Heard& heard,
                       const market::Promotion& promotion, uint64_t highest_epoch, Learnt& learnt);
   void hear_revocation(MemberSeen& member, const Heard& heard,
-                       const market::Revocation& revocation);
-  void hear_claim(Now now, MemberSeen& member, const Heard& heard, const market::Claim& claim);
+                       const market::Revocation& revocation, Learnt& learnt);
+  void hear_claim(Now now, MemberSeen& member, const Heard& heard, const market::Claim& claim,
+                  Learnt& learnt);
   void note_promoted(Micros now, MemberSeen& member, uint64_t epoch, Learnt& learnt);
   // The epoch that the heartbeat says its author holds this workload at.
   std::optional<uint64_t> named_epoch(const Member& member, const MemberSeen& seen,

@@ -116,8 +116,10 @@ void Replica::hear_promoted(uint32_t rank, uint64_t epoch, Step& out) {
     tell(Weight::Alarm, "member " + std::to_string(rank) + " promoted with our epoch " +
                             std::to_string(epoch), out);
   const std::optional<uint64_t> ours = hold_ ? hold_ : ended_;
-  // Two promotions of one epoch break a rule; then the better rank keeps it.
-  const bool above = ours && (epoch > *ours || (epoch == *ours && rank < terms_.rank));
+  // Two that hold one epoch break a rule; then the better rank keeps it. One that ended may have
+  // been forgotten by all relays, and its epoch taken again.
+  const bool yields = !hold_ || rank < terms_.rank;
+  const bool above = ours && (epoch > *ours || (epoch == *ours && yields));
   if (above) note_superseded(rank, epoch, out);
 }
 

@@ -68,7 +68,7 @@ class World final : public HostWatcher {
 
   void on_epoch(uint32_t member, uint64_t epoch) override {
     const auto [held, first] = holders_.emplace(epoch, member);
-    if (first || held->second == member) return;
+    if (first || held->second == member || forgot_) return;
     ++verdict_.shared_epochs;
     say(member, "holds an epoch that another member held");
   }
@@ -160,7 +160,10 @@ class World final : public HostWatcher {
       case FaultKind::SlowLink:
         net_.slow(m, fault.relay, on ? fault.amount : Micros{0});
         break;
-      case FaultKind::RelayDown: net_.relay_down(fault.relay, on, fault.amount.value != 0); break;
+      case FaultKind::RelayDown:
+        forgot_ = forgot_ || (on && fault.amount.value != 0);
+        net_.relay_down(fault.relay, on, fault.amount.value != 0);
+        break;
       case FaultKind::RelayDeaf: net_.relay_deaf(fault.relay, on); break;
       case FaultKind::Crash: counted([&](bool down) { crash(m, down); }); break;
       case FaultKind::HostCrash:
@@ -225,6 +228,7 @@ class World final : public HostWatcher {
   std::map<uint64_t, uint32_t> holders_;  // of each epoch
   std::vector<Fault> waiting_;       // for a phase
   bool held_once_ = false;
+  bool forgot_ = false;              // a relay did: an epoch may be taken again
   int running_ = 0;
   Micros since_;
   std::optional<Micros> none_since_;

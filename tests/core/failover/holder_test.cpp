@@ -152,6 +152,17 @@ TEST(Holder, Rule3_AHigherPromotionSupersedesAndTheCopyGoesAfterAHeartbeatOfTheN
   EXPECT_EQ(lab.status().holder, key(2));
 }
 
+TEST(Holder, Rule3_AnEpochThatEndedMayBeTakenAgainWhenAllRelaysForgotIt) {
+  Lab lab;
+  lab.take_over();
+  lab.advance(lab.profile().fence);
+  lab.workload(WorkloadNews::Stopped);
+  lab.promotion(2, 1);
+  EXPECT_TRUE(lab.status().superseded);
+  lab.beat(2, 1);
+  EXPECT_EQ(lab.count<Remove>(), 1u);
+}
+
 TEST(Holder, Rule3_ASupersededTakeOverWithdrawsItsPromotion) {
   Lab lab;
   lab.take_over();

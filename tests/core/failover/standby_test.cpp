@@ -209,6 +209,16 @@ TEST(Standby, Rule13_ItIsArmedBehindWhoeverTookOver) {
   EXPECT_EQ(lab.status().holder, key(2));
 }
 
+TEST(Standby, Rule13_AnEpochIsKnownFromRevocationsAndClaimsToo) {
+  Lab lab;
+  lab.connect();
+  lab.beat(0, 0);
+  lab.revocation(2, 4);  // its promotion was forgotten
+  EXPECT_EQ(lab.status().epoch, 4u);
+  lab.claim(2, 7, true);
+  EXPECT_EQ(lab.status().epoch, 6u);
+}
+
 TEST(Standby, AnEpochBeyondAllMeasureIsIgnored) {
   Lab lab;
   lab.connect();
