@@ -99,6 +99,19 @@ void split_views(Draw& draw, Plan& plan) {
   }
 }
 
+// A standby comes back from a long cut to relays that have all forgotten everything.
+void amnesia(Plan& plan) {
+  Draw draw(plan.seed, "amnesia");
+  if (!draw.chance(8)) return;
+  const failover::Profile& p = plan.profile;
+  const Micros at = draw.between(times(p.silence, 2), plan.heal_at - p.heartbeat);
+  const uint32_t standby = 1 + draw.below(plan.members - 1);
+  plan.faults.push_back({FaultKind::CutMember, at - p.silence - p.heartbeat, at, standby, 0, 3,
+                         {}, {}});
+  for (uint32_t r = 0; r < plan.relays; ++r)
+    plan.faults.push_back({FaultKind::RelayDown, at - p.retry, at, 0, r, 3, {1}, {}});
+}
+
 // Which kinds a history has is drawn first: a mix of everything hides what only some do.
 std::vector<FaultKind> draw_kinds(Draw& draw) {
   std::vector<FaultKind> kinds;
@@ -153,6 +166,7 @@ Plan hostile_plan(uint64_t seed) {
   if (draw.chance(40)) strike_claimants(draw, plan, kinds);
   if (draw.chance(10)) split_views(draw, plan);
   draw_losses(draw, plan);
+  amnesia(plan);
   return plan;
 }
 
