@@ -98,7 +98,7 @@ void add_troubled(std::vector<Scenario>& all) {
     append(s.faults, kDisk);
     s.faults.front().mean = 300;
     s.marks = {"lease", "crash", "crash before commit", "crash between effects",
-               "crash in recovery", "pause", "zombie woke", "hang", "host lost", "workload adopted",
+               "crash in recovery", "pause", "zombie woke", "hang", "host lost",
                "disk failed", "torn tail"};
   }
   {
