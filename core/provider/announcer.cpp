@@ -9,7 +9,7 @@ namespace paygress::provider {
 void Announcer::start(Now now, nostr::RelayPool& pool) {
   pool_ = &pool;
   started_at_ = now.mono;
-  offer_due_ = heartbeat_due_ = inbox_due_ = now.mono;
+  offer_due_ = inbox_due_ = now.mono;
 }
 
 void Announcer::handle_timer(Now now, const Vitals& vitals, Step& out) {
@@ -24,23 +24,11 @@ void Announcer::handle_timer(Now now, const Vitals& vitals, Step& out) {
     sign(nostr::kind::kOffer,
          market::offer_draft(offer(now, vitals), stamp(now, nostr::kind::kOffer, out)), out);
   }
-  if (heartbeat_due_ && *heartbeat_due_ <= now.mono) {
-    heartbeat_due_ = now.mono + micros(settings_.heartbeat_interval);
-    market::Heartbeat beat;
-    beat.provider_npub = settings_.self;
-    beat.timestamp = stamp(now, nostr::kind::kHeartbeat, out);
-    beat.active_workloads = vitals.running;
-    beat.available_capacity = {vitals.unreserved.cpu_millicores, vitals.unreserved.memory_mb,
-                               vitals.unreserved.storage_gb};
-    sign(nostr::kind::kHeartbeat, market::heartbeat_draft(beat, beat.timestamp), out);
-    sign(nostr::kind::kHeartbeatEphemeral, market::ephemeral_heartbeat_draft(beat, beat.timestamp),
-         out);
-  }
 }
 
 std::optional<Micros> Announcer::next_deadline() const {
   std::optional<Micros> next;
-  for (const auto& due : {offer_due_, heartbeat_due_, inbox_due_})
+  for (const auto& due : {offer_due_, inbox_due_})
     if (due && (!next || *due < *next)) next = due;
   return next;
 }
@@ -58,21 +46,16 @@ void Announcer::on_signed(Now now, const EventSigned& answer, Step& out) {
   signing_.erase(it);
   if (const auto old = newest_.find(kind); old != newest_.end()) {
     pool_->forget(old->second);
-    kinds_.erase(old->second);
   }
   const nostr::PublishId publish{next_publish_++};
   nostr::PublishOptions options;
   options.quorum = pool_->relay_count();  // resent until every relay has the newest
-  options.urgent = kind == nostr::kind::kHeartbeat;
   if (auto ok = pool_->publish(now, publish, answer.event, options); !ok)
     return out.tell(Level::Warning, "an announcement was not sent: " + to_string(ok.error()));
   newest_[kind] = publish;
-  kinds_[publish] = kind;
 }
 
-void Announcer::on_accepted(Now now, nostr::PublishId publish, RelayIndex relay, Step& out) {
-  const auto it = kinds_.find(publish);
-  if (it == kinds_.end() || it->second != nostr::kind::kHeartbeat) return;
+void Announcer::note_beat(Now now, RelayIndex relay, Step& out) {
   heartbeat_taken_[relay] = now.mono;
   note_up(now, out);
 }
@@ -117,6 +100,7 @@ market::Offer Announcer::offer(Now now, const Vitals& vitals) const {
   offer.total_jobs_completed = vitals.jobs_completed;
   offer.isolation_level = settings_.isolation;
   offer.relays = settings_.relays;
+  if (vitals.standby) offer.profile = settings_.profile_name;
   return offer;
 }
 

@@ -1,5 +1,6 @@
-// What the provider says in public: its offer (kept fresh), both heartbeats, its inbox relays. And
-// what it learns from saying it: whether its heartbeats reach a write quorum of relays.
+// What the provider says in public: its offer (kept fresh), its inbox relays. Heartbeats are
+// fail-over's (standby_desk.h); what is learnt from them is kept here: whether they reach a write
+// quorum of our own relays, and the uptime.
 #pragma once
 
 #include <map>
@@ -23,6 +24,7 @@ struct Vitals {
   uint32_t running = 0;
   uint64_t jobs_completed = 0;
   bool draining = false;
+  bool standby = false;  // warm-standby leases are sold: the guard works
 };
 
 class Announcer {
@@ -36,9 +38,10 @@ class Announcer {
   void handle_timer(Now now, const Vitals& vitals, Step& out);
   std::optional<Micros> next_deadline() const;
   void on_signed(Now now, const EventSigned& event, Step& out);
-  // A relay answered a publish of ours.
-  void on_accepted(Now now, nostr::PublishId publish, RelayIndex relay, Step& out);
-  bool owns(nostr::PublishId publish) const { return kinds_.contains(publish); }
+  // One of our own relays took a heartbeat.
+  void note_beat(Now now, RelayIndex relay, Step& out);
+  // A created_at that is higher than every earlier one of that kind, over restarts and clock steps.
+  UnixSeconds stamp(Now now, uint16_t kind, Step& out);
   // Something a buyer must know changed: announce soon.
   void offer_changed(Now now) { if (offer_due_) offer_due_ = std::min(*offer_due_, now.mono); }
 
@@ -49,7 +52,6 @@ class Announcer {
 
  private:
   void sign(uint16_t kind, nostr::Draft draft, Step& out);
-  UnixSeconds stamp(Now now, uint16_t kind, Step& out);
   market::Offer offer(Now now, const Vitals& vitals) const;
   market::Percent uptime(UnixSeconds now) const;
   void note_up(Now now, Step& out);
@@ -58,11 +60,9 @@ class Announcer {
   nostr::RelayPool* pool_ = nullptr;
   CallIds& calls_;
   std::optional<Micros> offer_due_;
-  std::optional<Micros> heartbeat_due_;
   std::optional<Micros> inbox_due_;
   std::map<CallId, uint16_t> signing_;                  // -> kind
-  std::map<nostr::PublishId, uint16_t> kinds_;          // the newest publish of each kind
-  std::map<uint16_t, nostr::PublishId> newest_;
+  std::map<uint16_t, nostr::PublishId> newest_;         // publish of each kind
   std::map<RelayIndex, Micros> heartbeat_taken_;        // per relay, not per tick
   Micros started_at_;
   uint64_t next_publish_ = 1;

@@ -188,6 +188,14 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
   settings.relays = config.nostr_relays;
   settings.relay_events_per_second = static_cast<uint32_t>(config.relay_events_per_second);
   settings.heartbeat_interval = {static_cast<int64_t>(config.heartbeat_interval_secs)};
+  const auto profile = failover::profile_named(config.failover_profile);
+  PG_CHECK(profile.has_value());
+  settings.profile = *profile;
+  settings.profile_name = config.failover_profile;
+  // The profile's pace is what its fence was made for; a slower heartbeat is only for who holds
+  // nothing, a faster one is kept.
+  settings.profile.heartbeat =
+      std::min(settings.profile.heartbeat, micros(settings.heartbeat_interval));
   settings.minimum_duration = {static_cast<int64_t>(config.minimum_duration_seconds)};
   if (config.maximum_duration_seconds)
     settings.maximum_duration = Seconds{static_cast<int64_t>(*config.maximum_duration_seconds)};

@@ -1,23 +1,16 @@
 // The second half of config.h: what is wrong with a config whose values have the right types.
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "core/cashu/mint_url.h"
+#include "core/failover/profile.h"
 #include "core/nostr/nip19.h"
 #include "core/provider/config.h"
 #include "core/provider/nearest.h"
 
 namespace paygress::provider {
 namespace {
-
-// The longest heartbeat interval of each fail-over profile: fence - D - 3 * retry.
-struct Profile {
-  std::string_view name;
-  uint64_t heartbeat_seconds_max;
-};
-constexpr std::array kProfiles = {Profile{"default", 100}, Profile{"fast", 19}, Profile{"demo", 1}};
 
 class Checker {
  public:
@@ -282,16 +275,21 @@ void Checker::check_mints() {
 }
 
 void Checker::check_times() {
-  const auto it = std::find_if(kProfiles.begin(), kProfiles.end(),
-                               [&](const Profile& p) { return p.name == c_.failover_profile; });
-  if (it == kProfiles.end())
+  auto profile = failover::profile_named(c_.failover_profile);
+  if (!profile)
     error("failover_profile", "is none of the known profiles", "\"default\" or \"fast\"");
   const uint64_t beat = c_.heartbeat_interval_secs;
   if (beat == 0) error("heartbeat_interval_secs", "must not be zero", "60");
-  if (it != kProfiles.end() && beat > it->heartbeat_seconds_max)
-    error("heartbeat_interval_secs",
-          "is too long for the fail-over profile \"" + c_.failover_profile + "\"",
-          "at most " + std::to_string(it->heartbeat_seconds_max));
+  if (profile && beat > 0 && beat < kDurationMax) {
+    // fence >= heartbeat + D + 3 * retry: what is left of the fence is the heartbeat's.
+    const Micros left = profile->fence - profile->delay - Micros{3 * profile->retry.value};
+    profile->heartbeat = micros(Seconds{static_cast<int64_t>(beat)});
+    if (auto ok = failover::check_profile(*profile); !ok)
+      error("heartbeat_interval_secs",
+            "is too long for the fail-over profile \"" + c_.failover_profile + "\": " +
+                ok.error().message,
+            "at most " + std::to_string(left.value / 1'000'000));
+  }
   if (c_.relay_events_per_second == 0 || c_.relay_events_per_second > kRelayEventsPerSecondMax)
     error("relay_events_per_second", "is not from 1 to 1000", "3, unless the relays are your own");
   if (c_.minimum_duration_seconds == 0)

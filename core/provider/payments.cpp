@@ -156,9 +156,11 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
     for (const market::TemplatePort& p : quote.template_info->ports)
       terms.ports.push_back({port++, p.container_port, std::string(p.label)});
   }
+  const LeaseId id = terms.lease;
   lease::LeaseStep step;
   m_.leases.reserve(std::move(terms), step);
   append(step, out);
+  if (quote.standby) hooks_->reserved(id, *quote.standby, out);
   return std::nullopt;
 }
 
@@ -264,8 +266,14 @@ void Payments::redeemed_spawn(Instant now, const Request& request, const cashu::
                             step);
   append(step, out);
   if (bought) {
+    workload::Spec spec = spec_of(m_.leases.leases().at(id));
+    std::optional<market::AccessDetails> standby;
+    if (hooks_ != nullptr && hooks_->paid(now, id, spec, standby, out)) {
+      if (standby) answer(plain(now), request.opened.key, *std::move(standby), out);
+      return;
+    }
     workload::Step wanted;
-    m_.workloads.want(plain(now), spec_of(m_.leases.leases().at(id)), {}, wanted);
+    m_.workloads.want(plain(now), std::move(spec), {}, wanted);
     return take(now, std::move(wanted), out);
   }
   const Msat owed = m_.leases.claimed_for(event.op);
@@ -334,6 +342,7 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
   append(step, out);
   for (auto& call : step.calls) out.effects.push_back(std::move(call));
   for (const auto& event : step.events) {
+    if (hooks_ != nullptr && hooks_->on_event(now, event, out)) continue;
     lease::LeaseStep told;
     if (const auto* started = std::get_if<workload::Started>(&event)) {
       m_.leases.on_started(now, started->lease, started->serves_ssh, told);
@@ -367,6 +376,7 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
 void Payments::take(Instant now, lease::LeaseStep step, Step& out) {
   append(step, out);
   for (const auto& event : step.events) {
+    if (hooks_ != nullptr && hooks_->on_event(now, event, out)) continue;
     workload::Step wanted;
     if (const auto* look = std::get_if<lease::Look>(&event))
       m_.workloads.look(plain(now), look->lease, wanted);

@@ -26,6 +26,21 @@ inline constexpr size_t kChecksMax = 256;          // tokens being checked at a 
 inline constexpr size_t kReservationsPerKeyMax = 2;  // unpaid, in doubt (money-sagas.md section 4)
 inline constexpr Micros kInterimAfter = 8'000'000_us;  // in doubt so long: say so, once (flaw 20)
 
+// What warm standby makes different in the life of a lease (standby_desk.h).
+class LeaseHooks {
+ public:
+  virtual ~LeaseHooks() = default;
+  // The reservation of a warm-standby spawn is being recorded.
+  virtual void reserved(const LeaseId& lease, const failover::Terms& terms, Step& out) = 0;
+  // It was paid, in this batch. True: the workload is taken care of; `answer` is set when the
+  // request is answered at once.
+  virtual bool paid(lease::Instant now, const LeaseId& lease, workload::Spec spec,
+                    std::optional<market::AccessDetails>& answer, Step& out) = 0;
+  // True: nothing else is to be done about it.
+  virtual bool on_event(lease::Instant now, const workload::WorkloadEvent& event, Step& out) = 0;
+  virtual bool on_event(lease::Instant now, const lease::LeaseEvent& event, Step& out) = 0;
+};
+
 // The machines that a payment touches. All must outlive the desk.
 struct PaymentMachines {
   const Settings& settings;
@@ -41,6 +56,10 @@ class Payments {
  public:
   explicit Payments(PaymentMachines machines) : m_(machines) {}
   void set_install(const InstallId& install) { install_ = install; }
+  // Must outlive this object, or its last call.
+  void set_hooks(LeaseHooks* hooks) { hooks_ = hooks; }
+  // What the engine has to make for this lease.
+  workload::Spec spec_of(const lease::Lease& lease) const;
 
   // The quote was accepted; nothing is recorded yet.
   void accept_spawn(const RequestKey& key, const PrivateMessage& message, SpawnQuote quote,
@@ -107,7 +126,6 @@ class Payments {
   void redeemed_top_up(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                        Step& out);
   void on_finished(lease::Instant now, const LeaseId& lease, Step& out);
-  workload::Spec spec_of(const lease::Lease& lease) const;
   std::string password();
   void record_opened(Now now, const RequestKey& key, const PrivateMessage& message,
                      RequestKind kind, std::optional<LeaseId> lease, std::optional<OpId> op,
@@ -121,6 +139,7 @@ class Payments {
 
   PaymentMachines m_;
   InstallId install_;
+  LeaseHooks* hooks_ = nullptr;
   std::map<CallId, Check> checking_;
   std::map<OpId, Intent> opening_;
   std::set<RequestKey> under_way_;

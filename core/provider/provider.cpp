@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/provider/standby_desk.h"
+
 namespace paygress::provider {
 namespace {
 
@@ -34,13 +36,19 @@ struct Provider::Running {
   nostr::RelayPool pool;
   Outbox outbox;
   Payments payments;
+  StandbyDesk standby;
 
   Running(Provider& p, std::vector<nostr::RelayConfig> relays)
       : pool(std::move(relays), RandomStream(p.jitter_seed_, kJitterEntity, "relay jitter"),
              session_timing(p.settings_)),
         outbox(pool, p.calls_),
         payments({p.settings_, p.requests_, p.leases_, p.wallet_, p.workloads_, outbox,
-                  p.entropy_}) {}
+                  p.entropy_}),
+        standby({p.settings_, p.failover_, p.standby_book_, p.requests_, p.leases_, p.workloads_,
+                 p.announcer_, p.calls_, pool, outbox, payments, [&p] { return p.vitals(); }},
+                p.failover_policy_) {
+    payments.set_hooks(&standby);
+  }
 };
 
 Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Policies policies)
@@ -50,6 +58,8 @@ Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Po
       leases_(settings_.sold, settings_.ranges),
       workloads_({}, [this] { return workload_calls_.next(); }),
       wallet_(settings_.mints, policies.redeem),
+      failover_(settings_.self, micros(settings_.heartbeat_interval), policies.failover),
+      failover_policy_(policies.failover),
       announcer_(settings_, calls_) {
   for (const lease::Tier& tier : settings_.tiers) PG_CHECK(tier.rate_per_second > Msat{0});
 }
@@ -60,6 +70,7 @@ Provider::~Provider() = default;
 
 void Provider::fold(const Record& entry) {
   PG_CHECK(running_ == nullptr);
+  standby_book_.apply(entry);
   if (const auto* own = std::get_if<OwnRecord>(&entry)) {
     if (const auto* installed = std::get_if<Installed>(own)) installed_ = *installed;
     if (const auto* booted = std::get_if<Booted>(own)) boot_count_ = booted->count;
@@ -70,6 +81,8 @@ void Provider::fold(const Record& entry) {
     leases_.apply(*of_lease);
   } else if (const auto* of_workload = std::get_if<workload::WorkloadRecord>(&entry)) {
     workloads_.apply(*of_workload);
+  } else if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&entry)) {
+    failover_.apply(*of_failover);
   } else {
     wallet_.apply(std::get<cashu::RedeemRecord>(entry));
   }
@@ -101,6 +114,7 @@ Result<Step> Provider::start(Now now, const Boot& boot) {
   subscribe(now, out);  // before the pool starts: only then does it resume where it stopped
   running_->pool.start(now);
 
+  running_->standby.recover(instant(now), out);
   payments.recover(instant(now), out);
   const CallId first_wallet_call = CallIds(boot_count_, CallIds::Range::Wallet).next();
   payments.take(instant(now), wallet_.recover(now, first_wallet_call), out);
@@ -153,7 +167,7 @@ void Provider::route(Now now, const Input& input, Step& out) {
     if (auth != auths_.end()) {
       relays.handle_auth_signed(now, auth->second, signed_event->event);
       auths_.erase(auth);
-    } else {
+    } else if (!running_->standby.on_signed(now, *signed_event, out)) {
       announcer_.on_signed(now, *signed_event, out);
     }
   } else if (const auto* sealed = std::get_if<ReplySealed>(&input)) {
@@ -167,9 +181,10 @@ void Provider::route(Now now, const Input& input, Step& out) {
   } else if (const auto* drain = std::get_if<Drain>(&input)) {
     draining_ = drain->on;
     announcer_.offer_changed(now);
-  } else if (std::holds_alternative<workload::GuardAnswered>(input) ||
-             std::holds_alternative<workload::GuardHealth>(input)) {
-    // No plain lease has a guard.
+  } else if (const auto* guard = std::get_if<workload::GuardAnswered>(&input)) {
+    running_->standby.handle(instant(now), *guard, out);
+  } else if (const auto* health = std::get_if<workload::GuardHealth>(&input)) {
+    running_->standby.handle(instant(now), *health, out);
   } else if (!std::holds_alternative<Tick>(input)) {
     cashu::RedeemInput of_wallet;
     if (const auto* reply = std::get_if<cashu::MintReply>(&input)) of_wallet = *reply;
@@ -195,6 +210,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
   for (auto outputs = running_->pool.take_outputs(); !outputs.empty();
        outputs = running_->pool.take_outputs()) {
     for (auto& output : outputs) {
+      if (running_->standby.handle(instant(now), output, out)) continue;
       if (auto* open = std::get_if<pool::OpenLink>(&output)) {
         out.effects.push_back(OpenLink{open->link, running_->pool.url(open->link.relay)});
       } else if (auto* close = std::get_if<pool::CloseLink>(&output)) {
@@ -210,11 +226,9 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
       } else if (auto* delivered = std::get_if<pool::Delivered>(&output)) {
         if (opened != nullptr && delivered->event->id == opened->event)
           handle_message(now, *opened, out);
-      } else if (auto* answered = std::get_if<pool::Answered>(&output)) {
-        if (answered->accepted)
-          announcer_.on_accepted(now, answered->publish, answered->relay, out);
       } else if (auto* reached = std::get_if<pool::Reached>(&output)) {
         const auto key = running_->outbox.on_reached(reached->publish);
+        if (key && running_->standby.on_notice_taken(*key, out)) continue;
         if (key && requests_.find(*key) != nullptr)  // else forgotten while it was on its way
           record(AnswerDelivered{*key}, out);
       } else if (auto* health = std::get_if<pool::HealthChanged>(&output)) {
@@ -240,6 +254,7 @@ std::optional<Micros> Provider::next_deadline() const {
   sooner(running_->outbox.next_deadline());
   sooner(running_->payments.next_deadline());
   sooner(waiting_.next_deadline());
+  sooner(running_->standby.next_deadline());
   return next;
 }
 
@@ -262,6 +277,7 @@ void Provider::run_timers(Now now, Step& out) {
   if (due(waiting_.next_deadline()))
     handle_waiting(now, waiting_.take_due(now), Patience::Decide, out);
   if (due(running_->outbox.next_deadline())) running_->outbox.handle_timer(now);
+  if (due(running_->standby.next_deadline())) running_->standby.handle_timer(instant(now), out);
   if (due(announcer_.next_deadline())) announcer_.handle_timer(now, vitals(), out);
   if (housekeeping_due_ <= now.mono) housekeeping(now, out);
   drain_pool(now, nullptr, out);
@@ -285,7 +301,8 @@ void Provider::housekeeping(Now now, Step& out) {
 
 Vitals Provider::vitals() const {
   return {leases_.allocator().unreserved(), static_cast<uint32_t>(workloads_.running_count()),
-          leases_.jobs_completed(), draining_};
+          leases_.jobs_completed(), draining_,
+          running_ != nullptr && running_->standby.guard_works()};
 }
 
 // --- requests ----------------------------------------------------------------------------------
@@ -350,7 +367,8 @@ void Provider::handle_request(Now now, const PrivateMessage& message, Patience p
     counters_.waited += wait;
     return wait;
   };
-  const QuoteBooks books{settings_, wallet_, leases_, draining_};
+  const QuoteBooks books{settings_, wallet_, leases_, draining_,
+                         [this](const failover::Terms& t) { return running_->standby.refusal(t); }};
   const bool stale = too_old_or_new(now, message);
   const Refused expired{market::ErrorType::RequestExpired,
                         market::text::request_expired(elapsed(message.created_at, now.wall)),
@@ -399,8 +417,12 @@ void Provider::handle_status(Now now, const PrivateMessage& message, const std::
   else if (found == nullptr || found->phase == lease::Phase::Void)
     reply = market::error_reply(market::ErrorType::NotFound, market::text::workload_not_found(pod),
                                 market::TokenState::Untouched);
-  else
-    reply = status_reply(settings_, leases_, *found, workloads_.state_of(found->terms.lease), now);
+  else {
+    auto status =
+        status_reply(settings_, leases_, *found, workloads_.state_of(found->terms.lease), now);
+    running_->standby.describe(*found, now, status);
+    reply = std::move(status);
+  }
   running_->outbox.send_passing(now, message.sender, message.transport, message.event,
                                 to_wire(std::move(reply), id), out);
 }
@@ -433,7 +455,10 @@ void Provider::check_invariants() const {
   leases_.check_invariants();
   workloads_.check_invariants();
   wallet_.check_invariants();
-  if (running_ != nullptr) running_->pool.check_invariants();
+  if (running_ != nullptr) {
+    running_->pool.check_invariants();
+    running_->standby.check_invariants();
+  }
   for (const auto& [id, lease] : leases_.leases()) {
     const bool delivering =
         lease.phase == lease::Phase::Creating || lease.phase == lease::Phase::Running ||

@@ -10,6 +10,7 @@
 //   cashu::Redeemer        tokens at their mints
 //   lease::LeaseBook       money and time
 //   workload::Supervisor   objects on the engine
+//   failover::Failover     who may run a warm-standby workload; StandbyDesk carries it out
 //   Announcer, Outbox      what is said, in public and to one
 //
 // Use: construct, fold() every durable record in order, start(), then step() for each input and
@@ -20,10 +21,12 @@
 #include <memory>
 #include <optional>
 
+#include "core/failover/failover.h"
 #include "core/provider/announcer.h"
 #include "core/provider/payments.h"
 #include "core/provider/rate_limit.h"
 #include "core/provider/settings.h"
+#include "core/provider/standby_book.h"
 #include "core/provider/step.h"
 #include "core/provider/waiting_room.h"
 
@@ -46,6 +49,7 @@ struct Counters {
 // Rules that can be switched off by tests and the simulator, to show that they are missed.
 struct Policies {
   cashu::RedeemPolicy redeem;
+  failover::RulePolicy failover = {};
 };
 
 class Provider {
@@ -75,6 +79,7 @@ class Provider {
   const cashu::Redeemer& wallet() const { return wallet_; }
   const workload::Supervisor& workloads() const { return workloads_; }
   const RequestBook& requests() const { return requests_; }
+  const failover::Failover& failover() const { return failover_; }
   const nostr::RelayPool* relays() const;
   bool draining() const { return draining_; }
   const Counters& counters() const { return counters_; }
@@ -119,6 +124,9 @@ class Provider {
   lease::LeaseBook leases_;
   workload::Supervisor workloads_;
   cashu::Redeemer wallet_;
+  failover::Failover failover_;
+  failover::RulePolicy failover_policy_;
+  StandbyBook standby_book_;
   Announcer announcer_;
   RateLimit limit_;
   WaitingRoom waiting_;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/market/role.h"
 #include "core/market/volume.h"
+#include "core/nostr/relay_url.h"
 
 namespace paygress::provider {
 namespace {
@@ -41,17 +43,71 @@ std::optional<uint32_t> parse_number(std::string_view pod) {
   return number;
 }
 
-std::expected<void, Refused> check_replication(const Settings& settings,
-                                               const market::SpawnRequest& request) {
-  if (!market::is_warm_standby(request)) return {};
+// The relay set of the workload: as the request says, else our own. Each relay once.
+Result<std::vector<std::string>> relay_set(const Settings& settings,
+                                           const market::SpawnRequest& request) {
+  std::set<std::string> own;
+  for (const std::string& url : settings.relays)
+    if (auto canonical = nostr::canonical_relay_url(url)) own.insert(*std::move(canonical));
+  if (!request.relays) return std::vector<std::string>(own.begin(), own.end());
+  std::vector<std::string> set;
+  for (size_t i = 0; i < request.relays->size(); ++i) {
+    const std::string where = "relays[" + std::to_string(i) + "]";
+    auto url = nostr::canonical_relay_url((*request.relays)[i]);
+    if (!url) return fail(url.error().message, where);
+    if (!own.contains(*url) && !nostr::is_public_relay(*url))
+      return fail("is in a private network, and none of our own relays", where);
+    if (std::find(set.begin(), set.end(), *url) == set.end()) set.push_back(*std::move(url));
+  }
+  if (set.empty()) return fail("must not be empty", "relays");
+  if (set.size() > kWorkloadRelaysMax)
+    return fail("names more than " + std::to_string(kWorkloadRelaysMax) + " relays", "relays");
+  return set;
+}
+
+bool fit_workload_id(std::string_view id) {
+  return id.size() <= kWorkloadIdBytesMax && std::all_of(id.begin(), id.end(), [](char c) {
+           return c > 0x20 && c < 0x7f && c != '"' && c != '\\';
+         });
+}
+
+// The terms of a warm-standby request; nothing for a plain one. One without standbys is plain too:
+// nobody could take over, so nothing has to be fenced (failover.md rule 5).
+std::expected<std::optional<failover::Terms>, Refused> check_replication(
+    const QuoteBooks& books, const market::SpawnRequest& request) {
+  const Settings& settings = books.settings;
+  if (!market::is_warm_standby(request)) return std::nullopt;
   if (market::role_of(request, settings.self).kind == market::RoleKind::NotAddressed)
     return refuse(ErrorType::NotAddressed, text::not_addressed());
   if (!request.workload_id || request.workload_id->empty())
     return refuse(ErrorType::MissingWorkloadId, text::missing_workload_id());
-  if (auto members = market::members_of(request); !members)
-    return refuse(ErrorType::InvalidRequest, to_string(members.error()));
-  return refuse(ErrorType::StandbyUnavailable,
-                text::standby_unavailable("this provider does not offer warm standby yet"));
+  if (!fit_workload_id(*request.workload_id))
+    return refuse(ErrorType::InvalidRequest, "workload_id: at most " +
+                                                 std::to_string(kWorkloadIdBytesMax) +
+                                                 " printable characters without spaces");
+  const auto members = market::members_of(request);
+  if (!members) return refuse(ErrorType::InvalidRequest, to_string(members.error()));
+  if (members->keys.size() < 2) return std::nullopt;
+  auto relays = relay_set(settings, request);
+  if (!relays) return refuse(ErrorType::InvalidRequest, to_string(relays.error()));
+
+  failover::Terms terms;
+  terms.workload_id = *request.workload_id;
+  for (const PubKey& key : members->keys) {
+    if (key == settings.self) terms.rank = static_cast<uint32_t>(terms.members.size());
+    terms.members.push_back({key, true});
+  }
+  terms.relays = *std::move(relays);
+  terms.profile = settings.profile;
+  terms.quorums = failover::quorums(static_cast<uint32_t>(terms.relays.size()));
+  if (auto ok = failover::check_terms(terms); !ok)
+    return refuse(ErrorType::UnsupportedReplication,
+                  text::unsupported_replication(to_string(ok.error())));
+  const auto why = books.standby_refusal ? books.standby_refusal(terms)
+                                         : std::optional<std::string>("not offered here");
+  if (why)
+    return refuse(ErrorType::StandbyUnavailable, text::standby_unavailable(*why), Seconds{60});
+  return terms;
 }
 
 std::expected<const market::TemplateInfo*, Refused> check_template(
@@ -121,7 +177,8 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
                                                const PrivateMessage& message) {
   const Settings& settings = books.settings;
   if (books.draining) return refuse(ErrorType::Draining, text::draining());
-  if (auto ok = check_replication(settings, request); !ok) return std::unexpected(ok.error());
+  auto standby = check_replication(books, request);
+  if (!standby) return std::unexpected(standby.error());
   const auto info = check_template(settings, request.template_slug);
   if (!info) return std::unexpected(info.error());
   const auto tier = check_tier(settings, request.pod_spec_id);
@@ -142,6 +199,7 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   quote.template_info = *info;
   quote.image = *info == nullptr ? request.pod_image : std::string((*info)->image);
   quote.workload_id = request.workload_id.value_or("");
+  quote.standby = *std::move(standby);
   quote.checkpointed = request.replication &&
                        request.replication->mode == market::ReplicationKind::Checkpointed;
   const std::string& asked = request.ssh_password;

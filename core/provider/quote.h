@@ -3,11 +3,13 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/cashu/redeemer.h"
+#include "core/failover/terms.h"
 #include "core/lease/lease_book.h"
 #include "core/market/template.h"
 #include "core/market/texts.h"
@@ -34,6 +36,7 @@ struct SpawnQuote {
   std::string workload_id;
   std::optional<std::string> password;  // the requester's, when it is fit to be used
   bool checkpointed = false;
+  std::optional<failover::Terms> standby;  // of a warm-standby workload
 };
 
 struct TopUpQuote {
@@ -47,6 +50,8 @@ struct QuoteBooks {
   const cashu::Redeemer& wallet;
   const lease::LeaseBook& leases;
   bool draining = false;
+  // Why a warm-standby lease with these terms cannot be sold now; nothing: it can.
+  std::function<std::optional<std::string>(const failover::Terms&)> standby_refusal = {};
 };
 
 std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
@@ -66,6 +71,9 @@ inline constexpr std::string_view kWorkloadIdTaken = "workload_id is in use alre
 // No lease is longer, whatever was paid: times stay far from the end of their types and of what
 // RFC 3339 can write.
 inline constexpr Seconds kLeaseMax{10 * 365 * 86'400};
+
+inline constexpr size_t kWorkloadRelaysMax = 8;     // of one warm-standby workload
+inline constexpr size_t kWorkloadIdBytesMax = 128;  // of one
 
 // Ports that a workload of this quote publishes, SSH included: the size of its block.
 uint16_t port_count(const Settings& settings, const SpawnQuote& quote);

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "core/cashu/redeem.h"
+#include "core/failover/outputs.h"
 #include "core/lease/records.h"
 #include "core/market/wire_types.h"
 #include "core/provider/inputs.h"
@@ -53,6 +54,12 @@ struct Stamped { UnixSeconds created_at; };
 struct RelayRead { std::string url; UnixSeconds until; };
 // We were up and our heartbeat was taken; for the offer's uptime over 30 days.
 struct UptimeHour { UnixSeconds hour; Seconds up; };
+// In one batch with the reservation of a warm-standby spawn: who its members are, which relays they
+// share, and the numbers that all keep.
+struct TermsFrozen { LeaseId lease; failover::Terms terms; };
+// What the owner is told unasked (a take-over): sent until a relay quorum took it. `reply` is secret.
+struct NoticeOwed { RequestKey key; LeaseId lease; std::string reply; UnixSeconds at; };
+struct NoticeTaken { RequestKey key; };
 
 BOOST_DESCRIBE_STRUCT(Installed, (), (install, provider, seed_fingerprint, at))
 BOOST_DESCRIBE_STRUCT(Booted, (), (count, machine, at))
@@ -65,11 +72,15 @@ BOOST_DESCRIBE_STRUCT(RequestForgotten, (), (key))
 BOOST_DESCRIBE_STRUCT(Stamped, (), (created_at))
 BOOST_DESCRIBE_STRUCT(RelayRead, (), (url, until))
 BOOST_DESCRIBE_STRUCT(UptimeHour, (), (hour, up))
+BOOST_DESCRIBE_STRUCT(TermsFrozen, (), (lease, terms))
+BOOST_DESCRIBE_STRUCT(NoticeOwed, (), (key, lease, reply, at))
+BOOST_DESCRIBE_STRUCT(NoticeTaken, (), (key))
 
 using OwnRecord =
     std::variant<Installed, Booted, MessageSeen, RequestOpened, RequestAnswered, AnswerDelivered,
-                 RequestForgotten, Stamped, RelayRead, UptimeHour>;
+                 RequestForgotten, Stamped, RelayRead, UptimeHour, TermsFrozen, NoticeOwed,
+                 NoticeTaken>;
 using Record = std::variant<OwnRecord, lease::LeaseRecord, workload::WorkloadRecord,
-                            cashu::RedeemRecord>;
+                            cashu::RedeemRecord, failover::FailoverRecord>;
 
 }  // namespace paygress::provider

@@ -43,6 +43,27 @@ market::AccessDetails access_details(const Settings& settings, const lease::Leas
   return details;
 }
 
+market::AccessDetails standby_details(const Settings& settings, const lease::LeaseBook& leases,
+                                      const lease::Lease& lease, const failover::Terms& terms,
+                                      Now now) {
+  PG_CHECK(terms.rank > 0);
+  market::AccessDetails details;
+  details.pod_npub = "standby-slot-" + terms.workload_id;
+  details.expires_at = {leases.expires_at(lease, now)};
+  details.cpu_millicores = lease.terms.tier.cpu_millicores;
+  details.memory_mb = lease.terms.tier.memory_mb;
+  details.pod_spec_name = lease.terms.tier.name;
+  details.pod_spec_description = lease.terms.tier.description;
+  details.host_address = settings.address;
+  details.instructions = market::standby_instructions(
+      terms.rank - 1, static_cast<uint32_t>(terms.members.size() - 1), terms.workload_id,
+      terms.members[0].key.hex());
+  details.workload_id = terms.workload_id;
+  details.epoch = 0;
+  details.guarantee = failover::to_text(failover::guarantee_of(terms));
+  return details;
+}
+
 market::StatusReply status_reply(const Settings& settings, const lease::LeaseBook& leases,
                                  const lease::Lease& lease, std::optional<workload::State> state,
                                  Now now) {

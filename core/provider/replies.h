@@ -15,6 +15,10 @@ namespace paygress::provider {
 // The lease runs: the way in.
 market::AccessDetails access_details(const Settings& settings, const lease::LeaseBook& leases,
                                      const lease::Lease& lease, Now now);
+// A standby is reserved (network.md 1.5): no port yet, and how long the reservation is paid.
+market::AccessDetails standby_details(const Settings& settings, const lease::LeaseBook& leases,
+                                      const lease::Lease& lease, const failover::Terms& terms,
+                                      Now now);
 market::StatusReply status_reply(const Settings& settings, const lease::LeaseBook& leases,
                                  const lease::Lease& lease, std::optional<workload::State> state,
                                  Now now);

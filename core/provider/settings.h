@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/failover/profile.h"
 #include "core/lease/allocator.h"
 #include "core/market/wire_types.h"
 
@@ -35,6 +36,8 @@ struct Settings {
   bool serves_ssh = true;                 // the backend can give a login
   bool serves_templates = true;           // the backend runs template `hello`
   std::set<PubKey> blocked;
+  failover::Profile profile = failover::kDefaultProfile;  // of fail-over
+  std::string profile_name = "default";                   // as the offer says it
 
   const lease::Tier* tier(std::string_view id) const;
 };

@@ -10,6 +10,7 @@ namespace paygress::workload {
 namespace {
 
 constexpr std::array<Seconds, 3> kRestartBackoff{Seconds{5}, Seconds{30}, Seconds{120}};
+constexpr Seconds kHaltAgain{1};  // a pause that the engine did not confirm
 constexpr std::array<Seconds, 6> kEngineBackoff{Seconds{5},  Seconds{10},  Seconds{30},
                                                 Seconds{60}, Seconds{120}, Seconds{300}};
 
@@ -18,8 +19,10 @@ Seconds step_of(const std::array<Seconds, N>& steps, uint32_t n) {
   return steps[std::min<size_t>(n, N - 1)];
 }
 
-std::string object_name(const LeaseId& lease, uint32_t generation) {
-  return "paygress-" + lease.hex().substr(0, 12) + "-g" + std::to_string(generation);
+Object absent_object() {
+  Object absent;
+  absent.running = Running::Absent;
+  return absent;
 }
 
 bool engine_is_lost(const Answer& answer) {
@@ -32,6 +35,10 @@ bool proves_absence(const Answer& answer) {
 }
 
 }  // namespace
+
+std::string object_name(const LeaseId& lease, uint32_t generation) {
+  return "paygress-" + lease.hex().substr(0, 12) + "-g" + std::to_string(generation);
+}
 
 std::string_view to_string(State state) {
   switch (state) {
@@ -53,10 +60,10 @@ Supervisor::Supervisor(SupervisorConfig config, std::function<CallId()> next_cal
 
 // --- told by the owner -------------------------------------------------------------------------
 
-void Supervisor::want(Now now, Spec spec, RestartPolicy restart, Step& out) {
+void Supervisor::want(Now now, Spec spec, RestartPolicy restart, bool gated, Step& out) {
   const LeaseId lease = spec.labels.lease;
   PG_CHECK(!workloads_.contains(lease));
-  record(WorkloadWanted{std::move(spec), restart, now.wall}, out);
+  record(WorkloadWanted{std::move(spec), restart, now.wall, gated}, out);
   Workload& w = workloads_.at(lease);
   w.provisioning_since = now.mono;
   advance(now, lease, w, out);
@@ -81,7 +88,7 @@ void Supervisor::recover(Now now, Step& out) {
   for (auto& [lease, w] : workloads_) {
     w.provisioning_since = now.mono;
     w.live_since = now.mono;
-    if (w.state != State::Failed || w.retired) schedule(lease, w, now.mono);
+    if (w.state != State::Failed || w.retired || w.gated) schedule(lease, w, now.mono);
   }
   ask_list(out);
 }
@@ -109,6 +116,10 @@ void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
   PG_CHECK(w != nullptr && w->pending != Pending::Nothing);
   const Pending was = w->pending;
   w->pending = Pending::Nothing;
+  const bool halts = w->halting != Halting::No && !w->retired;
+  if (halts && was != Pending::Halt)
+    return ask(now, lease, *w, w->halting == Halting::Kill ? Verb::Stop : Verb::Pause,
+               Pending::Halt, out);
   switch (was) {
     case Pending::Create: return on_create(now, lease, *w, answer, out);
     case Pending::Start:
@@ -116,6 +127,12 @@ void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
       if (w->retired) return advance(now, lease, *w, out);
       if (answer.outcome == Outcome::Failed && !proves_absence(answer))
         return on_trouble(now, lease, *w, answer, out);
+      return ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
+    case Pending::Halt:
+      if (w->retired) return advance(now, lease, *w, out);
+      if (halts && answer.outcome != Outcome::Done && !proves_absence(answer))
+        return schedule(lease, *w, now.mono + micros(kHaltAgain));
+      w->halting = Halting::No;
       return ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
     case Pending::Look: return on_look(now, lease, *w, answer, out);
     case Pending::Stop:
@@ -141,6 +158,7 @@ void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Ans
     return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
   }
   w.serves_ssh = answer.serves_ssh;
+  if (!may_run(w)) return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
   w.may_start = false;
   ask(now, lease, w, Verb::Start, Pending::Start, out);
 }
@@ -163,6 +181,7 @@ void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answe
 
 void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object,
                              Step& out) {
+  if (!may_run(w)) return on_found(now, lease, w, object, out);
   switch (object.running) {
     case Running::Running: return on_running(now, lease, w, out);
     case Running::Stopped:
@@ -257,6 +276,9 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
     const bool newest = w != nullptr && object.name == w->spec.name && w->generation > 0;
     if (!newest || (w->retired && w->removed)) {
       sweep_stray(now, object, out);
+    } else if (!may_run(*w)) {
+      if (object.running == Running::Running && w->pending == Pending::Nothing)
+        schedule(lease, *w, now.mono);
     } else if (w->state == State::Live && !w->retired && w->pending == Pending::Nothing) {
       // Only a look of its own concludes that it is down: this list may be older than a start.
       if (object.running == Running::Running)
@@ -266,7 +288,7 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
     }
   }
   for (auto& [lease, w] : workloads_) {
-    if (w.state == State::Live && !w.retired && w.pending == Pending::Nothing &&
+    if (w.state == State::Live && !w.retired && may_run(w) && w.pending == Pending::Nothing &&
         !present.contains(lease))
       schedule(lease, w, now.mono);
   }
@@ -308,6 +330,12 @@ std::optional<Micros> Supervisor::next_deadline() const {
 void Supervisor::advance(Now now, const LeaseId& lease, Workload& w, Step& out) {
   PG_CHECK(w.pending == Pending::Nothing);
   if (calls_.size() >= config_.calls_max) return schedule(lease, w, now.mono);
+  if (!w.retired && !may_run(w)) {
+    if (w.generation == 0) return on_found(now, lease, w, absent_object(), out);
+    if (w.halting == Halting::No) return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
+    const Verb verb = w.halting == Halting::Kill ? Verb::Stop : Verb::Pause;
+    return ask(now, lease, w, verb, Pending::Halt, out);
+  }
   if (w.retired) {
     if (w.generation == 0) {  // nothing was ever asked for
       set_removed(lease, w, true);
@@ -323,6 +351,11 @@ void Supervisor::advance(Now now, const LeaseId& lease, Workload& w, Step& out) 
 
 void Supervisor::make_generation(Now now, const LeaseId& lease, Workload& w, Step& out) {
   record(WorkloadGeneration{lease, w.generation + 1, now.wall}, out);
+  if (w.spec.guarded) {
+    w.waits_for_group = true;
+    out.events.push_back(GroupWanted{lease, w.spec.name});
+    return;
+  }
   ask(now, lease, w, Verb::Create, Pending::Create, out);
 }
 
@@ -365,6 +398,7 @@ void Supervisor::ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pend
   PG_CHECK(w.pending == Pending::Nothing && w.generation > 0);
   if (calls_.size() >= config_.calls_max) return schedule(lease, w, now.mono);
   unschedule(lease, w);
+  w.started_here |= verb == Verb::Start || verb == Verb::Resume;
   w.pending = pending;
   w.call = next_call_();
   calls_.insert(w.call.value, lease);
@@ -406,6 +440,9 @@ void Supervisor::apply(const WorkloadRecord& entry) {
     w.spec = wanted->spec;
     w.restart = wanted->restart;
     w.since = wanted->at;
+    w.gated = wanted->gated;
+    w.generation = w.spec.labels.generation;
+    if (w.generation > 0) w.spec.name = object_name(w.spec.labels.lease, w.generation);
     PG_CHECK(workloads_.emplace(wanted->spec.labels.lease, std::move(w)).second);
   } else if (const auto* made = std::get_if<WorkloadGeneration>(&entry)) {
     Workload& w = workloads_.at(made->lease);

@@ -35,13 +35,42 @@ struct Step {
   std::vector<WorkloadEvent> events;
 };
 
+// "paygress-<12 hex of lease>-g<generation>".
+std::string object_name(const LeaseId& lease, uint32_t generation);
+
 class Supervisor {
  public:
   // `next_call` gives fresh CallIds, unique over restarts.
   Supervisor(SupervisorConfig config, std::function<CallId()> next_call);
 
   // Precondition: no workload of this lease is known. `spec.name` is set by the supervisor.
-  void want(Now now, Spec spec, RestartPolicy restart, Step& out);
+  void want(Now now, Spec spec, RestartPolicy restart, Step& out) {
+    want(now, std::move(spec), restart, false, out);
+  }
+  // The same for a gated one: nothing is made, started or resumed until allow(). After every start
+  // of this program it is not allowed again.
+  void want_gated(Now now, Spec spec, RestartPolicy restart, Step& out) {
+    want(now, std::move(spec), restart, true, out);
+  }
+  // Gated only, without effect on a retired one. A failed one begins anew.
+  void allow(Now now, const LeaseId& lease, Step& out);
+  // Nothing is asked for any more that would make it run. A start that is under way is not undone.
+  void forbid(const LeaseId& lease);
+  // Of a forbidden one: pauses (or stops, with `kill`) it on the engine, again until that is seen;
+  // then it is Found. For when the guard cannot.
+  void halt(Now now, const LeaseId& lease, bool kill, Step& out);
+  // It is known from elsewhere that a forbidden one does not run: fenced, and down since now.
+  void set_halted(Now now, const LeaseId& lease, Step& out);
+  // The guard has the group `name`: what waits for it goes on.
+  void group_made(Now now, const LeaseId& lease, const std::string& name, Step& out);
+  // The name of the newest object, or of the one that will be made next. Empty: not known.
+  std::string object_of(const LeaseId& lease) const;
+  // Highest generation of the lease's objects so far.
+  uint32_t generation_of(const LeaseId& lease) const;
+  bool is_gated(const LeaseId& lease) const;
+  bool is_allowed(const LeaseId& lease) const;  // true of every workload that is not gated
+  // Whether the newest object has an SSH server, as far as the engine has said.
+  bool serves_ssh(const LeaseId& lease) const;
   // Stop, remove, confirm; for ever if need be. No effect on one that is already retired or gone.
   void retire(Now now, const LeaseId& lease, Step& out);
   // Ask the engine about this workload soon: a lease ends only on an observation.
@@ -67,7 +96,8 @@ class Supervisor {
   void check_invariants() const;
 
  private:
-  enum class Pending : uint8_t { Nothing, Look, Create, Start, Resume, Stop, Remove };
+  enum class Pending : uint8_t { Nothing, Look, Create, Start, Resume, Halt, Stop, Remove };
+  enum class Halting : uint8_t { No, Pause, Kill };
   struct Workload {
     // durable
     Spec spec;
@@ -78,7 +108,13 @@ class Supervisor {
     uint32_t generation = 0;    // 0: none asked for yet
     bool started_once = false;
     bool retired = false;
+    bool gated = false;
     // volatile
+    bool allowed = false;       // gated only
+    bool started_here = false;  // by this process
+    bool has_group = false;     // the guard has the newest object's group
+    bool waits_for_group = false;
+    Halting halting = Halting::No;
     Pending pending = Pending::Nothing;
     CallId call;
     std::optional<Micros> due;  // next action, when nothing is pending
@@ -94,6 +130,12 @@ class Supervisor {
   };
 
   Workload* find(const LeaseId& lease);
+  Workload* find_gated(const LeaseId& lease);
+  void want(Now now, Spec spec, RestartPolicy restart, bool gated, Step& out);
+  static bool may_run(const Workload& w) { return !w.gated || w.allowed; }
+  void on_found(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
+  void fence(Now now, const LeaseId& lease, Workload& w, std::optional<UnixSeconds> since,
+             Step& out);
   void schedule(const LeaseId& lease, Workload& w, Micros at);
   void unschedule(const LeaseId& lease, Workload& w);
   void advance(Now now, const LeaseId& lease, Workload& w, Step& out);

@@ -7,7 +7,10 @@
 //        `--- create failed for good ---> Failed <-- attempts used up, or policy `never`
 //
 // Suspect is not stored: it is what a Live workload is called while this provider's heartbeats lack
-// their write quorum. For a plain lease it changes nothing. Fenced joins with warm standby.
+// their write quorum. For a plain lease it changes nothing.
+//
+// A gated workload (warm standby) is made and started only while it is allowed to (supervisor.h).
+// Fenced is one that is not allowed, and does not run.
 #pragma once
 
 #include <boost/describe.hpp>
@@ -34,7 +37,8 @@ BOOST_DESCRIBE_STRUCT(RestartPolicy, (), (attempts_max))
 
 // --- records -----------------------------------------------------------------------------------
 // The intent to have this workload; `spec.name` and generation are filled in per generation.
-struct WorkloadWanted { Spec spec; RestartPolicy restart; UnixSeconds at; };
+// `spec.labels.generation`: of objects of this lease that are gone; new ones count on.
+struct WorkloadWanted { Spec spec; RestartPolicy restart; UnixSeconds at; bool gated = false; };
 // Durable BEFORE the create call of that generation. Only the newest generation may be started.
 struct WorkloadGeneration { LeaseId lease; uint32_t generation = 0; UnixSeconds at; };
 struct WorkloadMoved {
@@ -47,7 +51,7 @@ struct WorkloadMoved {
 // From here the workload is to be stopped and removed, retried until its absence is confirmed.
 struct WorkloadRetired { LeaseId lease; UnixSeconds at; };
 struct WorkloadGone { LeaseId lease; UnixSeconds at; };
-BOOST_DESCRIBE_STRUCT(WorkloadWanted, (), (spec, restart, at))
+BOOST_DESCRIBE_STRUCT(WorkloadWanted, (), (spec, restart, at, gated))
 BOOST_DESCRIBE_STRUCT(WorkloadGeneration, (), (lease, generation, at))
 BOOST_DESCRIBE_STRUCT(WorkloadMoved, (), (lease, state, at, attempts, reason))
 BOOST_DESCRIBE_STRUCT(WorkloadRetired, (), (lease, at))
@@ -65,6 +69,12 @@ struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit
 struct GaveUp { LeaseId lease; std::string reason; };
 struct Gone { LeaseId lease; };                     // confirmed absent, every generation
 struct Sighted { LeaseId lease; };                  // seen running just now
-using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted>;
+// A gated workload that is not allowed to run was looked at. `unstopped`: it runs, and nothing of
+// this process ever started or resumed it.
+struct Found { LeaseId lease; Running running = Running::Unknown; bool unstopped = false; };
+// A guarded object of this name is about to be made: say group_made() when the guard has its group.
+struct GroupWanted { LeaseId lease; std::string name; };
+using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted, Found,
+                                   GroupWanted>;
 
 }  // namespace paygress::workload

@@ -21,8 +21,8 @@ void Books::fold(const provider::Record& record) {
     leases_.apply(*of_lease);
   } else if (const auto* of_workload = std::get_if<workload::WorkloadRecord>(&record)) {
     workloads_.apply(*of_workload);
-  } else {
-    wallet_.apply(std::get<cashu::RedeemRecord>(record));
+  } else if (const auto* redeem = std::get_if<cashu::RedeemRecord>(&record)) {
+    wallet_.apply(*redeem);
   }
 }
 

@@ -214,6 +214,44 @@ struct Words {
   std::string operator()(const provider::AnswerDelivered&) const {
     return "a quorum of relays took the answer";
   }
+  std::string operator()(const provider::TermsFrozen& r) const {
+    return fmt::format("warm standby of workload {}: member {} of {}, {} relays",
+                       r.terms.workload_id, r.terms.rank, r.terms.members.size(),
+                       r.terms.relays.size());
+  }
+  std::string operator()(const provider::NoticeOwed&) const {
+    return "its owner is told unasked how it stands";
+  }
+
+  std::string operator()(const failover::Joined&) const { return "fail-over looks after it"; }
+  std::string operator()(const failover::Left&) const {
+    return "fail-over looks after it no more";
+  }
+  std::string operator()(const failover::Armed&) const {
+    return "the holder was heard of: armed";
+  }
+  std::string operator()(const failover::EpochSeen& r) const {
+    return fmt::format("somebody promoted with epoch {}", r.epoch);
+  }
+  std::string operator()(const failover::Claimed& r) const {
+    return fmt::format("claims epoch {}", r.epoch);
+  }
+  std::string operator()(const failover::ClaimEnded&) const { return "the claim is withdrawn"; }
+  std::string operator()(const failover::Promoted& r) const {
+    return fmt::format("takes over with epoch {}", r.epoch);
+  }
+  std::string operator()(const failover::HoldEnded& r) const {
+    return fmt::format("fenced: epoch {} has ended here", r.epoch);
+  }
+  std::string operator()(const failover::PromotionWithdrawn& r) const {
+    return fmt::format("the promotion of epoch {} is withdrawn", r.epoch);
+  }
+  std::string operator()(const failover::Superseded& r) const {
+    return fmt::format("{} holds it with epoch {}", r.by.hex(), r.epoch);
+  }
+  std::string operator()(const failover::CopyRemoved&) const {
+    return "the superseded copy is gone";
+  }
   template <class Other>
   std::string operator()(const Other&) const {
     return {};
@@ -228,11 +266,15 @@ bool belongs(const Record& record, const LeaseId& lease, const Threads& threads)
   }
   if (const auto* of_workload = std::get_if<workload::WorkloadRecord>(&record))
     return lease_of(*of_workload) == lease;
+  if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&record))
+    return failover::lease_of(*of_failover) == lease;
   if (const auto* redeem = std::get_if<cashu::RedeemRecord>(&record))
     return std::visit([&](const auto& r) { return threads.ops.contains(r.op); }, *redeem);
   return std::visit(
       [&](const auto& r) {
-        if constexpr (requires { r.key; })
+        if constexpr (requires { r.lease.bytes; })
+          return r.lease == lease;
+        else if constexpr (requires { r.key; })
           return threads.requests.contains(r.key);
         else
           return false;
