@@ -71,8 +71,9 @@ bool Announcer::quorum_lost(Now now) const {
 // NIP-01: of two versions with one timestamp a coin flip wins, so ours never repeat one.
 UnixSeconds Announcer::stamp(Now now, uint16_t kind, Step& out) {
   const auto last = last_stamp_.find(kind);
+  if (!boot_floor_) boot_floor_ = stamp_floor_;
   UnixSeconds at = now.wall;
-  if (at <= stamp_floor_ && last == last_stamp_.end()) at = stamp_floor_ + Seconds{1};
+  if (at <= *boot_floor_ && last == last_stamp_.end()) at = *boot_floor_ + Seconds{1};
   if (last != last_stamp_.end() && at <= last->second) at = last->second + Seconds{1};
   last_stamp_[kind] = at;
   if (at > stamp_floor_) {

@@ -68,6 +68,7 @@ class Announcer {
   uint64_t next_publish_ = 1;
   std::map<uint16_t, UnixSeconds> last_stamp_;
   UnixSeconds stamp_floor_;                             // durable
+  std::optional<UnixSeconds> boot_floor_;               // of all that earlier processes stamped
   std::map<UnixSeconds, Seconds> up_hours_;             // durable: the last 30 days
   std::optional<UnixSeconds> last_up_;
 };

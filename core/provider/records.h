@@ -57,7 +57,8 @@ struct UptimeHour { UnixSeconds hour; Seconds up; };
 // In one batch with the reservation of a warm-standby spawn: who its members are, which relays they
 // share, and the numbers that all keep.
 struct TermsFrozen { LeaseId lease; failover::Terms terms; };
-// What the owner is told unasked (a take-over): sent until a relay quorum took it. `reply` is secret.
+// What the owner is told unasked (a take-over): sent until a relay quorum took it. `reply` holds
+// secrets.
 struct NoticeOwed { RequestKey key; LeaseId lease; std::string reply; UnixSeconds at; };
 struct NoticeTaken { RequestKey key; };
 

@@ -21,7 +21,8 @@ void StandbyBook::apply(const Record& record) {
     if (const auto* voided = std::get_if<lease::LeaseVoided>(of_lease))
       terms_.erase(voided->lease);
   } else if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&record)) {
-    if (const auto* joined = std::get_if<failover::Joined>(of_failover)) terms_.erase(joined->lease);
+    if (const auto* joined = std::get_if<failover::Joined>(of_failover))
+      terms_.erase(joined->lease);
   }
 }
 

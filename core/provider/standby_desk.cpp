@@ -31,7 +31,8 @@ void StandbyDesk::recover(Instant now, Step& out) {
   carry_out(now, std::move(step), out);
   // A copy that was being deleted when the process ended: its supervisor goes on.
   for (const LeaseId& lease : m_.failover.leases())
-    if (m_.workloads.is_retiring(lease)) removing_.emplace(lease, m_.workloads.generation_of(lease));
+    if (m_.workloads.is_retiring(lease))
+      removing_.emplace(lease, m_.workloads.generation_of(lease));
   if (!m_.failover.leases().empty() && policy_.guard) ask_guard_state(out);
   std::vector<RequestKey> stale;
   for (const auto& [key, notice] : m_.book.notices()) {

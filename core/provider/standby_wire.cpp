@@ -198,7 +198,8 @@ bool StandbyDesk::handle(Instant now, const nostr::PoolOutput& output, Step& out
 }
 
 void StandbyDesk::drain(Instant now, Step& out) {
-  for (auto outputs = watches_.take_outputs(); !outputs.empty(); outputs = watches_.take_outputs()) {
+  for (auto outputs = watches_.take_outputs(); !outputs.empty();
+       outputs = watches_.take_outputs()) {
     for (const auto& output : outputs) {
       failover::Step step;
       if (const auto* change = std::get_if<nostr::watch::Continuity>(&output)) {

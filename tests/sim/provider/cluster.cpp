@@ -230,7 +230,8 @@ void Cluster::arm_timer(Node& node) {
   const auto next = node.core->next_deadline();
   if (!next || (node.timer && *node.timer <= *next)) return;
   node.timer = *next;
-  queue_.after(std::max(Micros{0}, *next - now().mono), [this, &node, life = node.life, due = *next] {
+  const Micros wait = std::max(Micros{0}, *next - now().mono);
+  queue_.after(wait, [this, &node, life = node.life, due = *next] {
     if (life != node.life || node.timer != due || node.hung) return;
     node.timer.reset();
     step(node, provider::Tick{});
@@ -328,7 +329,8 @@ void Cluster::deliver(size_t relay, models::RelayModel::Replies replies) {
       if (!opened) continue;
       auto reply = market::parse_reply(opened->text);
       for (auto& node : nodes_)
-        if (reply && node->self.key == opened->sender && node->replied.insert(event->event.id).second)
+        if (reply && node->self.key == opened->sender &&
+            node->replied.insert(event->event.id).second)
           node->replies.push_back(*reply);
       continue;
     }

@@ -1,5 +1,5 @@
-// A few providers on the same relays, each with its engine, guard and ledger, and one owner who buys
-// warm-standby leases: real time is virtual, nothing is random, everything goes through
+// A few providers on the same relays, each with its engine, guard and ledger, and one owner who
+// buys warm-standby leases: time is virtual, nothing is random, everything goes through
 // Provider::step. Says at every moment which copies of a workload run.
 #pragma once
 
