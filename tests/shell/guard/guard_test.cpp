@@ -37,8 +37,8 @@ class GuardTest : public ::testing::TestWithParam<std::string> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Freezers, GuardTest, ::testing::ValuesIn(hierarchies()),
-                         [](const auto& info) {
-                           return std::string(info.param.find("freezer") == std::string::npos
+                         [](const auto& which) {
+                           return std::string(which.param.find("freezer") == std::string::npos
                                                   ? "v2" : "v1");
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GuardTest);

@@ -50,7 +50,7 @@ struct Cluster::Node {
   std::unique_ptr<provider::Provider> core;
   std::vector<std::vector<provider::Record>> ledger;
   std::optional<size_t> crash_after;
-  std::map<nostr::LinkId, models::ConnectionId> connections;
+  std::map<nostr::LinkId, ConnectionId> connections;
   std::vector<market::Reply> replies;
   std::vector<std::string> alarms;
   std::set<EventId> replied;
@@ -64,9 +64,9 @@ struct Cluster::Node {
 Cluster::Cluster(size_t providers, size_t relays) : mint_({}, crypto_->mint_crypto()) {
   for (size_t i = 0; i < relays; ++i) {
     urls_.push_back("wss://relay-" + std::to_string(i) + ".example");
-    models::RelayOptions options;
+    RelayOptions options;
     options.url = urls_.back();
-    relays_.push_back(std::make_unique<models::RelayModel>(
+    relays_.push_back(std::make_unique<RelayModel>(
         options, [this](const nostr::Event& event) { return crypto_->check(event); }));
   }
   provider::Settings settings = rig_settings();
@@ -78,7 +78,7 @@ Cluster::Cluster(size_t providers, size_t relays) : mint_({}, crypto_->mint_cryp
   }
   // The owner listens to everything that is for it.
   for (size_t i = 0; i < relays; ++i) {
-    const models::ConnectionId connection{kOwnerConnection + i};
+    const ConnectionId connection{kOwnerConnection + i};
     relays_[i]->connect(connection);
     nostr::Filter inbox;
     inbox.kinds = {nostr::kind::kGiftWrap};
@@ -140,7 +140,7 @@ BackendModel& Cluster::engine(size_t i) { return nodes_.at(i)->engine; }
 PubKey Cluster::key(size_t i) const { return nodes_.at(i)->self.key; }
 size_t Cluster::batches(size_t i) const { return nodes_.at(i)->ledger.size(); }
 void Cluster::crash_after(size_t i, size_t batches) { nodes_.at(i)->crash_after = batches; }
-models::RelayModel& Cluster::relay(size_t i) { return *relays_.at(i); }
+RelayModel& Cluster::relay(size_t i) { return *relays_.at(i); }
 const std::vector<std::string>& Cluster::alarms(size_t i) const { return nodes_.at(i)->alarms; }
 
 // --- the providers' processes --------------------------------------------------------------------
@@ -205,7 +205,7 @@ void Cluster::restart_relay(size_t i) {
     node->connections.erase(link);
     answer(*node, kLeg, provider::LinkLost{link, nostr::LinkDown::Closed, "restarted"});
   }
-  const models::ConnectionId connection{kOwnerConnection + i};
+  const ConnectionId connection{kOwnerConnection + i};
   relays_[i]->connect(connection);
   nostr::Filter inbox;
   inbox.kinds = {nostr::kind::kGiftWrap};
@@ -251,7 +251,7 @@ void Cluster::carry_out(Node& node, provider::Step out) {
     if constexpr (std::is_same_v<T, provider::OpenLink>) {
       for (size_t i = 0; i < urls_.size(); ++i) {
         if (urls_[i] != e.url) continue;
-        const models::ConnectionId connection{next_connection_++ * urls_.size() + i};
+        const ConnectionId connection{next_connection_++ * urls_.size() + i};
         node.connections[e.link] = connection;
         links_[connection] = {&node, e.link};
         answer(node, kLeg, provider::LinkUp{e.link});
@@ -320,7 +320,7 @@ void Cluster::carry_out(Node& node, provider::Step out) {
 
 // --- relays --------------------------------------------------------------------------------------
 
-void Cluster::deliver(size_t relay, models::RelayModel::Replies replies) {
+void Cluster::deliver(size_t relay, RelayModel::Replies replies) {
   for (auto& [to, message] : replies) {
     if (to.value >= kOwnerConnection) {
       const auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&message);
@@ -396,7 +396,7 @@ void Cluster::ask(size_t i, const market::Request& what) {
       crypto_->seal(owner_, key(i), provider::Transport::Nip17, {}, market::to_json(what),
                     now().wall, now().wall, owner_entropy_);
   for (size_t r = 0; r < relays_.size(); ++r)
-    deliver(r, relays_[r]->handle(now().wall, models::ConnectionId{kOwnerConnection + r},
+    deliver(r, relays_[r]->handle(now().wall, ConnectionId{kOwnerConnection + r},
                                   nostr::Publish{event}));
 }
 

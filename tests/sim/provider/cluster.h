@@ -46,7 +46,7 @@ class Cluster {
   size_t batches(size_t i) const;            // of its ledger
   // The process dies when it has written so many batches, before their effects, and starts again.
   void crash_after(size_t i, size_t batches);
-  models::RelayModel& relay(size_t i);
+  RelayModel& relay(size_t i);
   void restart_relay(size_t i);              // with an empty store, if its faults say so
   const std::vector<std::string>& relay_urls() const { return urls_; }
   // What the operator was told, of level Alarm.
@@ -83,7 +83,7 @@ class Cluster {
   void arm_timer(Node& node);
   void answer(Node& node, Micros after, provider::Input input);
   void hear(Node& node, nostr::LinkId link, const nostr::WireMessage& message);
-  void deliver(size_t relay, models::RelayModel::Replies replies);
+  void deliver(size_t relay, RelayModel::Replies replies);
   void watch();
 
   EventQueue queue_;
@@ -92,9 +92,9 @@ class Cluster {
   Identity owner_{Tier::Fast, 900};
   SeededEntropy owner_entropy_{11, 900, "cluster"};
   std::vector<std::string> urls_;
-  std::vector<std::unique_ptr<models::RelayModel>> relays_;
+  std::vector<std::unique_ptr<RelayModel>> relays_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::map<models::ConnectionId, std::pair<Node*, nostr::LinkId>> links_;
+  std::map<ConnectionId, std::pair<Node*, nostr::LinkId>> links_;
   uint64_t next_connection_ = 1;
   size_t most_ = 0;
 };
