@@ -116,6 +116,8 @@ bool GuardLink::Impl::start_guard() {
   posix_spawn_file_actions_addopen(&files, 1, place_.log.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
                                    0600);
   posix_spawn_file_actions_adddup2(&files, 1, 2);
+  // It outlives us: a listening socket of ours that it kept would answer for us after our end.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   // A session of its own: a Ctrl-C for us is none for it.
