@@ -81,7 +81,9 @@ void LxdBackend::fail_from(const Op& op, const net::Answered& answered) {
 void LxdBackend::fail_with(const Op& op, const std::string& error) {
   if (is_busy(error)) return again(op);
   Fault fault = Fault::Internal;
-  if (has(error, "address already in use")) fault = Fault::Busy;
+  // The proxy of a port that is taken ends at once, and LXD may only see that it is gone.
+  if (has(error, "address already in use") || has(error, "starting proxy device"))
+    fault = Fault::Busy;
   if (has(error, "no space left") || has(error, "quota")) fault = Fault::Quota;
   fail_as(op, fault, error);
 }
