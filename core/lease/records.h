@@ -9,6 +9,7 @@
 
 #include <boost/describe.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -71,6 +72,8 @@ struct LeaseReserved {
   std::string password;       // secret; the journal's file is 0600
   Seconds minimum;            // of the quote
   UnixSeconds at;
+  std::map<std::string, std::string> env;  // of the template; values may be secret
+  uint64_t open_files_max = 0;             // 0: the engine's default
 };
 struct LeaseVoided { LeaseId lease; UnixSeconds at; };
 struct LeasePaid {            // in one batch with the redeemer's OpDone and the workload's intent
@@ -124,7 +127,8 @@ struct ClaimOwed {
 struct DustKept { OpId op; Lot lot; UnixSeconds at; };
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
-                                          workload_id, ssh_port, ports, password, minimum, at))
+                                          workload_id, ssh_port, ports, password, minimum, at, env,
+                                          open_files_max))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

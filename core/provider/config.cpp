@@ -166,6 +166,13 @@ std::string write_config(const ProviderConfig& config) {
   return indented(compact);
 }
 
+std::string engine_name(BackendType type) {
+  std::string name(to_text(type));
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
+}
+
 Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Resources node) {
   const auto findings = check_config(config);
   PG_CHECK(std::none_of(findings.begin(), findings.end(),
@@ -206,6 +213,7 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
                    config.capacity.storage_gb.value_or(node.storage_gb)};
   settings.address = config.public_ip;
   settings.images = config.allowed_images;
+  settings.engine = engine_name(config.backend_type);
   settings.isolation = config.backend_type == BackendType::Kvm
                            ? market::IsolationLevel::DedicatedHost
                            : market::IsolationLevel::SharedKernel;

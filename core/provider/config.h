@@ -128,6 +128,7 @@ struct ProviderConfig {
   std::optional<uint64_t> maximum_duration_seconds;   // cap of one lease
   SoldCapacity capacity;
   std::vector<std::string> allowed_images;  // patterns with '*'; empty: every well-formed name
+  std::optional<std::string> templates_file;  // extends the known ones (core/market/template.h)
   std::vector<std::string> blocked_keys;    // public keys whose requests are dropped
   uint64_t relay_events_per_second = 3;     // to each relay; public ones refuse about 8
   std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
@@ -145,7 +146,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     tunnel_interface, ssh_port_start, ssh_port_end, cashu_wallet_db_path,
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
-    maximum_duration_seconds, capacity, allowed_images, blocked_keys,
+    maximum_duration_seconds, capacity, allowed_images, templates_file, blocked_keys,
     relay_events_per_second, failover_profile, metrics_bind_addr, docker, lxd, sandbox))
 
 enum class Severity : uint8_t { Warning, Error };
@@ -182,6 +183,9 @@ PortRange ssh_ports(const ProviderConfig& config);
 // Every key, in declared order, indented by two spaces, with a line feed at the end. Contains the
 // secrets. parse_config reads it back to the same config.
 std::string write_config(const ProviderConfig& config);
+
+// Its name in a template's images: "docker", "lxd", ...
+std::string engine_name(BackendType type);
 
 // The core's view of a usable config. `self` is the public key of the config's secret one.
 // `node` fills what `capacity` leaves open. PG_CHECKs that check_config finds no Error.

@@ -44,7 +44,9 @@ struct SandboxConfig {
 
 struct DockerConfig {
   std::filesystem::path socket = "/var/run/docker.sock";
-  std::string network;               // name of an existing network; empty: the engine's default
+  // Of an existing network. Empty: one of our own, where tenants cannot reach each other, which is
+  // there as long as a container of ours is.
+  std::string network;
 };
 
 // A project of our own on an LXD server, made when absent. Other projects are never looked at.

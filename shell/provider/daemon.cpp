@@ -189,8 +189,10 @@ Result<void> Daemon::open_core(lease::Resources node) {
   entropy_.fill(drawn);
   uint64_t jitter = 0;
   for (const uint8_t byte : drawn) jitter = jitter << 8 | byte;
-  core_ = std::make_unique<provider::Provider>(
-      provider::settings_of(setup_.config, setup_.me.public_key(), node), entropy_, jitter);
+  provider::Settings settings =
+      provider::settings_of(setup_.config, setup_.me.public_key(), node);
+  settings.templates = setup_.templates;
+  core_ = std::make_unique<provider::Provider>(std::move(settings), entropy_, jitter);
   const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
     return each_record(batch, [&](uint64_t, const provider::Record& r) { core_->fold(r); });
   });

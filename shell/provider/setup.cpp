@@ -108,6 +108,20 @@ void check_key_file(const std::string& path, ConfigReport& report) {
         {"nostr_private_key_file", Severity::Error, to_string(parsed.error()), "hex or nsec"});
 }
 
+// The templates there are for this provider.
+Result<market::TemplateRegistry> templates_of(const ProviderConfig& config,
+                                              const std::string& config_path) {
+  market::TemplateRegistry registry = market::TemplateRegistry::built_in();
+  if (!config.templates_file) return registry;
+  const std::string path = beside(config_path, *config.templates_file);
+  auto file = shell::open_file(path, O_RDONLY);
+  if (!file) return std::unexpected(file.error());
+  auto text = shell::read_all(*file, market::kTemplateFileBytesMax, path);
+  if (!text) return std::unexpected(text.error());
+  if (auto ok = registry.extend(*text); !ok) return std::unexpected(ok.error());
+  return registry;
+}
+
 void check_machine(const std::string& path, ConfigReport& report) {
   const ProviderConfig& config = report.config;
   if (config.tunnel_enabled && !config.tunnel_interface.value_or("").empty() &&
@@ -115,6 +129,9 @@ void check_machine(const std::string& path, ConfigReport& report) {
     report.findings.push_back({"tunnel_interface", Severity::Error,
                                "is no interface with an address on this machine",
                                "see `ip address`"});
+  if (const auto templates = templates_of(config, path); !templates)
+    report.findings.push_back({"templates_file", Severity::Error, to_string(templates.error()),
+                               "{\"version\": 1, \"templates\": [...]}; see docs/templates.md"});
   std::error_code error;
   const std::string wallet = beside(path, config.cashu_wallet_db_path);
   if (fs::file_size(wallet, error) > 0 && !error)
@@ -167,9 +184,12 @@ Result<Setup> make_setup(const ConfigReport& report, const std::string& config_p
   if (!seed) return std::unexpected(seed.error());
   auto bind = bind_address_of(report.config);
   if (!bind) return std::unexpected(bind.error());
+  auto templates = templates_of(report.config, config_path);
+  if (!templates) return std::unexpected(templates.error());
   return Setup{report.config,         *std::move(me),
                *seed,                 fingerprint_of(*seed),
-               data_directory(report.config, config_path), *std::move(bind)};
+               data_directory(report.config, config_path), *std::move(templates),
+               *std::move(bind)};
 }
 
 Result<lease::BootId> machine_boot() {
