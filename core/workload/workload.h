@@ -63,7 +63,9 @@ struct Started { LeaseId lease; bool serves_ssh = true; };  // first time runnin
 struct WentDown { LeaseId lease; std::optional<UnixSeconds> since; bool own_exit = false; };
 struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit costs its owner
 struct GaveUp { LeaseId lease; std::string reason; };
-struct Gone { LeaseId lease; };                     // confirmed absent, every generation
+// Confirmed absent, every generation. `unanswered`: a create of it was never answered, and may
+// still be carried out until then: what it would use is nobody else's (money-sagas.md flaw 4).
+struct Gone { LeaseId lease; std::optional<UnixSeconds> unanswered; };
 struct Sighted { LeaseId lease; };                  // seen running just now
 using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted>;
 
