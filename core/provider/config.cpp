@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/cashu/mint_url.h"
 #include "core/market/json_map.h"
+#include "core/market/template.h"
 #include "core/market/texts.h"
 #include "core/nostr/nip19.h"
 #include "core/provider/nearest.h"
@@ -37,6 +38,10 @@ template <>
 struct JsonRules<provider::LxdSettings> : AllForgiving {};
 template <>
 struct JsonRules<provider::SandboxSettings> : AllForgiving {};
+template <>
+struct JsonRules<provider::KvmImageSettings> : AllForgiving {};
+template <>
+struct JsonRules<provider::KvmSettings> : AllForgiving {};
 
 }  // namespace paygress::market::json
 
@@ -58,7 +63,7 @@ Finding unreadable(const Error& error) {
   Finding finding{error.where, Severity::Error, error.message, {}};
   if (error.where == "backend_type")
     finding.suggestion =
-        "write \"Docker\", \"LXD\" or \"Sandbox\"; \"Proxmox\" and \"Kvm\" are known";
+        "write \"Docker\", \"LXD\", \"Kvm\" or \"Sandbox\"; \"Proxmox\" is known";
   else if (error.where.starts_with("byte "))
     finding.suggestion = "look for a missing comma, quote or bracket just before it";
   return finding;
@@ -166,6 +171,21 @@ std::string write_config(const ProviderConfig& config) {
   return indented(compact);
 }
 
+namespace {
+
+// Without a base image for every name, what is sold is what the operator named.
+void limit_to_images(const ProviderConfig& config, Settings& settings) {
+  const auto& images = config.kvm.images;
+  const bool any = config.kvm_base_image_path || config.kvm_base_image_url;
+  if (settings.images.empty() && !any)
+    for (const auto& image : images) settings.images.push_back(image.name);
+  settings.serves_templates = std::any_of(images.begin(), images.end(), [](const auto& image) {
+    return market::template_kind(image.name) == market::TemplateKind::Ours;
+  });
+}
+
+}  // namespace
+
 Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Resources node) {
   const auto findings = check_config(config);
   PG_CHECK(std::none_of(findings.begin(), findings.end(),
@@ -206,6 +226,7 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
                    config.capacity.storage_gb.value_or(node.storage_gb)};
   settings.address = config.public_ip;
   settings.images = config.allowed_images;
+  if (config.backend_type == BackendType::Kvm) limit_to_images(config, settings);
   settings.isolation = config.backend_type == BackendType::Kvm
                            ? market::IsolationLevel::DedicatedHost
                            : market::IsolationLevel::SharedKernel;

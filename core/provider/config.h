@@ -87,6 +87,26 @@ struct LxdSettings {
 };
 BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, remotes))
 
+// A base image of virtual machines.
+struct KvmImageSettings {
+  std::string name;                // the image that a consumer asks for, or a template's slug
+  std::string path;                // or url
+  std::string url;
+  std::string sha256;              // needed with url
+  bool operator==(const KvmImageSettings&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(KvmImageSettings, (), (name, path, url, sha256))
+
+struct KvmSettings {
+  std::string accelerator = "kvm"; // "auto": emulation where KVM does not work; "tcg": always
+  std::string egress = "none";     // "host": guests reach whatever this machine reaches
+  std::string base_image_sha256;   // of kvm_base_image_path or kvm_base_image_url
+  std::vector<KvmImageSettings> images;
+  std::string supervisor;          // path of its helper program; empty: beside the daemon
+  bool operator==(const KvmSettings&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(KvmSettings, (), (accelerator, egress, base_image_sha256, images, supervisor))
+
 // Members are named as their keys and stand in the order in which write_config writes them.
 struct ProviderConfig {
   BackendType backend_type = BackendType::Proxmox;  // the existing network's default
@@ -135,6 +155,7 @@ struct ProviderConfig {
   DockerSettings docker;
   LxdSettings lxd;
   SandboxSettings sandbox;
+  KvmSettings kvm;
   bool operator==(const ProviderConfig&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
@@ -146,7 +167,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, blocked_keys,
-    relay_events_per_second, failover_profile, metrics_bind_addr, docker, lxd, sandbox))
+    relay_events_per_second, failover_profile, metrics_bind_addr, docker, lxd, sandbox, kvm))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

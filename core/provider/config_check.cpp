@@ -31,6 +31,8 @@ class Checker {
   }
   void check_backend();
   void check_lxd();
+  void check_kvm();
+  void check_kvm_image(const std::string& path, const KvmImageSettings& image);
   void check_numbers();
   void check_key();
   void check_relays();
@@ -113,9 +115,11 @@ void Checker::check_backend() {
             "use \"Docker\", or set it to true if you accept that");
   } else if (c_.backend_type == BackendType::Lxd) {
     check_lxd();
+  } else if (c_.backend_type == BackendType::Kvm) {
+    check_kvm();
   } else if (c_.backend_type != BackendType::Docker) {
     error("backend_type", "the " + name + " backend is known but not built yet",
-          "use \"Docker\", \"LXD\" or \"Sandbox\"");
+          "use \"Docker\", \"LXD\", \"Kvm\" or \"Sandbox\"");
   }
   if (c_.backend_type == BackendType::Docker && !c_.docker.socket.starts_with('/'))
     error("docker.socket", "must be an absolute path", "\"/var/run/docker.sock\"");
@@ -140,6 +144,50 @@ void Checker::check_lxd() {
     if (lxd.remotes[i].name.empty() || !lxd.remotes[i].url.starts_with("https://") ||
         has_spaces_or_controls(lxd.remotes[i].url))
       error(at("lxd.remotes", i), "needs a name and an https URL");
+}
+
+void Checker::check_kvm() {
+  const KvmSettings& kvm = c_.kvm;
+  if (kvm.accelerator != "kvm" && kvm.accelerator != "auto" && kvm.accelerator != "tcg")
+    error("kvm.accelerator", "is none of \"kvm\", \"auto\" and \"tcg\"", "\"kvm\"");
+  else if (kvm.accelerator != "kvm")
+    warn("kvm.accelerator", "allows emulation, which is 10 to 30 times slower", "\"kvm\"");
+  if (kvm.egress != "none" && kvm.egress != "host")
+    error("kvm.egress", "is none of \"none\" and \"host\"", "\"none\"");
+  else if (kvm.egress == "host")
+    warn("kvm.egress", "lets guests reach this machine's own services and its private networks",
+         "\"none\"");
+  const bool has_base = c_.kvm_base_image_path || c_.kvm_base_image_url;
+  if (!has_base && kvm.images.empty())
+    error("kvm.images", "is empty: there is nothing to make machines of",
+          "set kvm_base_image_path, or name an image");
+  if (has_base)
+    check_kvm_image("kvm_base_image", {"base", c_.kvm_base_image_path.value_or(""),
+                                       c_.kvm_base_image_url.value_or(""),
+                                       kvm.base_image_sha256});
+  std::set<std::string> names;
+  for (size_t i = 0; i < kvm.images.size(); ++i) {
+    const std::string path = at("kvm.images", i);
+    if (kvm.images[i].name.empty()) error(path + ".name", "is missing");
+    if (!names.insert(kvm.images[i].name).second) error(path + ".name", "stands there twice");
+    check_kvm_image(path, kvm.images[i]);
+  }
+}
+
+void Checker::check_kvm_image(const std::string& path, const KvmImageSettings& image) {
+  if (image.path.empty() && image.url.empty())
+    error(path + ".path", "is missing, and so is url");
+  if (!image.path.empty() && !image.path.starts_with('/'))
+    error(path + ".path", "must be an absolute path");
+  if (image.path.empty() && !image.url.empty() && !image.url.starts_with("https://"))
+    error(path + ".url", "must be https://");
+  const bool hex = image.sha256.size() == 64 &&
+                   image.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (image.path.empty() && image.sha256.empty())
+    error(path + ".sha256", "is needed with a URL: what is fetched is verified",
+          "the digest that the image's publisher gives");
+  else if (!image.sha256.empty() && !hex)
+    error(path + ".sha256", "must be 64 lower-case hexadecimal digits");
 }
 
 void Checker::check_numbers() {

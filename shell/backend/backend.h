@@ -2,6 +2,7 @@
 // core/workload/backend.h; tests/conformance/backend holds every implementation to it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -12,6 +13,7 @@
 #include "core/base/ids.h"
 #include "core/base/result.h"
 #include "core/workload/backend.h"
+#include "shell/backend/kvm_image.h"
 #include "shell/net/loop.h"
 
 namespace paygress::backend {
@@ -35,7 +37,7 @@ class Backend {
 inline constexpr Micros kDeadlineMax{int64_t{3600} * 1'000'000};
 inline constexpr size_t kMessageBytesMax = 1000;  // of Answer::message
 
-// Objects are directories under `root`; see sandbox.h for what is in them.
+// Objects are directories under `root`; see sandbox_layout.h for what is in them.
 struct SandboxConfig {
   std::filesystem::path root;        // "<data_dir>/sandbox"; made when absent (0700)
   // The program that stays with each workload. Empty: paygress-sandbox-init beside this program.
@@ -57,6 +59,26 @@ struct LxdConfig {
   std::map<std::string, std::string> remotes;  // "ubuntu" in "ubuntu:22.04" -> simplestreams URL
 };
 
+// How guests may be run. Emulation (TCG) is 10 to 30 times slower, so it must be asked for.
+enum class Acceleration : uint8_t { Kvm, KvmOrTcg, Tcg };
+// Whether a virtual machine may reach anything but the ports published for it.
+enum class Egress : uint8_t { None, Host };
+
+// Machines are directories under `root`; vm_layout.h says what is in them.
+struct KvmConfig {
+  std::filesystem::path root;        // "<data_dir>/kvm"; made when absent (0700)
+  std::filesystem::path image_directory;  // where fetched base images are kept
+  // The program that stays with each machine. Empty: paygress-vm-init beside this program.
+  std::filesystem::path supervisor;
+  // Base images by the name that a spec asks for, or by a template's slug. kAnyImage serves every
+  // image name that is not there, and no template.
+  std::map<std::string, KvmImage> images;
+  Acceleration acceleration = Acceleration::Kvm;
+  Egress egress = Egress::None;
+  std::chrono::seconds boot_limit{120};   // from the start until SSH answers
+};
+inline constexpr const char* kAnyImage = "*";
+
 // Of the config's backend_type names, the ones that are not built are refused by make_backend.
 enum class Kind : uint8_t { Sandbox, Docker, Lxd, Proxmox, Kvm };
 
@@ -66,6 +88,7 @@ struct BackendConfig {
   SandboxConfig sandbox;
   DockerConfig docker;
   LxdConfig lxd;
+  KvmConfig kvm;
 };
 
 // Does not talk to the engine: that is Verb::Probe. Fails for a kind that is not built and for a

@@ -1,27 +1,51 @@
 #include <unistd.h>
 
 #include "shell/backend/backend.h"
+#include "shell/backend/blocking.h"
 #include "shell/backend/docker.h"
+#include "shell/backend/kvm_engine.h"
 #include "shell/backend/lxd.h"
-#include "shell/backend/sandbox.h"
+#include "shell/backend/sandbox_engine.h"
 
 namespace paygress::backend {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSupervisorName = "paygress-sandbox-init";
-
-Result<std::unique_ptr<Backend>> make_sandbox(net::Loop& loop, const BackendConfig& config) {
-  SandboxConfig sandbox = config.sandbox;
+// Absolute: supervisors get paths with another working directory.
+fs::path program_beside_us(const fs::path& configured, const char* name) {
   std::error_code error;
-  if (sandbox.supervisor.empty())
-    sandbox.supervisor = fs::read_symlink("/proc/self/exe", error).parent_path() / kSupervisorName;
-  // The supervisor gets these paths with another working directory.
-  sandbox.supervisor = fs::absolute(sandbox.supervisor, error);
+  if (!configured.empty()) return fs::absolute(configured, error);
+  return fs::read_symlink("/proc/self/exe", error).parent_path() / name;
+}
+
+// Calls of blocking engines that may be under way beside each other.
+constexpr size_t kSandboxLanes = 4;
+constexpr size_t kKvmLanes = 16;  // a start takes as long as its guest takes to boot
+
+Result<std::unique_ptr<Backend>> make_sandbox_backend(net::Loop& loop, const BackendConfig& config) {
+  SandboxConfig sandbox = config.sandbox;
+  sandbox.supervisor = program_beside_us(sandbox.supervisor, "paygress-sandbox-init");
   if (sandbox.root.empty()) return fail("the sandbox needs a directory", "sandbox.root");
-  sandbox.root = fs::absolute(sandbox.root, error).lexically_normal();
-  return std::make_unique<SandboxBackend>(loop, std::move(sandbox), config.install);
+  sandbox.root = fs::absolute(sandbox.root).lexically_normal();
+  auto engine = std::make_shared<SandboxEngine>(std::move(sandbox), config.install,
+                                                find_sandbox_host());
+  return std::make_unique<BlockingBackend>(
+      loop, [engine](const workload::Call& call) { return engine->handle(call); }, kSandboxLanes);
+}
+
+Result<std::unique_ptr<Backend>> make_kvm(net::Loop& loop, const BackendConfig& config) {
+  KvmConfig kvm = config.kvm;
+  if (kvm.root.empty()) return fail("machines need a directory", "kvm.root");
+  for (const auto& [name, image] : kvm.images)
+    if (auto ok = check_image(image); !ok)
+      return fail(ok.error().message, "kvm.images." + name + "." + ok.error().where);
+  kvm.root = fs::absolute(kvm.root).lexically_normal();
+  if (kvm.image_directory.empty()) kvm.image_directory = kvm.root.string() + "-images";
+  kvm.supervisor = program_beside_us(kvm.supervisor, "paygress-vm-init");
+  auto engine = std::make_shared<KvmEngine>(std::move(kvm), config.install);
+  return std::make_unique<BlockingBackend>(
+      loop, [engine](const workload::Call& call) { return engine->handle(call); }, kKvmLanes);
 }
 
 Result<std::unique_ptr<Backend>> make_docker(net::Loop& loop, const BackendConfig& config) {
@@ -42,11 +66,11 @@ Result<std::unique_ptr<Backend>> make_lxd(net::Loop& loop, const BackendConfig& 
 Result<std::unique_ptr<Backend>> make_backend(net::Loop& loop, const BackendConfig& config) {
   if (config.install.is_zero()) return fail("the install id is not set", "install");
   switch (config.kind) {
-    case Kind::Sandbox: return make_sandbox(loop, config);
+    case Kind::Sandbox: return make_sandbox_backend(loop, config);
     case Kind::Docker: return make_docker(loop, config);
     case Kind::Lxd: return make_lxd(loop, config);
     case Kind::Proxmox: return fail("the backend Proxmox is not built yet", "backend_type");
-    case Kind::Kvm: return fail("the backend KVM is not built yet", "backend_type");
+    case Kind::Kvm: return make_kvm(loop, config);
   }
   return fail("no such backend", "backend_type");
 }

@@ -43,20 +43,44 @@ Result<bool> port_is_free(const std::string& address, uint16_t port) {
   return fail(std::string("cannot listen: ") + std::strerror(why), address);
 }
 
-bool port_listens(const std::string& address, uint16_t port) {
+namespace {
+
+// A connected socket, or -1.
+int connect_within(const std::string& address, uint16_t port, int limit_ms) {
   const Endpoint endpoint = endpoint_of(address, port);
   const int fd = open_socket(endpoint);
-  if (fd < 0) return false;
+  if (fd < 0) return -1;
   bool connected = connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
   if (!connected && errno == EINPROGRESS) {
     pollfd wait{fd, POLLOUT, 0};
     int error = 1;
     socklen_t size = sizeof error;
-    connected = poll(&wait, 1, 200) == 1 &&
+    connected = poll(&wait, 1, limit_ms) == 1 &&
                 getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
   }
+  if (connected) return fd;
   close(fd);
-  return connected;
+  return -1;
+}
+
+}  // namespace
+
+bool port_listens(const std::string& address, uint16_t port) {
+  const int fd = connect_within(address, port, 200);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+bool ssh_greets(const std::string& address, uint16_t port) {
+  const int fd = connect_within(address, port, 200);
+  if (fd < 0) return false;
+  pollfd wait{fd, POLLIN, 0};
+  char greeting[4] = {};
+  const bool greets = poll(&wait, 1, 1800) == 1 &&
+                      recv(fd, greeting, sizeof greeting, 0) == sizeof greeting &&
+                      std::memcmp(greeting, "SSH-", sizeof greeting) == 0;
+  close(fd);
+  return greets;
 }
 
 }  // namespace paygress::backend

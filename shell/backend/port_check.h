@@ -12,5 +12,7 @@ namespace paygress::backend {
 Result<bool> port_is_free(const std::string& address, uint16_t port);
 // Connects, for at most a fifth of a second.
 bool port_listens(const std::string& address, uint16_t port);
+// Connects and waits for "SSH-" (RFC 4253 section 4.2), for at most two seconds in all.
+bool ssh_greets(const std::string& address, uint16_t port);
 
 }  // namespace paygress::backend

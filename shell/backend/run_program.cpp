@@ -57,7 +57,8 @@ void drain(int fd, std::string& output) {
 
 }  // namespace
 
-ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit) {
+ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit,
+                          std::string_view enough) {
   PG_CHECK(!argv.empty() && !argv.front().empty());
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) return {-1, "no pipe"};
@@ -75,7 +76,9 @@ ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::mil
   // Its end is awaited, not the end of its output: a daemon it leaves behind may hold the pipe.
   while (waitpid(pid, &status, WNOHANG) == 0) {
     drain(out[0], result.output);
-    if (!killed && std::chrono::steady_clock::now() > end) killed = kill(pid, SIGKILL) == 0;
+    const bool said = !enough.empty() && result.output.find(enough) != std::string::npos;
+    if (!killed && (said || std::chrono::steady_clock::now() > end))
+      killed = kill(pid, SIGKILL) == 0;
     std::this_thread::sleep_for(kLookAgain);
   }
   drain(out[0], result.output);

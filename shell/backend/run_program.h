@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace paygress::backend {
@@ -15,7 +16,9 @@ inline constexpr size_t kProgramOutputBytesMax = 4096;
 
 // argv[0] is looked up in our PATH. Stdin is empty, the environment holds only a fixed PATH,
 // descriptors are not passed on, and it gets a session of its own. Killed after `limit`.
+// Also killed, when `enough` is not empty, as soon as the output contains that.
 // Blocks: not for the loop's thread.
-ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit);
+ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit,
+                          std::string_view enough = {});
 
 }  // namespace paygress::backend

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kParent = "paygress-sandbox";
 constexpr uint64_t kPeriodMicros = 100'000;
 constexpr auto kFreezeWait = std::chrono::seconds(2);
 
@@ -43,12 +42,12 @@ bool make_parent(const fs::path& dir) {
   return fs::is_directory(dir, error);
 }
 
-CgroupHost find_v2(const fs::path& mount) {
+CgroupHost find_v2(const fs::path& mount, std::string_view parent_name) {
   std::string controllers = read_small_file(mount / "cgroup.controllers");
   while (!controllers.empty() && controllers.back() == '\n') controllers.pop_back();
   for (auto need : {"memory", "cpu", "pids"})
     if (!has_word(controllers, need, ' ')) return {};
-  const fs::path parent = mount / kParent;
+  const fs::path parent = mount / parent_name;
   // The root passes controllers on although it has processes; our parent group has none.
   if (!put(mount / "cgroup.subtree_control", "+memory +cpu +pids") || !make_parent(parent) ||
       !put(parent / "cgroup.subtree_control", "+memory +cpu +pids"))
@@ -96,19 +95,19 @@ bool set_memory_v1(const fs::path& group, uint64_t bytes) {
 
 }  // namespace
 
-CgroupHost find_cgroups() {
+CgroupHost find_cgroups(std::string_view parent_name) {
   if (geteuid() != 0) return {};
   const auto mounts = cgroup_mounts();
   for (const auto& mount : mounts) {
     if (!mount.v2) continue;
-    if (auto host = find_v2(mount.where); host.v2) return host;
+    if (auto host = find_v2(mount.where, parent_name); host.v2) return host;
   }
   CgroupHost host;
   for (const auto& mount : mounts) {
     if (mount.v2) continue;
     for (auto [name, slot] : {std::pair{"memory", &host.memory}, std::pair{"cpu", &host.cpu},
                               std::pair{"pids", &host.pids}, std::pair{"freezer", &host.freezer}}) {
-      const fs::path parent = mount.where / kParent;
+      const fs::path parent = mount.where / parent_name;
       if (slot->empty() && has_word(mount.options, name, ',') && make_parent(parent))
         *slot = parent;
     }

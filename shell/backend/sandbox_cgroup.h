@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -31,8 +32,9 @@ struct Limits {
   uint64_t pids = 0;
 };
 
-// Finds the mounted hierarchies and makes our parent group in each. Nothing is found without root.
-CgroupHost find_cgroups();
+// Finds the mounted hierarchies and makes a backend's parent group in each. Nothing is found without
+// root.
+CgroupHost find_cgroups(std::string_view parent_name);
 // The groups of one workload, each path once. They need not exist.
 std::vector<std::filesystem::path> cgroup_paths(const CgroupHost& host, const std::string& name);
 // Makes the groups (or finds them) and sets the limits; memory counts swap too.

@@ -1,20 +1,18 @@
 #include "shell/backend/sandbox_engine.h"
 
 #include <signal.h>
-#include <sys/statvfs.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <sstream>
-#include <thread>
 
 #include "core/base/check.h"
 #include "shell/backend/calls.h"
 #include "shell/backend/guard_group.h"
+#include "shell/backend/machine.h"
 #include "shell/backend/port_check.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_command.h"
+#include "shell/backend/sandbox_files.h"
 #include "shell/backend/sandbox_layout.h"
 
 namespace paygress::backend {
@@ -37,18 +35,7 @@ constexpr auto kStartLimit = 20s;        // until the supervisor has made the sa
 constexpr auto kListenLimit = 10s;       // until the workload listens on its ports
 constexpr auto kStopLimit = 14s;         // the supervisor's grace, and time for it to write down
 constexpr auto kKillLimit = 5s;
-constexpr auto kLookAgain = 10ms;
 constexpr size_t kLogTailBytes = 400;
-
-template <class Condition>
-bool wait_until(Condition condition, std::chrono::milliseconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(kLookAgain);
-  }
-  return true;
-}
 
 Answer done(const Call& call, std::string message = {}) {
   return answer_to(call, Outcome::Done, Fault::None, std::move(message));
@@ -161,21 +148,10 @@ Answer SandboxEngine::probe(const Call& call) const {
 }
 
 Answer SandboxEngine::capacity(const Call& call) const {
-  struct sysinfo memory {};
-  struct statvfs disk {};
-  if (sysinfo(&memory) != 0 || statvfs(config_.root.c_str(), &disk) != 0)
-    return failed(call, Fault::Internal, "cannot read what is free");
-  workload::NodeCapacity capacity;
-  capacity.cpu_millicores = uint64_t{1000} * static_cast<uint64_t>(get_nprocs());
-  // MemAvailable counts what the page cache would give back; sysinfo's freeram does not.
-  std::istringstream lines(read_small_file("/proc/meminfo"));
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("MemAvailable:")) capacity.memory_mb = std::stoull(line.substr(13)) / 1024;
-  if (capacity.memory_mb == 0)
-    capacity.memory_mb = uint64_t{memory.freeram} * memory.mem_unit >> 20;
-  capacity.storage_gb = uint64_t{disk.f_bavail} * disk.f_frsize >> 30;
+  const auto capacity = machine_capacity(config_.root);
+  if (!capacity) return failed(call, Fault::Internal, to_string(capacity.error()));
   Answer answer = done(call);
-  answer.capacity = capacity;
+  answer.capacity = *capacity;
   return answer;
 }
 
@@ -231,7 +207,7 @@ Answer SandboxEngine::create(const Call& call) const {
     return failed(call, Fault::Refused, "only root can put a sandbox into the guard's group");
   if (auto ok = check_sandbox_spec(*call.spec, host_); !ok)
     return failed(call, Fault::Invalid, to_string(ok.error()));
-  if (auto ok = make_object(config_.root, *call.spec, call.guard_group, host_); !ok)
+  if (auto ok = make_sandbox(config_.root, *call.spec, call.guard_group, host_); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
   Answer answer = done(call);
   answer.serves_ssh = sandbox_serves_ssh(*call.spec, host_);

@@ -1,5 +1,7 @@
-// The sandbox as an engine: carries out one call after the other, blocking. sandbox.h puts it
-// behind the loop. Calls for different names may run at once on different threads.
+// The sandbox as an engine: carries out one call after the other, blocking. blocking.h puts it
+// behind the loop. A bubblewrap sandbox per workload, for `paygress dev`: no engine is needed. It
+// shares the machine's kernel and its network, and enforces no disk limit: development only.
+// Calls for different names may run at once on different threads.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +10,7 @@
 
 #include "core/workload/backend.h"
 #include "shell/backend/backend.h"
-#include "shell/backend/sandbox_files.h"
+#include "shell/backend/object_dir.h"
 #include "shell/backend/sandbox_host.h"
 
 namespace paygress::backend {

@@ -1,19 +1,13 @@
 #include "shell/backend/sandbox_files.h"
 
-#include <boost/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
-
-#include "core/base/check.h"
-#include "shell/backend/calls.h"
+#include "shell/backend/object_dir.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_command.h"
 #include "shell/backend/sandbox_layout.h"
 #include "shell/backend/shadow.h"
-#include "shell/backend/spec_json.h"
 
 namespace paygress::backend {
 namespace {
@@ -21,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using workload::Spec;
 
-constexpr std::string_view kDraft = ".new-";    // being made
-constexpr std::string_view kDoomed = ".gone-";  // being deleted
 constexpr auto kKeyLimit = std::chrono::seconds(20);
 
 Result<void> put(const fs::path& file, std::string_view content, mode_t mode) {
@@ -98,81 +90,16 @@ Result<void> fill(const fs::path& dir, const fs::path& final_dir, const Spec& sp
   std::string options;
   for (const auto& option : bwrap_options(spec, host, final_dir)) options += option + '\0';
   if (auto ok = put(dir / "state" / kArgsFile, options, 0600); !ok) return ok;
-  boost::json::object stored{
-      {"spec", spec_to_json(spec)}, {"serves_ssh", ssh}, {"guard_group", guard_group}};
-  return put(dir / "object.json", boost::json::serialize(stored), 0600);
-}
-
-Result<void> delete_tree(const fs::path& dir) {
-  std::error_code error;
-  fs::remove_all(dir, error);
-  if (error) return fail("cannot delete: " + error.message(), dir.string());
-  return {};
-}
-
-fs::path with_prefix(const fs::path& root, std::string_view prefix, const std::string& name) {
-  return root / (std::string(prefix) + name);
+  return put_object(dir, {spec, ssh, guard_group});
 }
 
 }  // namespace
 
-Result<void> make_object(const fs::path& root, const Spec& spec, const std::string& guard_group,
-                         const SandboxHost& host) {
-  PG_CHECK(is_object_name(spec.name) && !fs::exists(root / spec.name));
-  const fs::path draft = with_prefix(root, kDraft, spec.name);
-  if (auto ok = delete_tree(draft); !ok) return ok;
-  auto made = fill(draft, root / spec.name, spec, guard_group, host);
-  if (made && rename(draft.c_str(), (root / spec.name).c_str()) != 0)
-    made = fail("cannot put the object in its place", draft.string());
-  if (!made) (void)delete_tree(draft);
-  return made;
-}
-
-Result<std::optional<StoredObject>> read_object(const fs::path& root, const std::string& name) {
-  PG_CHECK(is_object_name(name));
-  std::error_code error;
-  const auto kind = fs::symlink_status(root / name, error).type();
-  if (kind == fs::file_type::not_found) return std::optional<StoredObject>();
-  if (kind != fs::file_type::directory) return fail("not a directory", (root / name).string());
-  boost::system::error_code bad;
-  const auto json = boost::json::parse(read_small_file(root / name / "object.json"), bad);
-  if (!fs::exists(root / name, error)) return std::optional<StoredObject>();  // removed meanwhile
-  if (bad || !json.is_object()) return fail("unreadable", (root / name / "object.json").string());
-  const auto* spec = json.get_object().if_contains("spec");
-  const auto* ssh = json.get_object().if_contains("serves_ssh");
-  if (!spec || !ssh || !ssh->is_bool()) return fail("incomplete", (root / name).string());
-  auto parsed = spec_from_json(*spec);
-  if (!parsed) return std::unexpected(parsed.error());
-  StoredObject object{std::move(*parsed), ssh->as_bool()};
-  const auto* group = json.get_object().if_contains("guard_group");
-  if (group && group->is_string()) object.guard_group = std::string(group->get_string());
-  return std::optional<StoredObject>(std::move(object));
-}
-
-std::vector<std::string> object_names(const fs::path& root) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error))
-    if (is_object_name(it->path().filename().string())) names.push_back(it->path().filename());
-  std::ranges::sort(names);
-  return names;
-}
-
-Result<void> delete_object(const fs::path& root, const std::string& name) {
-  PG_CHECK(is_object_name(name));
-  const fs::path doomed = with_prefix(root, kDoomed, name);
-  if (auto ok = delete_tree(doomed); !ok) return ok;
-  if (rename((root / name).c_str(), doomed.c_str()) != 0 && errno != ENOENT)
-    return fail("cannot take the object out of its place", (root / name).string());
-  return delete_tree(doomed);
-}
-
-void sweep_leftovers(const fs::path& root) {
-  std::error_code error;
-  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename();
-    if (name.starts_with(kDraft) || name.starts_with(kDoomed)) (void)delete_tree(it->path());
-  }
+Result<void> make_sandbox(const fs::path& root, const Spec& spec, const std::string& guard_group,
+                          const SandboxHost& host) {
+  return make_object(root, spec.name, [&](const fs::path& draft) {
+    return fill(draft, root / spec.name, spec, guard_group, host);
+  });
 }
 
 }  // namespace paygress::backend

@@ -1,10 +1,7 @@
-// The directories of the sandbox's objects: made whole, listed, and deleted whole.
+// The files of a sandbox (sandbox_layout.h).
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "core/base/result.h"
 #include "core/workload/backend.h"
@@ -12,25 +9,9 @@
 
 namespace paygress::backend {
 
-// What is kept of an object. The spec's password is empty: only its hash is kept, in etc/shadow.
-struct StoredObject {
-  workload::Spec spec;
-  bool serves_ssh = false;
-  std::string guard_group = {};  // empty: not guarded
-};
-
-// Makes <root>/<name> with everything of sandbox_layout.h. Under the name the object is there whole
-// or not at all, whenever we are interrupted. Precondition: there is no such object.
-Result<void> make_object(const std::filesystem::path& root, const workload::Spec& spec,
-                         const std::string& guard_group, const SandboxHost& host);
-// Nothing when there is no such object; an error when there is one that cannot be read.
-Result<std::optional<StoredObject>> read_object(const std::filesystem::path& root,
-                                                const std::string& name);
-// Ordered by name.
-std::vector<std::string> object_names(const std::filesystem::path& root);
-// Deletes the directory with everything in it. Symbolic links are deleted, not followed.
-Result<void> delete_object(const std::filesystem::path& root, const std::string& name);
-// Deletes what an interrupted make or delete left behind. Only before the first call.
-void sweep_leftovers(const std::filesystem::path& root);
+// Makes <root>/<spec.name> with everything of sandbox_layout.h, whole or not at all. Precondition:
+// there is no such object.
+Result<void> make_sandbox(const std::filesystem::path& root, const workload::Spec& spec,
+                          const std::string& guard_group, const SandboxHost& host);
 
 }  // namespace paygress::backend

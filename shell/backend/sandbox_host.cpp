@@ -22,7 +22,7 @@ SandboxHost find_sandbox_host() {
   host.dropbear = find_program("dropbear");
   host.dropbearkey = find_program("dropbearkey");
   host.busybox = find_program("busybox");
-  host.cgroups = find_cgroups();
+  host.cgroups = find_cgroups("paygress-sandbox");
   return host;
 }
 

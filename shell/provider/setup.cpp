@@ -183,6 +183,29 @@ Result<lease::BootId> machine_boot() {
   return lease::BootId::parse(hex);
 }
 
+namespace {
+
+backend::KvmConfig kvm_config(const Setup& setup) {
+  const provider::KvmSettings& from = setup.config.kvm;
+  backend::KvmConfig kvm;
+  kvm.root = setup.data_dir + "/kvm";
+  kvm.image_directory = setup.data_dir + "/kvm-images";
+  kvm.supervisor = from.supervisor;
+  kvm.acceleration = from.accelerator == "tcg"    ? backend::Acceleration::Tcg
+                     : from.accelerator == "auto" ? backend::Acceleration::KvmOrTcg
+                                                  : backend::Acceleration::Kvm;
+  kvm.egress = from.egress == "host" ? backend::Egress::Host : backend::Egress::None;
+  const auto& path = setup.config.kvm_base_image_path;
+  const auto& url = setup.config.kvm_base_image_url;
+  if (path || url)
+    kvm.images[backend::kAnyImage] = {path.value_or(""), url.value_or(""), from.base_image_sha256};
+  for (const auto& image : from.images) kvm.images[image.name] = {image.path, image.url,
+                                                                  image.sha256};
+  return kvm;
+}
+
+}  // namespace
+
 backend::BackendConfig backend_config(const Setup& setup, const InstallId& install) {
   PG_CHECK(!install.is_zero());
   backend::BackendConfig config;
@@ -196,6 +219,7 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   }
   config.sandbox.root = setup.data_dir + "/sandbox";
   config.sandbox.supervisor = setup.config.sandbox.supervisor;
+  config.kvm = kvm_config(setup);
   config.docker.socket = setup.config.docker.socket;
   config.docker.network = setup.config.docker.network;
   const provider::LxdSettings& lxd = setup.config.lxd;

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "shell/backend/keeper.h"
 #include "shell/backend/sandbox_cgroup.h"
 #include "shell/backend/sandbox_layout.h"
 
@@ -34,39 +35,6 @@ int complain(const char* what) {
   std::fprintf(stderr, "paygress-sandbox-init: %s: %s\n", what, std::strerror(errno));
   return 1;
 }
-
-bool take_lock(const fs::path& state) {
-  // Never closed: it is the sign that the workload runs, and dies with this process.
-  const int fd = open((state / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  return fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
-
-// state/log within kSandboxLogBytesMax; when full it becomes state/log.1.
-class Log {
- public:
-  explicit Log(fs::path file) : file_(std::move(file)) { reopen(O_APPEND); }
-  void append(const char* data, size_t size) {
-    if (written_ + size > kSandboxLogBytesMax) {
-      rename(file_.c_str(), (file_.string() + ".1").c_str());
-      reopen(O_TRUNC);
-    }
-    if (fd_ >= 0 && write(fd_, data, size) > 0) written_ += size;
-  }
-
- private:
-  void reopen(int how) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | how, 0600);
-    const off_t end = fd_ < 0 ? 0 : lseek(fd_, 0, SEEK_END);
-    written_ = end > 0 ? static_cast<size_t>(end) : 0;
-  }
-  fs::path file_;
-  int fd_ = -1;
-  size_t written_ = 0;
-};
 
 // In the forked child: everything bwrap needs, or death.
 [[noreturn]] void become_bwrap(const fs::path& state, const std::vector<fs::path>& groups,
@@ -208,7 +176,7 @@ class Supervisor {
   fs::path state_;
   int ready_;
   std::vector<fs::path> groups_;
-  Log log_{state_ / kLogFile};
+  BoundedLog log_{state_ / kLogFile};
   int signals_ = -1;
   int log_in_ = -1;
   pid_t bwrap_ = -1;
@@ -224,21 +192,7 @@ int start(const fs::path& state) {
     std::fprintf(stderr, "paygress-sandbox-init: it runs already, or its lock cannot be taken\n");
     return 3;
   }
-  int ready[2];
-  if (pipe2(ready, O_CLOEXEC) != 0) return complain("cannot prepare");
-  const pid_t child = fork();
-  if (child < 0) return complain("cannot fork");
-  if (child == 0) {
-    close(ready[0]);
-    setsid();
-    if (chdir("/") != 0) return complain("chdir");
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd : {0, 1, 2}) dup2(null, fd);
-    return Supervisor(state, ready[1]).run();
-  }
-  close(ready[1]);
-  char word = 'F';
-  if (read(ready[0], &word, 1) == 1 && word == 'R') return 0;
+  if (run_in_background([&state](int ready) { return Supervisor(state, ready).run(); })) return 0;
   std::fprintf(stderr, "paygress-sandbox-init: the sandbox did not start\n");
   return 1;
 }

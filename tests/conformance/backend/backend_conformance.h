@@ -67,7 +67,7 @@ class BackendUnderTest {
   // Time passes, for the guard too.
   virtual void pass(Micros time) { std::this_thread::sleep_for(usec(time)); }
   virtual Micros now() { return {}; }
-  // Makes the suite's workload one that this engine can run: its image.
+  // Makes the suite's workload one that this engine can run, in a short time: its image.
   virtual void adapt(Spec&) {}
   // Whether the engine remembers when and how a workload ended.
   virtual bool keeps_ends() const { return true; }

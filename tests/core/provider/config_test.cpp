@@ -129,6 +129,12 @@ LxdSettings& use_lxd(C& c) {
   c.backend_type = BackendType::Lxd;
   return c.lxd;
 }
+// A KVM provider's settings with one image.
+KvmSettings& kvm(C& c) {
+  c.backend_type = BackendType::Kvm;
+  c.kvm.images = {{"debian", "/var/lib/images/debian.qcow2", "", ""}};
+  return c.kvm;
+}
 const Problem kProblems[] = {
     {"Proxmox", [](C& c) { c.backend_type = BackendType::Proxmox; }, "backend_type",
      "Proxmox backend is known but not built"},
@@ -137,8 +143,27 @@ const Problem kProblems[] = {
     {"LxdImage", [](C& c) { use_lxd(c).images = {{"debian", ""}}; }, "lxd.images[0]", "needs"},
     {"LxdRemote", [](C& c) { use_lxd(c).remotes = {{"x", "http://x"}}; }, "lxd.remotes[0]",
      "https"},
-    {"Kvm", [](C& c) { c.backend_type = BackendType::Kvm; }, "backend_type",
-     "Kvm backend is known but not built"},
+    {"KvmWithoutImages", [](C& c) { c.backend_type = BackendType::Kvm; }, "kvm.images",
+     "nothing to make machines of"},
+    {"KvmAccelerator", [](C& c) { kvm(c).accelerator = "fast"; }, "kvm.accelerator", "none of"},
+    {"KvmEmulated", [](C& c) { kvm(c).accelerator = "tcg"; }, "kvm.accelerator", "slower",
+     Severity::Warning},
+    {"KvmEgress", [](C& c) { kvm(c).egress = "all"; }, "kvm.egress", "none of"},
+    {"KvmEgressHost", [](C& c) { kvm(c).egress = "host"; }, "kvm.egress", "private networks",
+     Severity::Warning},
+    {"KvmUrlWithoutDigest", [](C& c) { kvm(c).images[0] = {"a", "", "https://a.example/b", ""}; },
+     "kvm.images[0].sha256", "verified"},
+    {"KvmPlainUrl",
+     [](C& c) { kvm(c).images[0] = {"a", "", "http://a.example/b", std::string(64, 'a')}; },
+     "kvm.images[0].url", "https"},
+    {"KvmTwice", [](C& c) { kvm(c).images.push_back(c.kvm.images[0]); }, "kvm.images[1].name",
+     "twice"},
+    {"KvmBaseImage",
+     [](C& c) {
+       kvm(c).base_image_sha256 = "12";
+       c.kvm_base_image_path = "/a";
+     },
+     "kvm_base_image.sha256", "64"},
     {"Sandbox", [](C& c) { c.backend_type = BackendType::Sandbox; }, "sandbox.allow_outside_dev",
      "for development"},
     {"DockerSocket", [](C& c) { c.docker.socket = "docker.sock"; }, "docker.socket", "absolute"},

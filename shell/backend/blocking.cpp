@@ -1,4 +1,4 @@
-#include "shell/backend/sandbox.h"
+#include "shell/backend/blocking.h"
 
 #include <utility>
 
@@ -11,21 +11,21 @@ using workload::Call;
 using workload::Fault;
 using workload::Outcome;
 
-SandboxBackend::SandboxBackend(net::Loop& loop, SandboxConfig config, InstallId install)
+BlockingBackend::BlockingBackend(net::Loop& loop, Engine engine, size_t lanes)
     : loop_(loop),
-      engine_(std::move(config), install, find_sandbox_host()),
+      engine_(std::move(engine)),
       calls_(std::make_shared<Calls>(loop)),
-      pool_(loop, kLanes) {
-  for (size_t i = 0; i < kLanes; ++i)
+      pool_(loop, lanes) {
+  for (size_t i = 0; i < lanes; ++i)
     lanes_.push_back(pool_.make_queue(net::WorkerPool::Order::Serial, kLaneBound));
 }
 
-void SandboxBackend::call(const Call& call, Done done) {
+void BlockingBackend::call(const Call& call, Done done) {
   auto finish = calls_->begin(call, std::move(done));
   if (!finish) return;
-  const auto lane = lanes_[name64(call.name) % kLanes];
+  const auto lane = lanes_[name64(call.name) % lanes_.size()];
   const bool taken = pool_.submit(lane, [this, call, finish] {
-    Answer answer = engine_.handle(call);
+    Answer answer = engine_(call);
     return [finish, answer = std::move(answer)] { finish(answer); };
   });
   if (taken) return;

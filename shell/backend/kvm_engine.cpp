@@ -1,0 +1,409 @@
+#include "shell/backend/kvm_engine.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "core/base/check.h"
+#include "shell/backend/calls.h"
+#include "shell/backend/keeper.h"
+#include "shell/backend/kvm_probe.h"
+#include "shell/backend/machine.h"
+#include "shell/backend/port_check.h"
+#include "shell/backend/run_program.h"
+#include "shell/backend/sandbox_layout.h"
+#include "shell/backend/sandbox_proc.h"
+#include "shell/backend/shadow.h"
+#include "shell/backend/vm_layout.h"
+
+namespace paygress::backend {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using workload::Answer;
+using workload::Call;
+using workload::Fault;
+using workload::Labels;
+using workload::Object;
+using workload::Outcome;
+using workload::Running;
+using workload::Spec;
+using workload::Verb;
+
+constexpr const char* kDiskFile = "disk.qcow2";
+constexpr const char* kSeedFile = "seed.iso";
+constexpr uint64_t kPidsMax = 256;      // threads of one qemu
+constexpr auto kFetchLimit = 30min;
+constexpr auto kToolLimit = 60s;        // qemu-img, xorrisofs
+constexpr auto kStartLimit = 20s;       // until the supervisor has the machine running
+constexpr auto kStopLimit = std::chrono::seconds(kShutdownGraceSeconds + kQuitGraceSeconds + 4);
+constexpr auto kKillLimit = 10s;
+constexpr auto kWordLimit = 5s;         // of the supervisor
+constexpr size_t kLogTailBytes = 400;
+
+Answer done(const Call& call, std::string message = {}) {
+  return answer_to(call, Outcome::Done, Fault::None, std::move(message));
+}
+Answer failed(const Call& call, Fault fault, std::string message) {
+  return answer_to(call, Outcome::Failed, fault, std::move(message));
+}
+
+std::string log_tail(const fs::path& state) {
+  std::string log = read_small_file(state / kLogFile);
+  if (log.size() > kLogTailBytes) log.erase(0, log.size() - kLogTailBytes);
+  return log;
+}
+
+Result<void> put(const fs::path& file, std::string_view content, mode_t mode) {
+  if (!write_file_whole(file, content, mode)) return fail("cannot write", file.string());
+  return {};
+}
+
+Result<void> run_tool(const std::vector<std::string>& argv) {
+  const auto result = run_program(argv, kToolLimit);
+  if (result.status != 0) return fail(argv.front() + ": " + result.output);
+  return {};
+}
+
+// Names the files of the seed as cloud-init wants them: the directory's content is the volume's.
+Result<void> make_seed(const fs::path& dir, const Spec& spec) {
+  std::string hash;
+  if (!spec.root_password.empty() && (hash = shadow_hash(spec.root_password)).empty())
+    return fail("the password cannot be hashed");
+  const fs::path files = dir / "seed";
+  std::error_code error;
+  fs::create_directory(files, error);
+  fs::permissions(files, fs::perms::owner_all, error);
+  if (auto ok = put(files / "meta-data", seed_meta_data(spec), 0600); !ok) return ok;
+  if (auto ok = put(files / "user-data", seed_user_data(spec, hash), 0600); !ok) return ok;
+  const fs::path image = dir / kSeedFile;
+  if (auto ok = run_tool({"xorrisofs", "-quiet", "-output", image.string(), "-volid", "cidata",
+                          "-joliet", "-rational-rock", files.string()});
+      !ok)
+    return ok;
+  chmod(image.c_str(), 0600);
+  fs::remove_all(files, error);
+  return {};
+}
+
+// A user of no account, another one for each machine: qemu as this user can touch nothing that it
+// was not given open. Outside of what systemd and containers allocate.
+uint32_t user_of(const Labels& labels) {
+  const auto& id = labels.lease.bytes;
+  return 1'900'000'000u + (uint32_t{id[0]} << 16 | uint32_t{id[1]} << 8 | id[2]);
+}
+
+}  // namespace
+
+KvmEngine::KvmEngine(KvmConfig config, InstallId install)
+    : config_(std::move(config)),
+      install_(install),
+      cgroups_(find_cgroups("paygress-kvm")),
+      images_(config_.image_directory) {
+  PG_CHECK(config_.root.is_absolute() && config_.supervisor.is_absolute());
+  std::error_code error;
+  fs::create_directories(config_.root, error);
+  fs::permissions(config_.root, fs::perms::owner_all, error);
+  sweep_leftovers(config_.root);
+}
+
+fs::path KvmEngine::state(const std::string& name) const { return config_.root / name / "state"; }
+
+std::string KvmEngine::group_name(const std::string& name) const {
+  return install_.hex().substr(0, 8) + "-" + name;
+}
+
+const KvmImage* KvmEngine::image_of(const Spec& spec) const {
+  const std::string& name = spec.template_slug.empty() ? spec.image : spec.template_slug;
+  if (const auto it = config_.images.find(name); it != config_.images.end()) return &it->second;
+  const auto any = config_.images.find(kAnyImage);
+  return spec.template_slug.empty() && any != config_.images.end() ? &any->second : nullptr;
+}
+
+Result<Accelerator> KvmEngine::accelerator() {
+  const std::lock_guard lock(accelerator_mutex_);
+  if (!accelerator_) {
+    auto found = find_accelerator(config_.root, config_.acceleration);
+    if (!found) return found;
+    accelerator_ = *found;
+  }
+  return *accelerator_;
+}
+
+Answer KvmEngine::handle(const Call& call) {
+  if (auto wrong = what_is_wrong_with(call); !wrong.empty())
+    return failed(call, Fault::Invalid, wrong);
+  switch (call.verb) {
+    case Verb::Probe: return probe(call);
+    case Verb::Capacity: return capacity(call);
+    case Verb::List: return list(call);
+    case Verb::Create: return create(call);
+    default: break;
+  }
+  auto stored = read_object(config_.root, call.name);
+  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+  // What another install made is as invisible as what does not exist.
+  const bool ours = stored->has_value() && (**stored).spec.labels.install == install_;
+  if (call.verb == Verb::Inspect) {
+    Answer answer = done(call);
+    Object absent;
+    absent.name = call.name;
+    absent.running = Running::Absent;
+    answer.objects.push_back(ours ? view(call.name, (**stored).spec.labels) : absent);
+    return answer;
+  }
+  if (!ours) {
+    if (call.verb == Verb::Stop || call.verb == Verb::Remove) return done(call);
+    return failed(call, Fault::NotFound, "no such object");
+  }
+  switch (call.verb) {
+    case Verb::Start: return start(call, **stored);
+    case Verb::Pause: return tell(call, "pause", "paused");
+    case Verb::Resume: return tell(call, "resume", "running");
+    case Verb::Stop: return stop(call);
+    case Verb::Remove: return remove(call);
+    default: break;
+  }
+  return failed(call, Fault::Invalid, "not a call of an engine");
+}
+
+Answer KvmEngine::probe(const Call& call) {
+  for (const auto& argv : {std::vector<std::string>{"qemu-system-x86_64", "--version"},
+                           {"qemu-img", "--version"}, {"xorrisofs", "--version"}})
+    if (run_program(argv, kToolLimit).status != 0)
+      return failed(call, Fault::Unreachable,
+                    argv.front() + " is needed (packages qemu-system-x86, qemu-utils, xorriso)");
+  if (access(config_.supervisor.c_str(), X_OK) != 0)
+    return failed(call, Fault::Unreachable, "cannot run " + config_.supervisor.string());
+  if (access(config_.root.c_str(), W_OK) != 0)
+    return failed(call, Fault::Unreachable, "cannot write to " + config_.root.string());
+  const auto works = accelerator();
+  if (!works) return failed(call, Fault::Refused, to_string(works.error()));
+  for (const auto& [name, image] : config_.images)
+    if (auto ok = images_.get(image, kFetchLimit); !ok)
+      return failed(call, Fault::Refused, "image " + name + ": " + to_string(ok.error()));
+  std::string notes;
+  if (works->name == "tcg") notes = "machines are emulated, 10 to 30 times slower than KVM";
+  if (!cgroups_.complete())
+    notes += std::string(notes.empty() ? "" : "; ") +
+             "without root or control groups, qemu's own memory and processor time are not limited";
+  return done(call, notes);
+}
+
+Answer KvmEngine::capacity(const Call& call) const {
+  const auto capacity = machine_capacity(config_.root);
+  if (!capacity) return failed(call, Fault::Internal, to_string(capacity.error()));
+  Answer answer = done(call);
+  answer.capacity = *capacity;
+  return answer;
+}
+
+Object KvmEngine::view(const std::string& name, const Labels& labels) const {
+  Object object;
+  object.name = name;
+  object.labels = labels;
+  const fs::path dir = state(name);
+  if (is_locked(dir)) {
+    // A supervisor that says nothing is one that just began or ends: the lock is what counts.
+    const auto said = ask_supervisor(dir, "status", kWordLimit);
+    object.running = said == "paused" ? Running::Paused : Running::Running;
+    return object;
+  }
+  object.running = Running::Stopped;
+  if (const auto exit = read_exit(dir)) {
+    object.exit_code = exit->code;
+    object.stopped_at = UnixSeconds{exit->unix_s};
+  }
+  return object;
+}
+
+Answer KvmEngine::list(const Call& call) const {
+  Answer answer = done(call);
+  for (const auto& name : object_names(config_.root)) {
+    const auto stored = read_object(config_.root, name);
+    if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+    if (!stored->has_value()) continue;  // removed since its name was read
+    const Labels& labels = (**stored).spec.labels;
+    if (labels.install == install_) answer.objects.push_back(view(name, labels));
+  }
+  return answer;
+}
+
+Answer KvmEngine::create(const Call& call) {
+  const auto stored = read_object(config_.root, call.name);
+  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
+  if (stored->has_value()) {
+    const Labels& labels = (**stored).spec.labels;
+    if (labels.install != install_ || labels.spec_digest != call.spec->labels.spec_digest)
+      return failed(call, Fault::Conflict, "another object has this name");
+    Answer adopted = done(call, "it was there already");
+    adopted.serves_ssh = (**stored).serves_ssh;
+    return adopted;
+  }
+  const Spec& spec = *call.spec;
+  if (spec.labels.install != install_)
+    return failed(call, Fault::Invalid, "the spec carries another install");
+  if (auto ok = check_machine(spec); !ok)
+    return failed(call, Fault::Invalid, to_string(ok.error()));
+  const KvmImage* image = image_of(spec);
+  if (image == nullptr)
+    return failed(call, Fault::Invalid, "no image is configured for " +
+                                            (spec.template_slug.empty() ? spec.image
+                                                                        : spec.template_slug));
+  const auto base = images_.get(*image, kFetchLimit);
+  if (!base) return failed(call, Fault::Internal, to_string(base.error()));
+  const auto made = make_object(config_.root, spec.name,
+                                [&](const fs::path& draft) { return fill(draft, spec, *base); });
+  if (!made) return failed(call, Fault::Internal, to_string(made.error()));
+  Answer answer = done(call);
+  answer.serves_ssh = spec.ssh_host_port.has_value();
+  return answer;
+}
+
+Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
+                             const VerifiedImage& base) const {
+  std::error_code error;
+  for (const fs::path& dir : {draft, draft / "state"}) {
+    fs::create_directory(dir, error);
+    fs::permissions(dir, fs::perms::owner_all, error);
+    if (error) return fail("cannot make a directory: " + error.message(), dir.string());
+  }
+  if (auto ok = run_tool({"qemu-img", "create", "-q", "-f", "qcow2", "-b", base.path.string(),
+                          "-F", base.qcow2 ? "qcow2" : "raw", (draft / kDiskFile).string(),
+                          std::to_string(spec.storage_gb) + "G"});
+      !ok)
+    return ok;
+  chmod((draft / kDiskFile).c_str(), 0600);
+  if (auto ok = make_seed(draft, spec); !ok) return ok;
+  if (auto ok = put(draft / "base", base.path.string() + (base.qcow2 ? "\nqcow2\n" : "\nraw\n"),
+                    0600);
+      !ok)
+    return ok;
+  return put_object(draft, {spec, spec.ssh_host_port.has_value()});
+}
+
+Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& accelerator) const {
+  const Spec& spec = object.spec;
+  const fs::path dir = config_.root / spec.name;
+  MachineFiles paths;
+  const std::string base = read_small_file(dir / "base");
+  paths.base = base.substr(0, base.find('\n'));
+  paths.base_is_qcow2 = base.ends_with("\nqcow2\n");
+  paths.disk = dir / kDiskFile;
+  paths.seed = dir / kSeedFile;
+  const Machine machine = machine_of(spec, accelerator, config_.egress, paths);
+  std::string args;
+  for (const auto& argument : machine.arguments) args += argument + '\0';
+  const Limits limits{spec.memory_mb + overhead_mb(accelerator), spec.cpu_millicores, kPidsMax};
+  if (auto ok = make_cgroups(cgroups_, group_name(spec.name), limits); !ok) return ok;
+  const auto groups = cgroup_paths(cgroups_, group_name(spec.name));
+  thaw(groups);
+  std::string group_lines;
+  for (const auto& group : groups) group_lines += group.string() + "\n";
+  if (auto ok = put(dir / "state" / kGroupsFile, group_lines, 0600); !ok) return ok;
+  if (auto ok = put(dir / "state" / kFilesFile, files_text(machine.files), 0600); !ok) return ok;
+  if (geteuid() == 0) {
+    struct stat kvm {};
+    const uint32_t user = user_of(spec.labels);
+    const gid_t extra = accelerator.name == "kvm" && stat("/dev/kvm", &kvm) == 0 ? kvm.st_gid
+                                                                               : user;
+    const std::string line = std::to_string(user) + " " + std::to_string(user) + " " +
+                             std::to_string(extra) + "\n";
+    if (auto ok = put(dir / "state" / kUserFile, line, 0600); !ok) return ok;
+  }
+  return put(dir / "state" / kArgsFile, args, 0600);
+}
+
+Answer KvmEngine::start(const Call& call, const StoredObject& object) {
+  const fs::path dir = state(call.name);
+  if (is_locked(dir)) {
+    if (view(call.name, object.spec.labels).running == Running::Paused)
+      return failed(call, Fault::Conflict, "it is paused: resume it");
+    return done(call, "it was running already");
+  }
+  std::vector<uint16_t> ports;
+  if (object.spec.ssh_host_port) ports.push_back(*object.spec.ssh_host_port);
+  for (const auto& port : object.spec.ports) ports.push_back(port.host_port);
+  for (const uint16_t port : ports) {
+    const auto free = port_is_free(object.spec.address, port);
+    if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
+    if (!*free) return failed(call, Fault::Busy, "port " + std::to_string(port) + " is in use");
+  }
+  const auto works = accelerator();
+  if (!works) return failed(call, Fault::Refused, to_string(works.error()));
+  if (auto ok = prepare(object, *works); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  const auto started = run_program({config_.supervisor.string(), dir.string()}, kStartLimit);
+  // A start that a provider did not live to see the end of may have been first.
+  if (started.status != 0 && started.status != kRunsAlready)
+    return failed(call, Fault::Internal, started.output + log_tail(dir));
+  return await_guest(call, object);
+}
+
+// The machine runs at once; what was bought is a login. Its clock starts with this answer.
+Answer KvmEngine::await_guest(const Call& call, const StoredObject& object) const {
+  if (!object.serves_ssh) return done(call);
+  const fs::path dir = state(call.name);
+  const Spec& spec = object.spec;
+  const auto settled = [&] {
+    return ssh_greets(spec.address, *spec.ssh_host_port) || !is_locked(dir);
+  };
+  const bool in_time = wait_until(settled, config_.boot_limit);
+  if (in_time && is_locked(dir)) return done(call);
+  kill_machine(call.name);
+  return failed(call, Fault::Internal,
+                (in_time ? "it ended at once: " : "its SSH server does not answer: ") +
+                    log_tail(dir));
+}
+
+Answer KvmEngine::tell(const Call& call, const std::string& word,
+                       const std::string& expected) const {
+  const fs::path dir = state(call.name);
+  if (!is_locked(dir)) return failed(call, Fault::Conflict, "it does not run");
+  const auto said = ask_supervisor(dir, word, kWordLimit);
+  if (said == expected) return done(call);
+  if (!said) return answer_to(call, Outcome::Unknown, Fault::None, "no answer to " + word);
+  return failed(call, Fault::Internal, *said);
+}
+
+Answer KvmEngine::stop(const Call& call) const {
+  const fs::path dir = state(call.name);
+  if (!is_locked(dir)) return done(call);
+  ask_supervisor(dir, "stop", kWordLimit);
+  if (wait_until([&] { return !is_locked(dir); }, kStopLimit) || kill_machine(call.name))
+    return done(call);
+  return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+}
+
+bool KvmEngine::kill_machine(const std::string& name) const {
+  const fs::path dir = state(name);
+  const auto ended = [&] {
+    if (!is_locked(dir)) return true;
+    // A supervisor that has written down no machine yet is about to, or to give up.
+    if (const auto run = read_run(dir)) send_signal(run->init, SIGKILL);
+    return false;
+  };
+  return wait_until(ended, kKillLimit);
+}
+
+Answer KvmEngine::remove(const Call& call) const {
+  if (!kill_machine(call.name))
+    return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+  const auto groups = cgroup_paths(cgroups_, group_name(call.name));
+  // A group is free a moment after its last member died.
+  if (!wait_until([&] { return remove_cgroups(groups); }, kKillLimit))
+    return answer_to(call, Outcome::Unknown, Fault::None, "its control groups remain");
+  // A supervisor that a provider started before it died may come as late as now.
+  const StateLock lock(state(call.name));
+  if (!lock.held())
+    return answer_to(call, Outcome::Unknown, Fault::None, "it was started meanwhile");
+  if (auto ok = delete_object(config_.root, call.name); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  PG_CHECK(!fs::exists(config_.root / call.name));
+  return done(call);
+}
+
+}  // namespace paygress::backend

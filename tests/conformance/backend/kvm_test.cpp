@@ -1,0 +1,274 @@
+// The engines' contract on real virtual machines, under emulation where KVM does not work, and what
+// only they promise. Skipped without root, qemu and debootstrap.
+#include <fcntl.h>
+#include <signal.h>
+
+#include <fstream>
+#include <thread>
+
+#include "shell/backend/kvm_probe.h"
+#include "shell/backend/run_program.h"
+#include "shell/backend/sandbox_layout.h"
+#include "shell/backend/vm_layout.h"
+#include "tests/conformance/backend/kvm_guest.h"
+
+namespace paygress::conformance {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path& guest_image() {
+  static const fs::path image = can_run_kvm() ? kvm_guest_image() : fs::path();
+  return image;
+}
+
+class KvmUnderTest final : public RealClient {
+ public:
+  KvmUnderTest() {
+    std::string pattern = fs::temp_directory_path() / "paygress-kvm-XXXXXX";
+    dir_ = mkdtemp(pattern.data());
+  }
+  ~KvmUnderTest() override {
+    remove_all();
+    EXPECT_TRUE(fs::is_empty(root())) << "something is left over";
+    fs::remove_all(dir_);
+  }
+  void call_and_lose_answer(const Call& call) override {
+    Call hasty = call;
+    hasty.deadline = 0_us;  // the work was handed over; nobody waits for it
+    EXPECT_EQ(RealClient::call(Daemon::Ours, hasty).outcome, Outcome::Unknown);
+  }
+  void crash_workload(const std::string& name) override {
+    const auto run = backend::read_run(state(name));
+    ASSERT_TRUE(run.has_value());
+    EXPECT_TRUE(backend::send_signal(run->init, SIGKILL));
+  }
+  void adapt(Spec& spec) override { spec.cpu_millicores = 2000; }  // emulated ones
+  fs::path root() const { return dir_ / "kvm"; }
+  fs::path state(const std::string& name) const { return root() / name / "state"; }
+  backend::BackendConfig config(Daemon daemon) override {
+    backend::BackendConfig config;
+    config.kind = backend::Kind::Kvm;
+    config.install = install_of(daemon);
+    config.kvm.root = root();
+    config.kvm.images["hello"] = {guest_image(), {}, {}};
+    config.kvm.images["debian"] = {guest_image(), {}, {}};
+    config.kvm.acceleration = backend::Acceleration::Tcg;
+    return config;
+  }
+
+ private:
+  fs::path dir_;
+};
+
+MakeBackend make_kvm() {
+  return []() -> std::unique_ptr<BackendUnderTest> {
+    if (!can_run_kvm()) return nullptr;
+    if (guest_image().empty()) throw std::runtime_error("the guest's image cannot be made");
+    return std::make_unique<KvmUnderTest>();
+  };
+}
+INSTANTIATE_TEST_SUITE_P(Kvm, BackendConformance, ::testing::Values(make_kvm()));
+
+class Kvm : public BackendConformance {
+ protected:
+  KvmUnderTest& kvm() { return static_cast<KvmUnderTest&>(*backend_); }
+  Spec debian(const std::string& name = "paygress-a-g1") {
+    Spec spec = hello(name);
+    spec.template_slug.clear();
+    spec.image = "debian";
+    return spec;
+  }
+  Spec start_guest() {
+    const Spec spec = debian();
+    EXPECT_DONE(create(spec));
+    EXPECT_DONE(ask(Verb::Start, spec.name));
+    return spec;
+  }
+  std::string in_guest(const Spec& spec, const std::string& command) {
+    return backend_->ssh(*spec.ssh_host_port, spec.root_password, command);
+  }
+  backend::ProcessId qemu_of(const Spec& spec) {
+    const auto run = backend::read_run(kvm().state(spec.name));
+    EXPECT_TRUE(run.has_value());
+    return run.value_or(backend::Run{}).init;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Kvm, Kvm, ::testing::Values(make_kvm()));
+
+// The processes whose command line names the test's directory: none may be left.
+std::string processes_of(const fs::path& dir) {
+  return output_of("grep -lsa " + dir.string() + " /proc/[0-9]*/cmdline | grep -v /self/ | " +
+                   "while read f; do tr \"\\0\" \" \" < $f 2>/dev/null; echo; done | " +
+                   "grep -v grep || true");
+}
+
+TEST_P(Kvm, TheTenantGetsWhatItPaidForAndNoMore) {
+  const Spec spec = start_guest();
+  EXPECT_EQ(in_guest(spec, "hostname"), spec.name + "\n");
+  EXPECT_EQ(in_guest(spec, ". /etc/profile; echo $GREETING"), "it's here\n");
+  // Memory: all of what was bought, less what its kernel takes; a hog dies and the guest lives.
+  const int total_kb = atoi(in_guest(spec, "grep MemTotal /proc/meminfo | tr -dc 0-9").c_str());
+  EXPECT_GT(total_kb, 80 * 1024);
+  EXPECT_LE(total_kb, 128 * 1024);
+  EXPECT_EQ(in_guest(spec, "head -c 300000000 /dev/zero | tail -c 290000000 | wc -c"), "0\n");
+  // Disk: the size that was bought.
+  EXPECT_EQ(in_guest(spec, "cat /sys/block/vda/size"), std::to_string((1 << 30) / 512) + "\n");
+  // Neither this machine's loopback nor anything else is in reach; only forwards lead in.
+  EXPECT_EQ(in_guest(spec, "busybox nc -w 2 10.0.2.2 " + std::to_string(*spec.ssh_host_port) +
+                               " </dev/null 2>/dev/null | head -c 4"),
+            "");
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+}
+
+TEST_P(Kvm, QemuHasNoRightsAndNoSecrets) {
+  const Spec spec = start_guest();
+  const std::string proc = "/proc/" + std::to_string(qemu_of(spec).pid);
+  std::ifstream status(proc + "/status");
+  const std::string text(std::istreambuf_iterator<char>(status), {});
+  EXPECT_THAT(text, ::testing::ContainsRegex("Uid:\t19[0-9]+\t19[0-9]+\t19[0-9]+"));
+  for (auto line : {"CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"})
+    EXPECT_THAT(text, ::testing::HasSubstr(line));
+  for (const auto& process : fs::directory_iterator("/proc")) {
+    std::ifstream file(process.path() / "cmdline");
+    const std::string line(std::istreambuf_iterator<char>(file), {});
+    EXPECT_EQ(line.find(spec.env.at("GREETING")), line.npos) << process.path();
+    EXPECT_EQ(line.find(spec.root_password), line.npos) << process.path();
+  }
+  EXPECT_EQ(output_of("grep -rl " + spec.root_password + " " +
+                      (kvm().root() / spec.name).string()),
+            "");
+  // The control groups hold the limits, qemu's own needs on top.
+  const std::string groups = backend::read_small_file(kvm().state(spec.name) / "groups");
+  EXPECT_THAT(backend::read_small_file(proc + "/cgroup"), ::testing::HasSubstr(spec.name));
+  EXPECT_THAT(groups, ::testing::HasSubstr(spec.name));
+}
+
+TEST_P(Kvm, StopIsAShutdownAndWhatWasWrittenStays) {
+  const Spec spec = start_guest();
+  EXPECT_EQ(in_guest(spec, "echo kept > /root/note; echo done"), "done\n");
+  EXPECT_DONE(ask(Verb::Stop, spec.name));
+  // The guest turned itself off: qemu was neither told to quit nor killed.
+  EXPECT_EQ(inspect(spec.name).exit_code, 0);
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(in_guest(spec, "cat /root/note"), "kept\n");
+}
+
+TEST_P(Kvm, DiesWithItsSupervisor) {
+  const Spec spec = start_guest();
+  const auto run = backend::read_run(kvm().state(spec.name));
+  ASSERT_TRUE(run.has_value());
+  EXPECT_TRUE(backend::send_signal(run->supervisor, SIGKILL));
+  EXPECT_TRUE(becomes(spec.name, Running::Stopped));
+  EXPECT_FALSE(inspect(spec.name).stopped_at.has_value()) << "nobody saw it end";
+  for (int i = 0; i < 200 && backend::identify(run->init.pid) == run->init; ++i) usleep(10'000);
+  EXPECT_NE(backend::identify(run->init.pid), run->init);
+}
+
+TEST_P(Kvm, APortInUseIsBusy) {
+  Spec spec = hello("paygress-b-g1");
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(spec.ports[0].host_port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  EXPECT_DONE(create(spec));
+  EXPECT_FAILS(ask(Verb::Start, spec.name), Fault::Busy);
+  EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
+  close(fd);
+}
+
+TEST_P(Kvm, WhatHasNoImageIsRefusedAndLeavesNothing) {
+  Spec spec = debian();
+  spec.image = "windows";
+  EXPECT_FAILS(create(spec), Fault::Invalid);
+  spec = hello("paygress-a-g1");
+  spec.template_slug = "bitcoin-node";
+  EXPECT_FAILS(create(spec), Fault::Invalid);
+  EXPECT_THAT(listed(), ::testing::IsEmpty());
+  EXPECT_TRUE(fs::is_empty(kvm().root()));
+}
+
+TEST_P(Kvm, ABaseImageWithAnotherDigestIsRefused) {
+  backend::KvmImages images(kvm().root());
+  const auto wrong = images.get({guest_image(), {}, std::string(64, 'a')}, std::chrono::seconds(9));
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_THAT(wrong.error().message, ::testing::HasSubstr("another SHA-256"));
+  const std::string digest = output_of("sha256sum " + guest_image().string() + " | head -c 64");
+  const auto right = images.get({guest_image(), {}, digest}, std::chrono::seconds(9));
+  ASSERT_TRUE(right.has_value());
+  EXPECT_TRUE(right->qcow2);
+}
+
+// /dev/kvm may be there and not work: then emulation is found, where it is allowed, and otherwise
+// the reason is said.
+TEST_P(Kvm, TheProbeTakesOnlyWhatSpeaks) {
+  fs::create_directories(kvm().root());
+  const auto any = backend::find_accelerator(kvm().root(), backend::Acceleration::KvmOrTcg);
+  ASSERT_TRUE(any.has_value()) << to_string(any.error());
+  const auto kvm_only = backend::find_accelerator(kvm().root(), backend::Acceleration::Kvm);
+  EXPECT_EQ(kvm_only.has_value(), any->name == "kvm");
+  if (!kvm_only) {
+    EXPECT_THAT(kvm_only.error().message, ::testing::HasSubstr("kvm.accelerator"));
+  }
+  EXPECT_TRUE(fs::is_empty(kvm().root()));
+}
+
+// A provider is killed in the middle of a call, at another moment each time. The next one must find
+// the truth: no orphan, no double, and every call can be asked again.
+class KvmKilled : public Kvm {
+ protected:
+  // A provider of its own process that makes this one call, killed after `after`.
+  void call_and_die(const Call& call, std::chrono::milliseconds after) {
+    const pid_t provider = fork();
+    ASSERT_GE(provider, 0);
+    if (provider == 0) {
+      net::Loop loop;  // not the parent's
+      auto ours = backend::make_backend(loop, kvm().config(Daemon::Ours));
+      (*ours)->call(call, [](const Answer&) {});
+      loop.run_until([] { return false; }, kDeadline);
+      _exit(1);
+    }
+    std::this_thread::sleep_for(after);
+    kill(provider, SIGKILL);
+    ASSERT_EQ(waitpid(provider, nullptr, 0), provider);
+    kvm().restart_client();
+  }
+  Call call_of(Verb verb, const std::string& name) {
+    return {CallId{++calls_}, verb, name, std::nullopt, kDeadline};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Kvm, KvmKilled, ::testing::Values(make_kvm()));
+
+TEST_P(KvmKilled, InTheMiddleOfEveryCall) {
+  for (int round = 0; round < 10; ++round) {
+    SCOPED_TRACE(round);
+    const Spec spec = debian();
+    const auto moment = [round](int step) { return std::chrono::milliseconds(step * (round + 1)); };
+    call_and_die(create_call(spec), moment(12));
+    EXPECT_DONE(create(spec));
+    EXPECT_THAT(listed(), ::testing::ElementsAre(spec.name));
+    call_and_die(call_of(Verb::Start, spec.name), moment(40));
+    // Asked again at every second round only: the others stop what was half started.
+    if (round % 5 == 0) {
+      EXPECT_DONE(ask(Verb::Start, spec.name));
+      EXPECT_EQ(in_guest(spec, "id -u"), "0\n");
+      const auto qemus = output_of("pgrep -f guest=" + spec.name + " | wc -l");
+      EXPECT_GE(atoi(qemus.c_str()), 1);
+      call_and_die(call_of(Verb::Stop, spec.name), moment(30));
+      EXPECT_DONE(ask(Verb::Stop, spec.name));
+      EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
+    }
+    call_and_die(call_of(Verb::Remove, spec.name), moment(4));
+    EXPECT_DONE(ask(Verb::Remove, spec.name));
+    EXPECT_EQ(inspect(spec.name).running, Running::Absent);
+    EXPECT_THAT(listed(), ::testing::IsEmpty());
+    EXPECT_EQ(processes_of(kvm().root()), "");
+    EXPECT_TRUE(fs::is_empty(kvm().root()));
+  }
+}
+
+}  // namespace
+}  // namespace paygress::conformance

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# kvm_image.sh FILE.qcow2: makes a bootable disk image of Debian 12 from packages alone, for the
+# tests of the KVM backend. As root; needs the packages debootstrap, grub-pc-bin and qemu-utils.
+#
+# What is in it: a minimal Debian, Debian's cloud kernel, dropbear, cryptsetup, and an init of its
+# own instead of systemd and cloud-init, because under emulation those need a minute. It reads the
+# same NoCloud seed: hostname, root's password hash, written files. A page is served on port 80.
+# One ext4 partition; GRUB in the gap before it, so that the BIOS starts it from the disk.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+image=$(realpath -m -- "$1")
+here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+work=$(mktemp -d -- "$(dirname -- "$image")/kvm-image-XXXXXX")
+trap 'rm -rf -- "$work"' EXIT
+root=$work/root
+
+debootstrap --variant=minbase \
+  --include=busybox-static,cryptsetup-bin,dropbear-bin,e2fsprogs,kmod,libstdc++6 \
+  bookworm "$root" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log"; exit 1; }
+
+# Unpacked, not configured: the package would generate an initramfs that nobody uses.
+kernel=$(apt-cache depends linux-image-cloud-amd64 |
+  sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+(cd "$work" && apt-get -qq download "$kernel" 2>/dev/null)
+dpkg-deb -x "$work"/linux-image-*.deb "$work/kernel"
+version=$(basename "$work"/kernel/boot/vmlinuz-*)
+version=${version#vmlinuz-}
+cp "$work/kernel/boot/vmlinuz-$version" "$root/boot/vmlinuz"
+cp -a "$work/kernel/lib/modules" "$root/usr/lib/"  # /lib is a link there, and stays one
+rm -rf "$root"/var/cache/apt "$root"/var/lib/apt/lists "$root"/usr/share/{doc,man,locale}
+depmod -b "$root" "$version"
+
+# The ramdisk loads the disk's driver and hands over.
+ram=$work/ram
+mkdir -p "$ram"/{bin,dev,proc,root,modules}
+cp "$root/bin/busybox" "$ram/bin/busybox"
+modules=()
+for module in virtio_pci virtio_blk; do
+  while read -r word file; do
+    [[ $word == insmod ]] || continue
+    cp "$file" "$ram/modules/"
+    modules+=("$(basename "$file")")
+  done < <(modprobe -d "$root" -S "$version" --show-depends "$module")
+done
+{
+  echo '#!/bin/busybox sh'
+  echo '/bin/busybox mount -t devtmpfs dev /dev'
+  for module in "${modules[@]}"; do
+    echo "/bin/busybox insmod /modules/$module 2>/dev/null"
+  done
+  echo 'until [ -b /dev/vda1 ]; do /bin/busybox usleep 20000; done'
+  echo '/bin/busybox mount -t ext4 /dev/vda1 /root'
+  echo '/bin/busybox mount --move /dev /root/dev'
+  echo 'exec /bin/busybox switch_root /root /sbin/guest-init'
+} >"$ram/init"
+chmod 755 "$ram/init"
+(cd "$ram" && find . | busybox cpio -o -H newc 2>/dev/null) >"$root/boot/initrd"
+
+install -m 755 "$here/kvm_guest_init.sh" "$root/sbin/guest-init"
+mkdir -p "$root/etc/acpi/PWRF" "$root/etc/dropbear" "$root/www"
+printf '#!/bin/sh\nsync\nbusybox poweroff -f\n' >"$root/etc/acpi/PWRF/00000080"
+chmod 755 "$root/etc/acpi/PWRF/00000080"
+printf '/bin/sh\n/bin/bash\n' >"$root/etc/shells"
+
+# MBR, GRUB from sector 1 on, one partition from 1 MiB on.
+size_mb=900
+truncate -s "${size_mb}M" "$work/disk"
+cat >"$work/grub.cfg" <<'CFG'
+linux (hd0,msdos1)/boot/vmlinuz console=ttyS0 quiet panic=1
+initrd (hd0,msdos1)/boot/initrd
+boot
+CFG
+grub-mkimage -O i386-pc -o "$work/core.img" -p / -c "$work/grub.cfg" \
+  biosdisk part_msdos ext2 linux
+dd if=/usr/lib/grub/i386-pc/boot.img of="$work/disk" bs=440 count=1 conv=notrunc status=none
+dd if="$work/core.img" of="$work/disk" bs=512 seek=1 conv=notrunc status=none
+# The partition table: one bootable Linux partition, from sector 2048 to the end.
+sectors=$((size_mb * 2048 - 2048))
+# shellcheck disable=SC2059  # the format is what is built here
+printf "$(printf '\\x80\\xfe\\xff\\xff\\x83\\xfe\\xff\\xff\\x00\\x08\\x00\\x00\\x%02x\\x%02x\\x%02x\\x%02x' \
+  $((sectors & 255)) $((sectors >> 8 & 255)) $((sectors >> 16 & 255)) $((sectors >> 24)))" |
+  dd of="$work/disk" bs=1 seek=446 conv=notrunc status=none
+printf '\x55\xaa' | dd of="$work/disk" bs=1 seek=510 conv=notrunc status=none
+mke2fs -q -t ext4 -O ^has_journal -d "$root" -E offset=1048576,lazy_itable_init=1 \
+  "$work/disk" "$((size_mb * 1024 - 1024))k"
+qemu-img convert -O qcow2 "$work/disk" "$work/image.qcow2"
+mv "$work/image.qcow2" "$image"
