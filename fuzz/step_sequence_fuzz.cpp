@@ -252,6 +252,7 @@ class Sequence {
   void perform(const GuardKill& e) { step(guard_.handle(e, now()).answer); }
   void perform(const GuardRelease& e) { step(guard_.handle(e, now()).answer); }
   void perform(const GuardQuery& e) { step(guard_.handle(e, now()).answer); }
+  void perform(const KeepVolumeKey&) {}
   void perform(const Tell&) {}
 
   // --- consumers ---

@@ -71,6 +71,7 @@ struct LeaseReserved {
   std::string password;       // secret; the journal's file is 0600
   Seconds minimum;            // of the quote
   UnixSeconds at;
+  bool encrypted = false;     // with the consumer's key, which no record holds
 };
 struct LeaseVoided { LeaseId lease; UnixSeconds at; };
 struct LeasePaid {            // in one batch with the redeemer's OpDone and the workload's intent
@@ -124,7 +125,7 @@ struct ClaimOwed {
 struct DustKept { OpId op; Lot lot; UnixSeconds at; };
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
-                                          workload_id, ssh_port, ports, password, minimum, at))
+                                          workload_id, ssh_port, ports, password, minimum, at, encrypted))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

@@ -152,6 +152,8 @@ struct ProviderConfig {
   uint64_t relay_events_per_second = 3;     // to each relay; public ones refuse about 8
   std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
   std::optional<std::string> metrics_bind_addr = "127.0.0.1:9464";
+  // Keys of encrypted volumes, in memory (a tmpfs) while their leases last.
+  std::string volume_key_dir = "/run/paygress/volume-keys";
   DockerSettings docker;
   LxdSettings lxd;
   SandboxSettings sandbox;
@@ -167,7 +169,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, blocked_keys,
-    relay_events_per_second, failover_profile, metrics_bind_addr, docker, lxd, sandbox, kvm))
+    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd, sandbox, kvm))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

@@ -386,6 +386,8 @@ void Checker::check_ports() {
 }
 
 void Checker::check_rest() {
+  if (!c_.volume_key_dir.starts_with('/'))
+    error("volume_key_dir", "must be an absolute path", "\"/run/paygress/volume-keys\"");
   for (size_t i = 0; i < c_.blocked_keys.size(); ++i)
     if (!nostr::parse_public_key(c_.blocked_keys[i]))
       error(at("blocked_keys", i), "is no public key", "64 hex digits or an npub");

@@ -9,6 +9,7 @@
 #include <string>
 #include <variant>
 
+#include "core/market/volume.h"
 #include "core/provider/inputs.h"
 
 namespace paygress::provider {
@@ -46,6 +47,15 @@ using workload::GuardKill;
 using workload::GuardQuery;
 using workload::GuardRelease;
 
+// --- consumers' keys ---------------------------------------------------------------------------
+// Keeps the key that encrypts a lease's data in memory, outside of the ledger, for the backend to
+// find; forgets it when there is none. Not answered: a Create that misses it fails.
+struct KeepVolumeKey {
+  LeaseId lease;
+  std::optional<market::VolumeKey> key;  // secret: never logged
+};
+BOOST_DESCRIBE_STRUCT(KeepVolumeKey, (), (lease, key))
+
 // --- the operator ------------------------------------------------------------------------------
 enum class Level : uint8_t { Info, Warning, Alarm };
 struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
@@ -54,6 +64,6 @@ BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
                             cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
                             cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
-                            GuardRelease, GuardQuery, Tell>;
+                            GuardRelease, GuardQuery, KeepVolumeKey, Tell>;
 
 }  // namespace paygress::provider

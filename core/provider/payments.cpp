@@ -157,6 +157,9 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
       terms.ports.push_back({port++, p.container_port, std::string(p.label)});
   }
   const LeaseId id = terms.lease;
+  terms.encrypted = quote.volume_key.has_value();
+  // Kept before anything is paid. What is lost with this machine's memory later ends the lease.
+  if (quote.volume_key) out.effects.push_back(KeepVolumeKey{terms.lease, quote.volume_key});
   lease::LeaseStep step;
   m_.leases.reserve(std::move(terms), step);
   append(step, out);
@@ -175,9 +178,7 @@ void Payments::drop(Instant now, const OpId& op, const Refused& why, Step& out) 
   if (top_up != nullptr) {
     m_.leases.top_up_settled(top_up->lease, op);
   } else {
-    lease::LeaseStep step;
-    m_.leases.void_reservation(plain(now), RequestBook::lease_of(intent.key), step);
-    append(step, out);
+    void_reservation(now, RequestBook::lease_of(intent.key), out);
   }
   refuse(now, intent.key, intent.message,
          top_up != nullptr ? RequestKind::TopUp : RequestKind::Spawn, why, out);
@@ -237,9 +238,20 @@ void Payments::on(Instant now, const cashu::HoldOver& event, Step& out) {
     m_.leases.top_up_settled(*request->opened.lease, event.op);
     return;
   }
+  void_reservation(now, *request->opened.lease, out);
+}
+
+void Payments::void_reservation(Instant now, const LeaseId& id, Step& out) {
   lease::LeaseStep step;
-  m_.leases.void_reservation(plain(now), *request->opened.lease, step);
+  m_.leases.void_reservation(plain(now), id, step);
   append(step, out);
+  forget_key(id, out);
+}
+
+void Payments::forget_key(const LeaseId& id, Step& out) {
+  const lease::Lease* lease = m_.leases.find(id);
+  if (lease != nullptr && lease->terms.encrypted)
+    out.effects.push_back(KeepVolumeKey{id, std::nullopt});
 }
 
 void Payments::on(Instant now, const cashu::Redeemed& event, Step& out) {
@@ -316,12 +328,10 @@ void Payments::on(Instant now, const cashu::NotTaken& event, Step& out) {
   const Request* request = m_.requests.by_op(event.op);
   PG_CHECK(request != nullptr && request->opened.lease);
   interim_due_.erase(event.op);
-  lease::LeaseStep step;
   if (request->opened.kind == RequestKind::TopUp)
     m_.leases.top_up_settled(*request->opened.lease, event.op);
   else
-    m_.leases.void_reservation(plain(now), *request->opened.lease, step);
-  append(step, out);
+    void_reservation(now, *request->opened.lease, out);
   const bool spent = event.verdict == cashu::Verdict::SpentElsewhere;
   answer(plain(now), request->opened.key,
          spent ? market::error_reply(ErrorType::TokenAlreadySpent, text::token_already_spent(),
@@ -366,6 +376,7 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
       m_.leases.on_gave_up(now, gave_up->lease, told);
     } else if (const auto* gone = std::get_if<workload::Gone>(&event)) {
       m_.leases.on_gone(now, gone->lease, told);
+      forget_key(gone->lease, out);
     } else if (const auto* sighted = std::get_if<workload::Sighted>(&event)) {
       m_.leases.on_sighted(now, sighted->lease, told);
     }
@@ -412,6 +423,7 @@ workload::Spec Payments::spec_of(const lease::Lease& lease) const {
   spec.ssh_host_port = lease.terms.ssh_port;
   spec.ports = lease.terms.ports;
   spec.root_password = lease.terms.password;
+  spec.encrypted = lease.terms.encrypted;
   spec.labels.install = install_;
   spec.labels.provider = m_.settings.self;
   spec.labels.lease = lease.terms.lease;
@@ -525,11 +537,7 @@ void Payments::recover(Instant now, Step& out) {
     if (lease.phase == lease::Phase::Reserved &&
         m_.wallet.state().summary(lease.terms.op) == nullptr)
       unopened.push_back(id);
-  for (const LeaseId& id : unopened) {
-    lease::LeaseStep step;
-    m_.leases.void_reservation(plain(now), id, step);
-    append(step, out);
-  }
+  for (const LeaseId& id : unopened) void_reservation(now, id, out);
   for (const auto& [key, request] : m_.requests.all()) {
     const bool fresh = request.answer && request.answer->at + Seconds{86400} > now.wall;
     if (fresh && !request.delivered) m_.outbox.send_answer(plain(now), request, out);

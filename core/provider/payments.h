@@ -112,6 +112,9 @@ class Payments {
   void begin(lease::Instant now, Intent intent, const std::vector<cashu::Point>& points, Step& out);
   std::optional<Refused> reserve(lease::Instant now, const Intent& intent, const OpId& op,
                                  Step& out);
+  void void_reservation(lease::Instant now, const LeaseId& lease, Step& out);
+  // When it has a key of a consumer and is over.
+  void forget_key(const LeaseId& lease, Step& out);
   void drop(lease::Instant now, const OpId& op, const Refused& refused, Step& out);
   void on(lease::Instant now, const cashu::Checked& event, Step& out);
   void on(lease::Instant now, const cashu::Opened& event, Step& out);

@@ -125,6 +125,24 @@ std::expected<const market::TemplateInfo*, Refused> check_template(
                 text::template_unsupported(*slug, "this provider's backend"));
 }
 
+// What cannot be encrypted is refused, never served in the clear.
+std::expected<std::optional<market::VolumeKey>, Refused> check_encryption(
+    const Settings& settings, const market::SpawnRequest& request,
+    const market::TemplateInfo* info) {
+  const auto refusal = [](std::string_view why) {
+    return refuse(ErrorType::InvalidVolumeEncryption, text::invalid_volume_encryption(why));
+  };
+  if (!request.volume_encryption) return std::nullopt;
+  const auto key = market::volume_key_of(*request.volume_encryption);
+  if (!key) return refusal(to_string(key.error()));
+  if (settings.encrypts == workload::Encrypts::Nothing)
+    return refusal("this provider's backend cannot encrypt");
+  const bool has_data = info != nullptr && !info->data_path.empty();
+  if (settings.encrypts == workload::Encrypts::Data && !has_data)
+    return refusal("there is no volume here to encrypt");
+  return *key;
+}
+
 std::expected<const lease::Tier*, Refused> check_tier(const Settings& settings,
                                                       const std::optional<std::string>& id) {
   if (settings.tiers.empty()) return refuse(ErrorType::NoSpecs, text::no_specs());
@@ -185,9 +203,8 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   if (!tier) return std::unexpected(tier.error());
   if (*info == nullptr && !image_allowed(settings.images, request.pod_image))
     return refuse(ErrorType::ImageNotAllowed, text::image_not_allowed(request.pod_image));
-  if (request.volume_encryption)
-    return refuse(ErrorType::InvalidVolumeEncryption,
-                  text::invalid_volume_encryption("there is no volume here to encrypt"));
+  const auto key = check_encryption(settings, request, *info);
+  if (!key) return std::unexpected(key.error());
   auto token = quote_token(books, now, message);
   if (!token) return std::unexpected(token.error());
   if (auto ok = check_amount(settings, **tier, token->value); !ok)
@@ -198,6 +215,7 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   quote.tier = **tier;
   quote.template_info = *info;
   quote.image = *info == nullptr ? request.pod_image : std::string((*info)->image);
+  quote.volume_key = *key;
   quote.workload_id = request.workload_id.value_or("");
   quote.standby = *std::move(standby);
   quote.checkpointed = request.replication &&

@@ -13,6 +13,7 @@
 #include "core/lease/lease_book.h"
 #include "core/market/template.h"
 #include "core/market/texts.h"
+#include "core/market/volume.h"
 #include "core/provider/inputs.h"
 #include "core/provider/settings.h"
 
@@ -37,6 +38,7 @@ struct SpawnQuote {
   std::optional<std::string> password;  // the requester's, when it is fit to be used
   bool checkpointed = false;
   std::optional<failover::Terms> standby;  // of a warm-standby workload
+  std::optional<market::VolumeKey> volume_key;  // secret; absent: not to be encrypted
 };
 
 struct TopUpQuote {

@@ -10,6 +10,7 @@
 #include "core/failover/profile.h"
 #include "core/lease/allocator.h"
 #include "core/market/wire_types.h"
+#include "core/workload/backend.h"
 
 namespace paygress::provider {
 
@@ -35,6 +36,7 @@ struct Settings {
   market::IsolationLevel isolation = market::IsolationLevel::SharedKernel;
   bool serves_ssh = true;                 // the backend can give a login
   bool serves_templates = true;           // the backend runs template `hello`
+  workload::Encrypts encrypts = workload::Encrypts::Nothing;  // of what the backend makes
   std::set<PubKey> blocked;
   failover::Profile profile = failover::kDefaultProfile;  // of fail-over
   std::string profile_name = "default";                   // as the offer says it

@@ -83,11 +83,13 @@ struct Spec {
   std::optional<uint16_t> ssh_host_port;  // absent: the workload has no SSH
   std::vector<PublishedPort> ports;
   std::string root_password;      // secret: never in argv, inspect output or a log
+  // Its data is encrypted with the consumer's key, which is not in here: it never touches a disk.
+  bool encrypted = false;
   bool guarded = false;           // warm standby: inside the guard's group of its name (guard.h)
 };
 BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
                                  storage_gb, address, ssh_host_port, ports, root_password,
-                                 guarded))
+                                 encrypted, guarded))
 
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
@@ -122,6 +124,10 @@ struct NodeCapacity {
 };
 BOOST_DESCRIBE_STRUCT(NodeCapacity, (), (cpu_millicores, memory_mb, storage_gb))
 
+// What an engine can encrypt with a consumer's key: the directory that a template keeps, or the whole
+// disk of the workload.
+enum class Encrypts : uint8_t { Nothing, Data, Disk };
+
 // The answer to one Call. `objects` holds one entry after Inspect (Running::Absent is an entry, not
 // an empty list) and all of ours after List.
 struct Answer {
@@ -134,8 +140,9 @@ struct Answer {
   std::vector<Object> objects;
   std::optional<NodeCapacity> capacity;
   bool serves_ssh = true;  // after Create: whether this object has an SSH server to log in to
+  Encrypts encrypts = Encrypts::Nothing;  // after Probe
 };
 BOOST_DESCRIBE_STRUCT(Answer, (), (id, verb, name, outcome, fault, message, objects, capacity,
-                                   serves_ssh))
+                                   serves_ssh, encrypts))
 
 }  // namespace paygress::workload

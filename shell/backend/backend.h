@@ -68,6 +68,8 @@ enum class Egress : uint8_t { None, Host };
 struct KvmConfig {
   std::filesystem::path root;        // "<data_dir>/kvm"; made when absent (0700)
   std::filesystem::path image_directory;  // where fetched base images are kept
+  // Keys of encrypted disks (volume_key.h). Empty, or not in memory: none can be made.
+  std::filesystem::path key_directory;
   // The program that stays with each machine. Empty: paygress-vm-init beside this program.
   std::filesystem::path supervisor;
   // Base images by the name that a spec asks for, or by a template's slug. kAnyImage serves every

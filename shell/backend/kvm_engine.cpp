@@ -12,11 +12,13 @@
 #include "shell/backend/kvm_probe.h"
 #include "shell/backend/machine.h"
 #include "shell/backend/port_check.h"
+#include "shell/backend/qcow2_luks.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_layout.h"
 #include "shell/backend/sandbox_proc.h"
 #include "shell/backend/shadow.h"
 #include "shell/backend/vm_layout.h"
+#include "shell/backend/volume_key.h"
 
 namespace paygress::backend {
 namespace {
@@ -108,6 +110,9 @@ KvmEngine::KvmEngine(KvmConfig config, InstallId install)
   fs::create_directories(config_.root, error);
   fs::permissions(config_.root, fs::perms::owner_all, error);
   sweep_leftovers(config_.root);
+  for (fs::directory_iterator it(config_.root, error), end; !error && it != end;
+       it.increment(error))
+    if (it->path().filename().string().starts_with(kProbePrefix)) unlink(it->path().c_str());
 }
 
 fs::path KvmEngine::state(const std::string& name) const { return config_.root / name / "state"; }
@@ -121,6 +126,16 @@ const KvmImage* KvmEngine::image_of(const Spec& spec) const {
   if (const auto it = config_.images.find(name); it != config_.images.end()) return &it->second;
   const auto any = config_.images.find(kAnyImage);
   return spec.template_slug.empty() && any != config_.images.end() ? &any->second : nullptr;
+}
+
+// Why the disk of this spec cannot be made or opened; empty when it can.
+std::string KvmEngine::key_trouble(const Spec& spec) const {
+  if (!spec.encrypted) return {};
+  if (config_.key_directory.empty()) return "encrypted disks are not configured";
+  if (auto ok = open_key_directory(config_.key_directory); !ok) return to_string(ok.error());
+  if (access(volume_key_file(config_.key_directory, spec.labels.lease).c_str(), R_OK) != 0)
+    return "the key of the disk is gone: it was kept in memory only, and the consumer has it";
+  return {};
 }
 
 Result<Accelerator> KvmEngine::accelerator() {
@@ -164,7 +179,7 @@ Answer KvmEngine::handle(const Call& call) {
     case Verb::Pause: return tell(call, "pause", "paused");
     case Verb::Resume: return tell(call, "resume", "running");
     case Verb::Stop: return stop(call);
-    case Verb::Remove: return remove(call);
+    case Verb::Remove: return remove(call, **stored);
     default: break;
   }
   return failed(call, Fault::Invalid, "not a call of an engine");
@@ -190,7 +205,14 @@ Answer KvmEngine::probe(const Call& call) {
   if (!cgroups_.complete())
     notes += std::string(notes.empty() ? "" : "; ") +
              "without root or control groups, qemu's own memory and processor time are not limited";
-  return done(call, notes);
+  const auto keys = config_.key_directory.empty() ? fail("no directory for keys is configured")
+                                                  : open_key_directory(config_.key_directory);
+  if (!keys)
+    notes += std::string(notes.empty() ? "" : "; ") + "no disk is encrypted: " +
+             to_string(keys.error());
+  Answer answer = done(call, notes);
+  answer.encrypts = keys ? workload::Encrypts::Disk : workload::Encrypts::Nothing;
+  return answer;
 }
 
 Answer KvmEngine::capacity(const Call& call) const {
@@ -253,6 +275,7 @@ Answer KvmEngine::create(const Call& call) {
     return failed(call, Fault::Invalid, "no image is configured for " +
                                             (spec.template_slug.empty() ? spec.image
                                                                         : spec.template_slug));
+  if (auto why = key_trouble(spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto base = images_.get(*image, kFetchLimit);
   if (!base) return failed(call, Fault::Internal, to_string(base.error()));
   const auto made = make_object(config_.root, spec.name,
@@ -271,11 +294,16 @@ Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
     fs::permissions(dir, fs::perms::owner_all, error);
     if (error) return fail("cannot make a directory: " + error.message(), dir.string());
   }
-  if (auto ok = run_tool({"qemu-img", "create", "-q", "-f", "qcow2", "-b", base.path.string(),
-                          "-F", base.qcow2 ? "qcow2" : "raw", (draft / kDiskFile).string(),
-                          std::to_string(spec.storage_gb) + "G"});
-      !ok)
-    return ok;
+  std::vector<std::string> create = {"qemu-img", "create", "-q", "-f", "qcow2", "-b",
+                                     base.path.string(), "-F", base.qcow2 ? "qcow2" : "raw"};
+  if (spec.encrypted) {
+    const fs::path key = volume_key_file(config_.key_directory, spec.labels.lease);
+    create.insert(create.end(), {"--object", "secret,id=key,file=" + key.string(), "-o",
+                                 "encrypt.format=luks,encrypt.key-secret=key"});
+  }
+  create.insert(create.end(),
+                {(draft / kDiskFile).string(), std::to_string(spec.storage_gb) + "G"});
+  if (auto ok = run_tool(create); !ok) return ok;
   chmod((draft / kDiskFile).c_str(), 0600);
   if (auto ok = make_seed(draft, spec); !ok) return ok;
   if (auto ok = put(draft / "base", base.path.string() + (base.qcow2 ? "\nqcow2\n" : "\nraw\n"),
@@ -294,6 +322,7 @@ Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& a
   paths.base_is_qcow2 = base.ends_with("\nqcow2\n");
   paths.disk = dir / kDiskFile;
   paths.seed = dir / kSeedFile;
+  if (spec.encrypted) paths.key = volume_key_file(config_.key_directory, spec.labels.lease);
   const Machine machine = machine_of(spec, accelerator, config_.egress, paths);
   std::string args;
   for (const auto& argument : machine.arguments) args += argument + '\0';
@@ -332,6 +361,7 @@ Answer KvmEngine::start(const Call& call, const StoredObject& object) {
     if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
     if (!*free) return failed(call, Fault::Busy, "port " + std::to_string(port) + " is in use");
   }
+  if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto works = accelerator();
   if (!works) return failed(call, Fault::Refused, to_string(works.error()));
   if (auto ok = prepare(object, *works); !ok)
@@ -389,7 +419,7 @@ bool KvmEngine::kill_machine(const std::string& name) const {
   return wait_until(ended, kKillLimit);
 }
 
-Answer KvmEngine::remove(const Call& call) const {
+Answer KvmEngine::remove(const Call& call, const StoredObject& object) const {
   if (!kill_machine(call.name))
     return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
   const auto groups = cgroup_paths(cgroups_, group_name(call.name));
@@ -400,6 +430,11 @@ Answer KvmEngine::remove(const Call& call) const {
   const StateLock lock(state(call.name));
   if (!lock.held())
     return answer_to(call, Outcome::Unknown, Fault::None, "it was started meanwhile");
+  if (object.spec.encrypted) {
+    if (auto ok = destroy_qcow2_luks_header(config_.root / call.name / kDiskFile); !ok)
+      return failed(call, Fault::Internal, to_string(ok.error()));
+    forget_volume_key(config_.key_directory, object.spec.labels.lease);
+  }
   if (auto ok = delete_object(config_.root, call.name); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
   PG_CHECK(!fs::exists(config_.root / call.name));

@@ -37,7 +37,7 @@ class KvmEngine {
   workload::Answer tell(const workload::Call& call, const std::string& word,
                         const std::string& expected) const;
   workload::Answer stop(const workload::Call& call) const;
-  workload::Answer remove(const workload::Call& call) const;
+  workload::Answer remove(const workload::Call& call, const StoredObject& object) const;
   workload::Object view(const std::string& name, const workload::Labels& labels) const;
 
   Result<void> fill(const std::filesystem::path& draft, const workload::Spec& spec,
@@ -45,6 +45,7 @@ class KvmEngine {
   Result<void> prepare(const StoredObject& object, const Accelerator& accelerator) const;
   // The image of a spec: its template's, its own by name, or the one for all others.
   const KvmImage* image_of(const workload::Spec& spec) const;
+  std::string key_trouble(const workload::Spec& spec) const;
   // Looked for once, by the first who needs it.
   Result<Accelerator> accelerator();
   std::filesystem::path state(const std::string& name) const;

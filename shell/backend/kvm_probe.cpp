@@ -46,7 +46,7 @@ std::string why_silent(const ProgramResult& result) {
 }  // namespace
 
 Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wanted) {
-  std::string name = scratch / ".probe-XXXXXX";
+  std::string name = scratch / (std::string(kProbePrefix) + "XXXXXX");
   const int fd = mkostemp(name.data(), O_CLOEXEC);
   const std::string content = boot_disk();
   const bool written = fd >= 0 && write(fd, content.data(), content.size()) ==
@@ -73,7 +73,8 @@ Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wante
     // It never ends by itself; what it said until then is the answer.
     const auto limit = std::chrono::seconds(kvm ? 4 : 8);
     const auto result = run_program(
-        {"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine",
+        // It must not outlive us: it never ends by itself.
+        {"setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine",
          "q35", "-accel", candidate.name, "-cpu", candidate.cpu, "-m", "32", "-drive",
          "if=none,id=d,format=raw,readonly=on,file=" + disk.string(), "-device",
          "virtio-blk-pci,drive=d,bootindex=1", "-chardev", "stdio,id=c,signal=off", "-serial",

@@ -49,6 +49,7 @@ Spec spec_from(const json::object& object) {
   spec.memory_mb = object.at("memory_mb").to_number<uint64_t>();
   spec.storage_gb = object.at("storage_gb").to_number<uint64_t>();
   spec.address = text("address");
+  spec.encrypted = object.at("encrypted").as_bool();
   if (const auto* port = object.if_contains("ssh_host_port"))
     spec.ssh_host_port = port->to_number<uint16_t>();
   spec.guarded = object.contains("guarded");
@@ -73,6 +74,7 @@ json::value spec_to_json(const Spec& spec) {
                       {"env", json::value_from(spec.env)},
                       {"cpu_millicores", spec.cpu_millicores}, {"memory_mb", spec.memory_mb},
                       {"storage_gb", spec.storage_gb}, {"address", spec.address},
+                      {"encrypted", spec.encrypted},
                       {"ports", std::move(ports)}};
   if (spec.guarded) object["guarded"] = true;
   if (spec.ssh_host_port) object["ssh_host_port"] = *spec.ssh_host_port;

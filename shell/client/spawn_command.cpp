@@ -8,6 +8,7 @@
 
 #include "core/market/template.h"
 #include "core/market/time_text.h"
+#include "core/market/volume.h"
 #include "shell/base/clock.h"
 #include "shell/base/entropy.h"
 #include "shell/client/lease_session.h"
@@ -32,7 +33,11 @@ struct SpawnOptions {
   std::string slug;
   std::string password;
   std::string resume;
+<<<<<<< HEAD
   std::string standby;
+=======
+  bool encrypt = false;
+>>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
   PaymentOptions payment;
 };
 
@@ -86,6 +91,14 @@ Outcome<market::SpawnRequest> spawn_request(const SpawnOptions& wanted,
       !std::ranges::all_of(request.ssh_password, alphanumeric))
     return failure(ExitCode::Usage, "--password: 12 to 64 letters and digits");
   return request;
+}
+
+// The key can be made again from our secret key and the workload's name: nothing to keep.
+void encrypt_volume(const SecretKey& secret, market::SpawnRequest& request) {
+  if (!request.workload_id) request.workload_id = fresh_request_id().hex();
+  const market::VolumeKey key = market::derive_volume_key(secret, *request.workload_id);
+  request.volume_encryption = market::VolumeEncryption{
+      1, std::string(market::kVolumeAlgorithm), to_base64(key, Base64::UrlSafe, false)};
 }
 
 // Everything that can be refused without touching money is refused here.
@@ -309,9 +322,13 @@ Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!tier) return std::unexpected(tier.error());
   auto message = spawn_request(wanted, **tier);
   if (!message) return std::unexpected(message.error());
+<<<<<<< HEAD
   if (!wanted.standby.empty())
     return spawn_with_standbys(options, **session, *directory, wanted, {*listing, *tier},
                                *message);
+=======
+  if (wanted.encrypt) encrypt_volume((*session)->identity.key.secret(), *message);
+>>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
 
   consumer::LeaseSeen terms;
   terms.tier = (*tier)->id;
@@ -350,8 +367,14 @@ void add_spawn_command(CLI::App& app, const Options& options, int& exit_code) {
   command->add_option("-i,--image", wanted->image, "Image to run (ubuntu:22.04)");
   command->add_option("--template", wanted->slug, "A template's name instead of an image");
   command->add_option("--password", wanted->password, "Root's password (made when left out)");
+<<<<<<< HEAD
   command->add_option("--standby", wanted->standby,
                       "So many others stand by to take over, or these (commas between)");
+=======
+  command->add_flag("--encrypt", wanted->encrypt,
+                    "Keep its data encrypted with a key derived from yours; refused by providers "
+                    "that cannot");
+>>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
   command->add_option("--resume", wanted->resume,
                       "Repeat exactly this request, whose outcome is unknown");
   add_payment_options(*command, wanted->payment, false);

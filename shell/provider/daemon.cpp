@@ -68,6 +68,7 @@ class Daemon {
   net::Loop loop_;
   std::unique_ptr<store::Ledger> ledger_;  // outlives the pool, whose workers write it
   net::WorkerPool pool_;
+  workload::Encrypts encrypts_ = workload::Encrypts::Nothing;
   std::unique_ptr<backend::Backend> backend_;
   lease::Resources node_;
   std::unique_ptr<provider::Provider> core_;
@@ -159,6 +160,7 @@ Result<void> Daemon::open_backend() {
     return fail("the " + name + " backend cannot be used: " + to_string(probed.error()) +
                 "; nothing was published");
   if (!probed->message.empty()) log_.warn("{}: {}", name, probed->message);
+  encrypts_ = probed->encrypts;
   const auto capacity = ask_engine(workload::Verb::Capacity);
   if (!capacity || !capacity->capacity)
     return fail("the " + name + " backend does not say what the node has" +
@@ -189,8 +191,9 @@ Result<void> Daemon::open_core(lease::Resources node) {
   entropy_.fill(drawn);
   uint64_t jitter = 0;
   for (const uint8_t byte : drawn) jitter = jitter << 8 | byte;
-  core_ = std::make_unique<provider::Provider>(
-      provider::settings_of(setup_.config, setup_.me.public_key(), node), entropy_, jitter);
+  auto settings = provider::settings_of(setup_.config, setup_.me.public_key(), node);
+  settings.encrypts = encrypts_;
+  core_ = std::make_unique<provider::Provider>(std::move(settings), entropy_, jitter);
   const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
     return each_record(batch, [&](uint64_t, const provider::Record& r) { core_->fold(r); });
   });

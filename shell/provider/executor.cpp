@@ -5,6 +5,7 @@
 #include "core/base/check.h"
 #include "core/cashu/curve_work.h"
 #include "core/cashu/mint_api.h"
+#include "shell/backend/volume_key.h"
 #include "shell/base/entropy.h"
 
 namespace paygress::daemon {
@@ -122,6 +123,12 @@ void Executor::perform_one(const workload::Call& e) {
       log_.warn("engine: {} {}", answer.name, answer.message);
     input_(answer);
   });
+}
+
+void Executor::perform_one(const provider::KeepVolumeKey& e) {
+  if (!e.key) return backend::forget_volume_key(setup_.config.volume_key_dir, e.lease);
+  const auto kept = backend::keep_volume_key(setup_.config.volume_key_dir, e.lease, *e.key);
+  if (!kept) log_.error("a volume's key: {}", to_string(kept.error()));
 }
 
 void Executor::perform_one(const provider::Tell& e) {

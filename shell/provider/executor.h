@@ -48,6 +48,7 @@ class Executor {
   void perform_one(const provider::GuardKill& e) { guard_.ask(e); }
   void perform_one(const provider::GuardRelease& e) { guard_.ask(e); }
   void perform_one(const provider::GuardQuery& e) { guard_.ask(e); }
+  void perform_one(const provider::KeepVolumeKey& e);
   void perform_one(const provider::Tell& e);
 
   // On a worker; its result becomes an input.

@@ -12,6 +12,7 @@
 #include "core/base/check.h"
 #include "core/crypto/hash.h"
 #include "core/nostr/nip19.h"
+#include "shell/backend/volume_key.h"
 #include "shell/base/file.h"
 #include "shell/base/secret_file.h"
 
@@ -115,6 +116,11 @@ void check_machine(const std::string& path, ConfigReport& report) {
     report.findings.push_back({"tunnel_interface", Severity::Error,
                                "is no interface with an address on this machine",
                                "see `ip address`"});
+  if (config.backend_type == provider::BackendType::Kvm)
+    if (const auto keys = backend::check_key_directory(config.volume_key_dir); !keys)
+      report.findings.push_back({"volume_key_dir", Severity::Warning,
+                                 keys.error().message + "; encrypted disks will be refused",
+                                 "a directory on a tmpfs"});
   std::error_code error;
   const std::string wallet = beside(path, config.cashu_wallet_db_path);
   if (fs::file_size(wallet, error) > 0 && !error)
@@ -190,6 +196,7 @@ backend::KvmConfig kvm_config(const Setup& setup) {
   backend::KvmConfig kvm;
   kvm.root = setup.data_dir + "/kvm";
   kvm.image_directory = setup.data_dir + "/kvm-images";
+  kvm.key_directory = setup.config.volume_key_dir;
   kvm.supervisor = from.supervisor;
   kvm.acceleration = from.accelerator == "tcg"    ? backend::Acceleration::Tcg
                      : from.accelerator == "auto" ? backend::Acceleration::KvmOrTcg

@@ -75,6 +75,7 @@ class ProviderNode {
     watch_engine();
     answer(clock_.until(reply.due, world_.queue().now()), reply.answer);
   }
+  void perform(const provider::KeepVolumeKey&) {}
   void perform(const provider::Tell& e);
   void answer(Micros after, provider::Input input);
   // Whatever reaches the process: at once, or when it is no longer stopped.

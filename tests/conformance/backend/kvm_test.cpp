@@ -6,10 +6,12 @@
 #include <fstream>
 #include <thread>
 
+#include "core/base/bytes.h"
 #include "shell/backend/kvm_probe.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_layout.h"
 #include "shell/backend/vm_layout.h"
+#include "shell/backend/volume_key.h"
 #include "tests/conformance/backend/kvm_guest.h"
 
 namespace paygress::conformance {
@@ -32,6 +34,9 @@ class KvmUnderTest final : public RealClient {
     remove_all();
     EXPECT_TRUE(fs::is_empty(root())) << "something is left over";
     fs::remove_all(dir_);
+    std::error_code error;
+    EXPECT_TRUE(!fs::exists(keys()) || fs::is_empty(keys(), error)) << "a key is left over";
+    fs::remove_all(keys());
   }
   void call_and_lose_answer(const Call& call) override {
     Call hasty = call;
@@ -46,6 +51,7 @@ class KvmUnderTest final : public RealClient {
   void adapt(Spec& spec) override { spec.cpu_millicores = 2000; }  // emulated ones
   fs::path root() const { return dir_ / "kvm"; }
   fs::path state(const std::string& name) const { return root() / name / "state"; }
+  fs::path keys() const { return "/dev/shm" / dir_.filename(); }
   backend::BackendConfig config(Daemon daemon) override {
     backend::BackendConfig config;
     config.kind = backend::Kind::Kvm;
@@ -53,6 +59,7 @@ class KvmUnderTest final : public RealClient {
     config.kvm.root = root();
     config.kvm.images["hello"] = {guest_image(), {}, {}};
     config.kvm.images["debian"] = {guest_image(), {}, {}};
+    config.kvm.key_directory = keys();
     config.kvm.acceleration = backend::Acceleration::Tcg;
     return config;
   }
@@ -99,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(Kvm, Kvm, ::testing::Values(make_kvm()));
 // The processes whose command line names the test's directory: none may be left.
 std::string processes_of(const fs::path& dir) {
   return output_of("grep -lsa " + dir.string() + " /proc/[0-9]*/cmdline | grep -v /self/ | " +
-                   "while read f; do tr \"\\0\" \" \" < $f 2>/dev/null; echo; done | " +
+                   "while read f; do tr \"\\0\" \" \" 2>/dev/null < $f; echo; done 2>/dev/null | " +
                    "grep -v grep || true");
 }
 
@@ -146,12 +153,67 @@ TEST_P(Kvm, QemuHasNoRightsAndNoSecrets) {
 
 TEST_P(Kvm, StopIsAShutdownAndWhatWasWrittenStays) {
   const Spec spec = start_guest();
-  EXPECT_EQ(in_guest(spec, "echo kept > /root/note; echo done"), "done\n");
+  EXPECT_EQ(in_guest(spec, "echo this-is-kept > /root/note; echo done"), "done\n");
   EXPECT_DONE(ask(Verb::Stop, spec.name));
   // The guest turned itself off: qemu was neither told to quit nor killed.
   EXPECT_EQ(inspect(spec.name).exit_code, 0);
+  // In the clear, as encryption was not asked for: what the test of that relies on.
+  EXPECT_NE(output_of("grep -la this-is-kept " + (kvm().root() / spec.name).string() + "/*"), "");
   EXPECT_DONE(ask(Verb::Start, spec.name));
-  EXPECT_EQ(in_guest(spec, "cat /root/note"), "kept\n");
+  EXPECT_EQ(in_guest(spec, "cat /root/note"), "this-is-kept\n");
+}
+
+// The consumer's key opens the disk, is nowhere but in memory, and the disk dies with its header.
+TEST_P(Kvm, AnEncryptedDiskHoldsNothingInTheClear) {
+  Spec spec = debian();
+  spec.encrypted = true;
+  EXPECT_FAILS(create(spec), Fault::Refused);  // without a key
+  EXPECT_TRUE(fs::is_empty(kvm().root()));
+  ByteArray<32> key{};
+  key.fill(0x5a);
+  ASSERT_TRUE(backend::keep_volume_key(kvm().keys(), spec.labels.lease, key).has_value());
+  EXPECT_DONE(create(spec));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(in_guest(spec, "for i in $(seq 64); do echo a-secret-of-the-tenant; done > /root/note;"
+                           " sync; echo done"),
+            "done\n");
+  const std::string secret = to_hex(key);
+  for (const auto& process : fs::directory_iterator("/proc")) {
+    std::ifstream file(process.path() / "cmdline");
+    const std::string line(std::istreambuf_iterator<char>(file), {});
+    EXPECT_EQ(line.find(secret), line.npos) << process.path();
+  }
+  EXPECT_DONE(ask(Verb::Stop, spec.name));
+  EXPECT_EQ(output_of("grep -rla -e " + secret + " -e a-secret-of-the-tenant " +
+                      kvm().root().string()),
+            "");
+  // What the test relies on: the disk is LUKS, and the key is what opens it.
+  const fs::path copy = kvm().root().parent_path() / "copy.qcow2";
+  const fs::path key_file = kvm().root().parent_path() / "key";
+  std::ofstream(key_file) << secret;
+  fs::create_hard_link(kvm().root() / spec.name / "disk.qcow2", copy);
+  const std::string check = "qemu-img check --object secret,id=k,file=" + key_file.string() +
+                            " --image-opts driver=qcow2,encrypt.key-secret=k,file.filename=" +
+                            copy.string() + " >/dev/null 2>&1 && echo opened";
+  EXPECT_THAT(output_of("qemu-img info " + copy.string()), ::testing::HasSubstr("luks"));
+  EXPECT_EQ(output_of(check), "opened\n");
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+  EXPECT_EQ(output_of(check), "") << "the key still opens the disk";
+  EXPECT_TRUE(fs::is_empty(kvm().keys()));
+  fs::remove(copy);
+  fs::remove(key_file);
+}
+
+// A key is in memory only: when this is lost, the workload cannot be started, and says so.
+TEST_P(Kvm, WithoutItsKeyAnEncryptedDiskIsNotStarted) {
+  Spec spec = debian();
+  spec.encrypted = true;
+  ASSERT_TRUE(backend::keep_volume_key(kvm().keys(), spec.labels.lease, {}).has_value());
+  EXPECT_DONE(create(spec));
+  backend::forget_volume_key(kvm().keys(), spec.labels.lease);
+  EXPECT_FAILS(ask(Verb::Start, spec.name), Fault::Refused);
+  EXPECT_EQ(ask(Verb::Probe).encrypts, workload::Encrypts::Disk);
+  EXPECT_FALSE(backend::open_key_directory(kvm().root()).has_value()) << "it is on a disk";
 }
 
 TEST_P(Kvm, DiesWithItsSupervisor) {

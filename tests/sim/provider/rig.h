@@ -103,6 +103,7 @@ class Rig {
     const GuardReply reply = guard_.handle(e, now());
     answer(reply.due - now().mono, reply.answer);
   }
+  void perform(const provider::KeepVolumeKey&) {}
   void perform(const provider::Tell&) {}
   void arm_timer();
 
