@@ -39,6 +39,8 @@ struct JsonRules<provider::LxdSettings> : AllForgiving {};
 template <>
 struct JsonRules<provider::SandboxSettings> : AllForgiving {};
 template <>
+struct JsonRules<provider::ProxmoxSettings> : AllForgiving {};
+template <>
 struct JsonRules<provider::KvmImageSettings> : AllForgiving {};
 template <>
 struct JsonRules<provider::KvmSettings> : AllForgiving {};
@@ -63,7 +65,7 @@ Finding unreadable(const Error& error) {
   Finding finding{error.where, Severity::Error, error.message, {}};
   if (error.where == "backend_type")
     finding.suggestion =
-        "write \"Docker\", \"LXD\", \"Kvm\" or \"Sandbox\"; \"Proxmox\" is known";
+        "write \"Docker\", \"LXD\", \"Kvm\", \"Proxmox\" or \"Sandbox\"";
   else if (error.where.starts_with("byte "))
     finding.suggestion = "look for a missing comma, quote or bracket just before it";
   return finding;
@@ -173,15 +175,20 @@ std::string write_config(const ProviderConfig& config) {
 
 namespace {
 
+template <class Images>
+bool names_a_template(const Images& images) {
+  return std::any_of(images.begin(), images.end(), [](const auto& image) {
+    return market::template_kind(image.name) == market::TemplateKind::Ours;
+  });
+}
+
 // Without a base image for every name, what is sold is what the operator named.
 void limit_to_images(const ProviderConfig& config, Settings& settings) {
   const auto& images = config.kvm.images;
   const bool any = config.kvm_base_image_path || config.kvm_base_image_url;
   if (settings.images.empty() && !any)
     for (const auto& image : images) settings.images.push_back(image.name);
-  settings.serves_templates = std::any_of(images.begin(), images.end(), [](const auto& image) {
-    return market::template_kind(image.name) == market::TemplateKind::Ours;
-  });
+  settings.serves_templates = names_a_template(images);
 }
 
 }  // namespace
@@ -227,6 +234,11 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
   settings.address = config.public_ip;
   settings.images = config.allowed_images;
   if (config.backend_type == BackendType::Kvm) limit_to_images(config, settings);
+  // Without somebody who forwards ports nothing of a container can be reached.
+  if (config.backend_type == BackendType::Proxmox) {
+    settings.serves_ssh = !config.proxmox.forwarder.empty();
+    settings.serves_templates = settings.serves_ssh && names_a_template(config.proxmox.images);
+  }
   settings.isolation = config.backend_type == BackendType::Kvm
                            ? market::IsolationLevel::DedicatedHost
                            : market::IsolationLevel::SharedKernel;

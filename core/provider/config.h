@@ -87,6 +87,17 @@ struct LxdSettings {
 };
 BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, remotes))
 
+// Beside the existing network's proxmox_* keys.
+struct ProxmoxSettings {
+  std::string pool;                // empty: none
+  std::string ca_file;             // PEM of the authority that signed the server's certificate
+  std::string pinned_key;          // "sha256//<base64>" of the server's key, instead of an authority
+  std::vector<ImageAlias> images;  // templates by image name, or by slug; else proxmox_template
+  std::string forwarder;           // program that publishes ports; empty: none is offered
+  bool operator==(const ProxmoxSettings&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ProxmoxSettings, (), (pool, ca_file, pinned_key, images, forwarder))
+
 // A base image of virtual machines.
 struct KvmImageSettings {
   std::string name;                // the image that a consumer asks for, or a template's slug
@@ -158,6 +169,7 @@ struct ProviderConfig {
   LxdSettings lxd;
   SandboxSettings sandbox;
   KvmSettings kvm;
+  ProxmoxSettings proxmox;
   bool operator==(const ProviderConfig&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
@@ -169,7 +181,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, blocked_keys,
-    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd, sandbox, kvm))
+    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd, sandbox, kvm, proxmox))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

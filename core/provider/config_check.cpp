@@ -32,6 +32,7 @@ class Checker {
   void check_backend();
   void check_lxd();
   void check_kvm();
+  void check_proxmox();
   void check_kvm_image(const std::string& path, const KvmImageSettings& image);
   void check_numbers();
   void check_key();
@@ -107,7 +108,6 @@ bool is_loopback(std::string_view host) {
 }
 
 void Checker::check_backend() {
-  const std::string name(to_text(c_.backend_type));
   if (c_.backend_type == BackendType::Sandbox) {
     if (!c_.sandbox.allow_outside_dev)
       error("sandbox.allow_outside_dev",
@@ -117,9 +117,8 @@ void Checker::check_backend() {
     check_lxd();
   } else if (c_.backend_type == BackendType::Kvm) {
     check_kvm();
-  } else if (c_.backend_type != BackendType::Docker) {
-    error("backend_type", "the " + name + " backend is known but not built yet",
-          "use \"Docker\", \"LXD\", \"Kvm\" or \"Sandbox\"");
+  } else if (c_.backend_type == BackendType::Proxmox) {
+    check_proxmox();
   }
   if (c_.backend_type == BackendType::Docker && !c_.docker.socket.starts_with('/'))
     error("docker.socket", "must be an absolute path", "\"/var/run/docker.sock\"");
@@ -144,6 +143,33 @@ void Checker::check_lxd() {
     if (lxd.remotes[i].name.empty() || !lxd.remotes[i].url.starts_with("https://") ||
         has_spaces_or_controls(lxd.remotes[i].url))
       error(at("lxd.remotes", i), "needs a name and an https URL");
+}
+
+void Checker::check_proxmox() {
+  const auto need = [this](const char* key, const std::string& value, const char* example) {
+    if (value.empty()) error(key, "is missing", example);
+  };
+  need("proxmox_url", c_.proxmox_url, "\"https://pve.example:8006\"");
+  need("proxmox_token_id", c_.proxmox_token_id, "\"paygress@pve!provider\"");
+  need("proxmox_token_secret", c_.proxmox_token_secret, "the token's UUID");
+  need("proxmox_node", c_.proxmox_node, "\"pve1\"");
+  need("proxmox_storage", c_.proxmox_storage, "\"local-lvm\"");
+  need("proxmox_bridge", c_.proxmox_bridge, "\"vmbr0\"");
+  if (c_.proxmox_template.empty() && c_.proxmox.images.empty())
+    error("proxmox_template", "is missing: there is nothing to make containers of",
+          "\"local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst\"");
+  if (!c_.proxmox_url.empty() && !c_.proxmox_url.starts_with("https://"))
+    error("proxmox_url", "must be https://: the token goes over it");
+  if (c_.proxmox_accept_invalid_certs && c_.proxmox.pinned_key.empty())
+    error("proxmox_accept_invalid_certs", "is refused without a pinned key",
+          "set proxmox.pinned_key, or proxmox.ca_file");
+  if (!c_.proxmox.pinned_key.empty() && !c_.proxmox.pinned_key.starts_with("sha256//"))
+    error("proxmox.pinned_key", "must be \"sha256//\" and the key's digest in base64");
+  if (!c_.proxmox.forwarder.empty() && !c_.proxmox.forwarder.starts_with('/'))
+    error("proxmox.forwarder", "must be an absolute path");
+  if (c_.proxmox.forwarder.empty())
+    warn("proxmox.forwarder", "is not set: neither SSH nor ports are offered",
+         "a program that publishes ports of containers");
 }
 
 void Checker::check_kvm() {

@@ -59,6 +59,27 @@ struct LxdConfig {
   std::map<std::string, std::string> remotes;  // "ubuntu" in "ubuntu:22.04" -> simplestreams URL
 };
 
+// Containers (LXC) on one node of a Proxmox VE cluster.
+struct ProxmoxConfig {
+  std::string url;                   // "https://host:8006/api2/json"
+  std::string token_id;              // "user@realm!name"
+  std::string token_secret;
+  std::string ca_file;               // PEM; empty: the system's store
+  std::string pinned_key;            // "sha256//..." of the server's key, instead of any authority
+  std::string node;
+  std::string storage;
+  std::string bridge;
+  std::string pool;                  // empty: none
+  uint32_t vmid_first = 1000;        // numbers that containers may get, inclusive
+  uint32_t vmid_last = 1999;
+  // Templates ("local:vztmpl/...") by the name that a spec asks for, or by a template's slug.
+  // kAnyImage serves every image name that is not there, and no template.
+  std::map<std::string, std::string> images;
+  // Publishes ports: PROGRAM add NAME ADDRESS PORT CONTAINER-ADDRESS CONTAINER-PORT, once for each
+  // port and again after every start; PROGRAM remove NAME. Empty: no port is published.
+  std::filesystem::path forwarder;
+};
+
 // How guests may be run. Emulation (TCG) is 10 to 30 times slower, so it must be asked for.
 enum class Acceleration : uint8_t { Kvm, KvmOrTcg, Tcg };
 // Whether a virtual machine may reach anything but the ports published for it.
@@ -90,6 +111,7 @@ struct BackendConfig {
   SandboxConfig sandbox;
   DockerConfig docker;
   LxdConfig lxd;
+  ProxmoxConfig proxmox;
   KvmConfig kvm;
 };
 

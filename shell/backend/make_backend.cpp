@@ -5,6 +5,7 @@
 #include "shell/backend/docker.h"
 #include "shell/backend/kvm_engine.h"
 #include "shell/backend/lxd.h"
+#include "shell/backend/proxmox_engine.h"
 #include "shell/backend/sandbox_engine.h"
 
 namespace paygress::backend {
@@ -21,6 +22,7 @@ fs::path program_beside_us(const fs::path& configured, const char* name) {
 
 // Calls of blocking engines that may be under way beside each other.
 constexpr size_t kSandboxLanes = 4;
+constexpr size_t kProxmoxLanes = 8;
 constexpr size_t kKvmLanes = 16;  // a start takes as long as its guest takes to boot
 
 Result<std::unique_ptr<Backend>> make_sandbox_backend(net::Loop& loop, const BackendConfig& config) {
@@ -48,6 +50,15 @@ Result<std::unique_ptr<Backend>> make_kvm(net::Loop& loop, const BackendConfig& 
       loop, [engine](const workload::Call& call) { return engine->handle(call); }, kKvmLanes);
 }
 
+Result<std::unique_ptr<Backend>> make_proxmox(net::Loop& loop, const BackendConfig& config) {
+  ProxmoxConfig proxmox = config.proxmox;
+  while (proxmox.url.ends_with('/')) proxmox.url.pop_back();
+  if (!proxmox.url.ends_with("/api2/json")) proxmox.url += "/api2/json";
+  auto engine = std::make_shared<ProxmoxEngine>(std::move(proxmox), config.install);
+  return std::make_unique<BlockingBackend>(
+      loop, [engine](const workload::Call& call) { return engine->handle(call); }, kProxmoxLanes);
+}
+
 Result<std::unique_ptr<Backend>> make_docker(net::Loop& loop, const BackendConfig& config) {
   if (!config.docker.socket.is_absolute())
     return fail("the path of the engine's socket is not absolute", "docker.socket");
@@ -69,7 +80,7 @@ Result<std::unique_ptr<Backend>> make_backend(net::Loop& loop, const BackendConf
     case Kind::Sandbox: return make_sandbox_backend(loop, config);
     case Kind::Docker: return make_docker(loop, config);
     case Kind::Lxd: return make_lxd(loop, config);
-    case Kind::Proxmox: return fail("the backend Proxmox is not built yet", "backend_type");
+    case Kind::Proxmox: return make_proxmox(loop, config);
     case Kind::Kvm: return make_kvm(loop, config);
   }
   return fail("no such backend", "backend_type");

@@ -31,6 +31,9 @@ struct HttpCall {
   HttpHeaders headers;
   std::string body;                  // sent when not empty, and with POST, PUT and PATCH
   std::string ca_file;               // PEM; empty: the system's store
+  // "sha256//<base64>" of the server's public key: nothing else is verified, and no other key is
+  // talked to (CURLOPT_PINNEDPUBLICKEY).
+  std::string pinned_key;
   std::string client_certificate;    // PEM files, for engines that want them; empty: none
   std::string client_key;
   Micros connect_timeout = micros(Seconds{10});

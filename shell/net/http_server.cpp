@@ -20,11 +20,11 @@ std::string_view HttpRequest::path() const {
 }
 
 HttpResponse HttpResponse::json(int status, std::string body) {
-  return {status, {{"content-type", "application/json"}}, std::move(body)};
+  return {status, {{"content-type", "application/json"}}, std::move(body), {}};
 }
 
 HttpResponse HttpResponse::text(int status, std::string body) {
-  return {status, {{"content-type", "text/plain; charset=utf-8"}}, std::move(body)};
+  return {status, {{"content-type", "text/plain; charset=utf-8"}}, std::move(body), {}};
 }
 
 struct Responder::State {

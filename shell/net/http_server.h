@@ -28,6 +28,7 @@ struct HttpResponse {
   int status = 200;
   HttpHeaders headers;  // content-length and connection are ours
   std::string body;
+  std::string reason = {};  // of the status line; empty: the usual one
 
   static HttpResponse json(int status, std::string body);
   static HttpResponse text(int status, std::string body);

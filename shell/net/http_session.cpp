@@ -99,6 +99,7 @@ void HttpSession::answer(HttpResponse answer) {
   auto& response = wire_->response = {};
   response.version(11);
   response.result(static_cast<unsigned>(answer.status));
+  if (!answer.reason.empty()) response.reason(answer.reason);
   for (const auto& [name, value] : answer.headers) response.insert(name, value);
   response.keep_alive(keep_alive_);
   response.content_length(answer.body.size());

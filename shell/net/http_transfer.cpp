@@ -97,6 +97,11 @@ Result<void> HttpTransfer::prepare() {
     curl_easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());
     curl_easy_setopt(handle_, CURLOPT_CAPATH, nullptr);
   }
+  if (!call_.pinned_key.empty()) {
+    curl_easy_setopt(handle_, CURLOPT_PINNEDPUBLICKEY, call_.pinned_key.c_str());
+    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   if (!call_.client_certificate.empty()) {
     curl_easy_setopt(handle_, CURLOPT_SSLCERT, call_.client_certificate.c_str());
     curl_easy_setopt(handle_, CURLOPT_SSLKEY, call_.client_key.c_str());

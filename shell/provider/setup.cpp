@@ -191,6 +191,25 @@ Result<lease::BootId> machine_boot() {
 
 namespace {
 
+backend::ProxmoxConfig proxmox_config(const ProviderConfig& from) {
+  backend::ProxmoxConfig proxmox;
+  proxmox.url = from.proxmox_url;
+  proxmox.token_id = from.proxmox_token_id;
+  proxmox.token_secret = from.proxmox_token_secret;
+  proxmox.ca_file = from.proxmox.ca_file;
+  proxmox.pinned_key = from.proxmox.pinned_key;
+  proxmox.node = from.proxmox_node;
+  proxmox.storage = from.proxmox_storage;
+  proxmox.bridge = from.proxmox_bridge;
+  proxmox.pool = from.proxmox.pool;
+  proxmox.vmid_first = from.vmid_range_start;
+  proxmox.vmid_last = from.vmid_range_end;
+  if (!from.proxmox_template.empty()) proxmox.images[backend::kAnyImage] = from.proxmox_template;
+  for (const auto& alias : from.proxmox.images) proxmox.images[alias.name] = alias.image;
+  proxmox.forwarder = from.proxmox.forwarder;
+  return proxmox;
+}
+
 backend::KvmConfig kvm_config(const Setup& setup) {
   const provider::KvmSettings& from = setup.config.kvm;
   backend::KvmConfig kvm;
@@ -227,6 +246,7 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   config.sandbox.root = setup.data_dir + "/sandbox";
   config.sandbox.supervisor = setup.config.sandbox.supervisor;
   config.kvm = kvm_config(setup);
+  config.proxmox = proxmox_config(setup.config);
   config.docker.socket = setup.config.docker.socket;
   config.docker.network = setup.config.docker.network;
   const provider::LxdSettings& lxd = setup.config.lxd;

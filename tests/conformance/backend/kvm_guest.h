@@ -1,27 +1,26 @@
 // The disk image that the tests of the KVM backend boot: made once from Debian packages by
-// tests/tools/kvm_image.sh, kept below build/ for the next run.
+// tests/tools/kvm_image.sh, kept in the build tree for the next run.
 #pragma once
 
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 
+#include "tests/conformance/backend/enclosure.h"
 #include "tests/conformance/backend/real_client.h"
 
 namespace paygress::conformance {
 
 inline bool can_run_kvm() {
-  return geteuid() == 0 && access("/usr/bin/qemu-system-x86_64", X_OK) == 0 &&
-         access("/usr/sbin/debootstrap", X_OK) == 0;
+  return engine_there("/usr/bin/qemu-system-x86_64") && engine_there("/usr/sbin/debootstrap");
 }
 
 // Its path; empty when it cannot be made (the reason is on stderr).
 inline std::filesystem::path kvm_guest_image() {
   namespace fs = std::filesystem;
   const fs::path tools = PAYGRESS_TOOLS;
-  const fs::path cache = PAYGRESS_ENGINES_CACHE;
+  const fs::path cache = PAYGRESS_ENGINE_CACHE;
   std::error_code error;
   fs::create_directories(cache, error);
   // Another script makes another image.

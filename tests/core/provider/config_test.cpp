@@ -129,6 +129,18 @@ LxdSettings& use_lxd(C& c) {
   c.backend_type = BackendType::Lxd;
   return c.lxd;
 }
+// A Proxmox provider that lacks nothing but a forwarder.
+C& proxmox(C& c) {
+  c.backend_type = BackendType::Proxmox;
+  c.proxmox_url = "https://pve.example:8006";
+  c.proxmox_token_id = "paygress@pve!provider";
+  c.proxmox_token_secret = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+  c.proxmox_node = "pve1";
+  c.proxmox_storage = "local-lvm";
+  c.proxmox_bridge = "vmbr0";
+  c.proxmox_template = "local:vztmpl/debian-12-standard.tar.zst";
+  return c;
+}
 // A KVM provider's settings with one image.
 KvmSettings& kvm(C& c) {
   c.backend_type = BackendType::Kvm;
@@ -136,8 +148,18 @@ KvmSettings& kvm(C& c) {
   return c.kvm;
 }
 const Problem kProblems[] = {
-    {"Proxmox", [](C& c) { c.backend_type = BackendType::Proxmox; }, "backend_type",
-     "Proxmox backend is known but not built"},
+    {"ProxmoxUrl", [](C& c) { proxmox(c).proxmox_url = "http://pve:8006"; }, "proxmox_url",
+     "https"},
+    {"ProxmoxToken", [](C& c) { proxmox(c).proxmox_token_secret = ""; }, "proxmox_token_secret",
+     "missing"},
+    {"ProxmoxTemplate", [](C& c) { proxmox(c).proxmox_template = ""; }, "proxmox_template",
+     "nothing to make"},
+    {"ProxmoxUnverified", [](C& c) { proxmox(c).proxmox_accept_invalid_certs = true; },
+     "proxmox_accept_invalid_certs", "pinned"},
+    {"ProxmoxPin", [](C& c) { proxmox(c).proxmox.pinned_key = "ab:cd"; }, "proxmox.pinned_key",
+     "sha256//"},
+    {"ProxmoxForwarder", [](C& c) { proxmox(c); }, "proxmox.forwarder", "neither SSH nor ports",
+     Severity::Warning},
     {"LxdSocket", [](C& c) { use_lxd(c).socket = "unix.socket"; }, "lxd.socket", "absolute"},
     {"LxdProject", [](C& c) { use_lxd(c).project = "a/b"; }, "lxd.project", "no project's name"},
     {"LxdImage", [](C& c) { use_lxd(c).images = {{"debian", ""}}; }, "lxd.images[0]", "needs"},
