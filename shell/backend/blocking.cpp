@@ -11,13 +11,19 @@ using workload::Call;
 using workload::Fault;
 using workload::Outcome;
 
-BlockingBackend::BlockingBackend(net::Loop& loop, Engine engine, size_t lanes)
+BlockingBackend::BlockingBackend(net::Loop& loop, Engine engine, size_t lanes,
+                                 std::function<void()> leave)
     : loop_(loop),
       engine_(std::move(engine)),
+      leave_(std::move(leave)),
       calls_(std::make_shared<Calls>(loop)),
       pool_(loop, lanes) {
   for (size_t i = 0; i < lanes; ++i)
     lanes_.push_back(pool_.make_queue(net::WorkerPool::Order::Serial, kLaneBound));
+}
+
+BlockingBackend::~BlockingBackend() {
+  if (leave_) leave_();
 }
 
 void BlockingBackend::call(const Call& call, Done done) {

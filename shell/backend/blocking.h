@@ -16,7 +16,9 @@ class BlockingBackend final : public Backend {
   // Called from `lanes` threads, for one name from one at a time; must not throw.
   using Engine = std::function<workload::Answer(const workload::Call&)>;
 
-  BlockingBackend(net::Loop& loop, Engine engine, size_t lanes);
+  // `leave`, when given, is called at the end: calls that are under way should soon return.
+  BlockingBackend(net::Loop& loop, Engine engine, size_t lanes, std::function<void()> leave = {});
+  ~BlockingBackend() override;
 
   void call(const workload::Call& call, Done done) override;
 
@@ -26,6 +28,7 @@ class BlockingBackend final : public Backend {
 
   net::Loop& loop_;
   Engine engine_;
+  std::function<void()> leave_;
   std::shared_ptr<Calls> calls_;
   std::vector<net::WorkerPool::QueueId> lanes_;
   net::WorkerPool pool_;  // last: its destructor waits for work that uses the others

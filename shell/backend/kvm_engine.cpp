@@ -185,6 +185,11 @@ Answer KvmEngine::handle(const Call& call) {
   return failed(call, Fault::Invalid, "not a call of an engine");
 }
 
+void KvmEngine::leave() {
+  leaving_ = true;
+  images_.abandon();
+}
+
 Answer KvmEngine::probe(const Call& call) {
   for (const auto& argv : {std::vector<std::string>{"qemu-system-x86_64", "--version"},
                            {"qemu-img", "--version"}, {"xorrisofs", "--version"}})
@@ -379,9 +384,10 @@ Answer KvmEngine::await_guest(const Call& call, const StoredObject& object) cons
   const fs::path dir = state(call.name);
   const Spec& spec = object.spec;
   const auto settled = [&] {
-    return ssh_greets(spec.address, *spec.ssh_host_port) || !is_locked(dir);
+    return ssh_greets(spec.address, *spec.ssh_host_port) || !is_locked(dir) || leaving_;
   };
   const bool in_time = wait_until(settled, config_.boot_limit);
+  if (leaving_) return answer_to(call, Outcome::Unknown, Fault::None, "the provider ends");
   if (in_time && is_locked(dir)) return done(call);
   kill_machine(call.name);
   return failed(call, Fault::Internal,

@@ -3,6 +3,7 @@
 // (vm_layout.h), so that machines outlive the provider and are found again by the next one.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,9 @@ class KvmEngine {
   // May take as long as an image takes to fetch (Create) or a guest to boot (Start). The deadline
   // is not looked at. Calls for different names may run at once on different threads.
   workload::Answer handle(const workload::Call& call);
+  // Calls that wait for a guest or for an image return soon, with Unknown or a failure. Machines
+  // stay as they are. Thread-safe.
+  void leave();
 
  private:
   workload::Answer probe(const workload::Call& call);
@@ -57,6 +61,7 @@ class KvmEngine {
   InstallId install_;
   CgroupHost cgroups_;
   KvmImages images_;
+  std::atomic<bool> leaving_ = false;
   std::mutex accelerator_mutex_;
   std::optional<Accelerator> accelerator_;
 };

@@ -49,6 +49,10 @@ size_t take(char* data, size_t one, size_t count, void* target) {
   return write(sink.fd, data, size) == static_cast<ssize_t>(size) ? size : 0;
 }
 
+int is_abandoned(void* flag, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return *static_cast<std::atomic<bool>*>(flag) ? 1 : 0;
+}
+
 std::string look_of(const fs::path& file) {
   struct stat status {};
   if (stat(file.c_str(), &status) != 0) return {};
@@ -141,6 +145,9 @@ Result<fs::path> KvmImages::fetch(const KvmImage& image, std::chrono::seconds li
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, static_cast<long>(limit.count()));
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, take);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, is_abandoned);
+  curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &abandoned_);
   const CURLcode code = curl_easy_perform(curl.get());
   const bool whole = fsync(sink.fd) == 0 && code == CURLE_OK;
   close(sink.fd);

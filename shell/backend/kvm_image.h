@@ -1,6 +1,7 @@
 // Base images of virtual machines: found or fetched, and verified before anything is made of them.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -41,6 +42,8 @@ class KvmImages {
   // verified once is not read again until it changes. A fetch that takes longer than `limit` fails
   // and leaves nothing.
   Result<VerifiedImage> get(const KvmImage& image, std::chrono::seconds limit);
+  // A fetch that is under way fails, and so does every later one. Thread-safe.
+  void abandon() { abandoned_ = true; }
 
  private:
   Result<void> verify(const std::filesystem::path& file, const std::string& sha256);
@@ -48,6 +51,7 @@ class KvmImages {
 
   std::filesystem::path directory_;
   std::mutex mutex_;
+  std::atomic<bool> abandoned_ = false;
   std::map<std::filesystem::path, std::string> verified_;  // path -> what it looked like then
 };
 

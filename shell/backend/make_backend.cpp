@@ -47,7 +47,8 @@ Result<std::unique_ptr<Backend>> make_kvm(net::Loop& loop, const BackendConfig& 
   kvm.supervisor = program_beside_us(kvm.supervisor, "paygress-vm-init");
   auto engine = std::make_shared<KvmEngine>(std::move(kvm), config.install);
   return std::make_unique<BlockingBackend>(
-      loop, [engine](const workload::Call& call) { return engine->handle(call); }, kKvmLanes);
+      loop, [engine](const workload::Call& call) { return engine->handle(call); }, kKvmLanes,
+      [engine] { engine->leave(); });
 }
 
 Result<std::unique_ptr<Backend>> make_proxmox(net::Loop& loop, const BackendConfig& config) {

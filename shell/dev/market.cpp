@@ -110,6 +110,7 @@ Result<std::unique_ptr<Market>> Market::start(const MarketOptions& options) {
 
 Result<void> Market::prepare(const MarketOptions& options) {
   programs_ = options.programs;
+  configure_ = options.configure;
   backend_ = options.backend.value_or(docker_answers() ? BackendType::Docker
                                                        : BackendType::Sandbox);
   temporary_ = options.data_dir.empty();
@@ -173,6 +174,7 @@ Result<MarketProvider> Market::add_provider(size_t index) {
   config.data_dir = made.directory + "/data";
   config.metrics_bind_addr = made.metrics_address;
   config.sandbox.allow_outside_dev = true;
+  if (configure_) configure_(config);
   const auto secret = nostr::parse_secret_key(config.nostr_private_key);
   PG_CHECK(secret.has_value());
   made.npub = nostr::to_npub(crypto::Keypair::from(*secret)->public_key());

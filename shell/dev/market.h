@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct MarketOptions {
   std::optional<provider::BackendType> backend;  // empty: Docker when its engine answers
   ServiceOptions services;
   std::filesystem::path programs;   // where paygress and paygress-provider are
+  // Changes each provider's config before it is written; may be empty.
+  std::function<void(provider::ProviderConfig&)> configure;
 };
 
 struct MarketProvider {
@@ -83,6 +86,7 @@ class Market {
   bool temporary_ = false;
   std::filesystem::path programs_;
   provider::BackendType backend_ = provider::BackendType::Sandbox;
+  std::function<void(provider::ProviderConfig&)> configure_;
   std::vector<MarketProvider> providers_;
 };
 

@@ -72,8 +72,10 @@ Result<void> sweep_workloads(const std::string& data_dir, provider::BackendType 
   backend::BackendConfig config;
   config.install = *install;
   config.kind = kind == provider::BackendType::Docker ? backend::Kind::Docker
+                : kind == provider::BackendType::Kvm  ? backend::Kind::Kvm
                                                       : backend::Kind::Sandbox;
   config.sandbox.root = data_dir + "/sandbox";
+  config.kvm.root = data_dir + "/kvm";
   net::Loop loop;
   auto engine = backend::make_backend(loop, config);
   if (!engine) return std::unexpected(engine.error());

@@ -66,6 +66,8 @@ class Rig {
   Mint& mint() { return mint_; }
   BackendModel& engine() { return engine_; }
   GuardModel& guard() { return guard_; }
+  // Consumers' keys that are kept for the engine.
+  const std::map<LeaseId, market::VolumeKey>& keys() const { return keys_; }
   // Requests to the mint that name a token: swap, checkstate, restore.
   size_t token_calls() const { return token_calls_; }
   const std::vector<nostr::Event>& published() const { return published_; }
@@ -103,7 +105,10 @@ class Rig {
     const GuardReply reply = guard_.handle(e, now());
     answer(reply.due - now().mono, reply.answer);
   }
-  void perform(const provider::KeepVolumeKey&) {}
+  void perform(const provider::KeepVolumeKey& e) {
+    if (e.key) keys_[e.lease] = *e.key;
+    else keys_.erase(e.lease);
+  }
   void perform(const provider::Tell&) {}
   void arm_timer();
 
@@ -119,6 +124,7 @@ class Rig {
   std::unique_ptr<provider::Provider> provider_;
   std::vector<std::vector<provider::Record>> ledger_;
   std::vector<nostr::Event> published_;
+  std::map<LeaseId, market::VolumeKey> keys_;
   std::map<PubKey, size_t> read_;
   std::vector<provider::Input> held_;
   nostr::LinkId link_;

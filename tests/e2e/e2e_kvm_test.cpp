@@ -1,0 +1,150 @@
+// The whole on real virtual machines, through the real programs: a relay, a mint, a provider on the
+// KVM backend and a consumer. Emulated where KVM does not work.
+#include <boost/json.hpp>
+#include <csignal>
+#include <thread>
+
+#include "core/base/bytes.h"
+#include "core/market/volume.h"
+#include "shell/base/clock.h"
+#include "shell/client/wallet_file.h"
+#include "shell/dev/consumer.h"
+#include "tests/conformance/backend/kvm_guest.h"
+
+namespace paygress::dev {
+namespace {
+
+using conformance::output_of;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kWithin{180'000};
+
+// What the workload of this name can leave on this machine: processes (qemu's names it, the
+// supervisor's its directory), control groups, and files of the provider.
+std::string traces_of(const std::string& name, const std::string& directory) {
+  return output_of("pgrep -af 'guest=" + name + "|paygress-vm-init .*" + name +
+                   "/' | grep -v pgrep; find /sys/fs/cgroup -type d -name '*" + name +
+                   "' 2>/dev/null; find " + directory + "/provider-1/data/kvm -mindepth 1");
+}
+
+class KvmMarket : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!conformance::can_run_kvm()) GTEST_SKIP() << "needs root, qemu and debootstrap";
+    const auto image = conformance::kvm_guest_image();
+    ASSERT_FALSE(image.empty()) << "the guest's image cannot be made";
+    keys_ = "/dev/shm/paygress-e2e-" + std::to_string(getpid());
+    MarketOptions options;
+    options.backend = provider::BackendType::Kvm;
+    options.providers = 1;
+    options.programs = own_directory();
+    options.configure = [&](provider::ProviderConfig& config) {
+      config.kvm.accelerator = "tcg";
+      config.kvm.images = {{"hello", image, "", ""}};
+      config.volume_key_dir = keys_;
+      config.specs[0].cpu_millicores = 2000;
+    };
+    auto started = Market::start(options);
+    ASSERT_TRUE(started.has_value()) << to_string(started.error());
+    market_ = std::move(*started);
+    ASSERT_EQ(run(market_->consumer(mint_arguments(*market_, 5000))).status, 0);
+  }
+  void TearDown() override {
+    if (!market_) return;
+    if (HasFailure()) std::cerr << tail_of(market_->providers()[0].log_file, 60);
+    EXPECT_EQ(market_->close(), std::vector<std::string>{});
+    std::filesystem::remove_all(keys_);
+  }
+  Finished run(const Command& command) {
+    auto done = run_command(command, kWithin, market_->stop_requested());
+    EXPECT_TRUE(done.has_value() && done->in_time) << shell_text(command);
+    return done.value_or(Finished{});
+  }
+  boost::json::value run_json(const Command& command) {
+    const Finished done = run(command);
+    EXPECT_EQ(done.status, 0) << shell_text(command) << "\n" << done.err << done.out;
+    boost::system::error_code error;
+    return boost::json::parse(done.out, error);
+  }
+  size_t keys() const {
+    std::error_code error;
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(keys_, error)) {
+      (void)entry;
+      ++count;
+    }
+    return count;
+  }
+
+  std::unique_ptr<Market> market_;
+  std::string keys_;
+};
+
+TEST_F(KvmMarket, A_machine_is_bought_used_topped_up_and_gone) {
+  const std::string npub = market_->providers().at(0).npub;
+  auto arguments = spawn_arguments(npub, 60);
+  arguments.insert(arguments.end(), {"--encrypt", "--timeout", "170"});
+  const auto bought = read_bought(run_json(market_->consumer(arguments)), npub);
+  ASSERT_TRUE(bought.has_value());
+  const Bought lease = *bought;
+  const auto in = login(*market_, lease, "hostname");
+  ASSERT_TRUE(in.has_value()) << to_string(in.error());
+  std::string name = run(*in).out;
+  ASSERT_TRUE(name.starts_with("paygress-"));
+  name.pop_back();  // the line's end
+  EXPECT_NE(traces_of(name, market_->directory()), "") << "they would be seen";
+  const auto page = fetch(page_url(lease));
+  ASSERT_TRUE(page.has_value()) << to_string(page.error());
+  EXPECT_NE(page->find("Hello from paygress-"), std::string::npos);
+  EXPECT_EQ(keys(), 1u);
+  EXPECT_EQ(output_of("qemu-img info -U " + market_->directory() +
+                      "/provider-1/data/kvm/*/disk.qcow2 | grep -c 'format: luks'"),
+            "1\n");
+
+  const auto told = run_json(market_->consumer(topup_arguments(lease, 20)));
+  EXPECT_GE(number_member(told, "extended_duration_seconds").value_or(0), 18);
+
+  // A new provider finds the machine again.
+  MarketProvider& provider = market_->providers().front();
+  provider.process->signal(SIGKILL);
+  ASSERT_EQ(provider.process->wait(kWithin), 128 + SIGKILL);
+  EXPECT_EQ(fetch(page_url(lease)).value_or("gone"), *page);
+  ASSERT_TRUE(market_->start_provider(provider).has_value());
+  const auto ready = market_->await_ready(provider, kWithin);
+  ASSERT_TRUE(ready.has_value()) << to_string(ready.error());
+  EXPECT_EQ(text_member(run_json(market_->consumer(status_arguments(lease))), "status"),
+            "Running");
+
+  // Its time ends, and nothing of it is left: no process, no control group, no file, no key.
+  const auto deadline = std::chrono::steady_clock::now() + kWithin;
+  std::string left = "not looked yet";
+  while (!left.empty() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(milliseconds{500});
+    left = traces_of(name, market_->directory());
+  }
+  EXPECT_EQ(left, "");
+  EXPECT_GE(shell::now().wall + Seconds{1}, lease.expires_at) << "ended early";
+  EXPECT_EQ(keys(), 0u);
+  EXPECT_EQ(run(market_->operate(provider, {"ledger", "verify"})).status, 0);
+}
+
+// The consumer's key is in no file of the provider: neither in its ledger nor beside it.
+TEST_F(KvmMarket, The_key_of_a_disk_is_in_no_file) {
+  const std::string npub = market_->providers().at(0).npub;
+  auto arguments = spawn_arguments(npub, 30);
+  arguments.insert(arguments.end(), {"--encrypt", "--timeout", "170"});
+  const auto access = run_json(market_->consumer(arguments));
+  const std::string kept = output_of("cat " + keys_ + "/*.key");
+  ASSERT_EQ(kept.size(), 64u);
+  const auto key = from_hex(kept);
+  ASSERT_TRUE(key.has_value());
+  const std::string text = to_base64(*key, Base64::UrlSafe, false);
+  std::string escaped;
+  for (size_t i = 0; i < kept.size(); i += 2) escaped += "\\x" + kept.substr(i, 2);
+  const std::string directory = market_->directory() + "/provider-1";
+  EXPECT_EQ(output_of("grep -rlaF -e " + kept + " -e " + text + " " + directory), "");
+  EXPECT_EQ(output_of("LC_ALL=C grep -rlaP '" + escaped + "' " + directory), "");
+}
+
+}  // namespace
+}  // namespace paygress::dev
