@@ -125,7 +125,8 @@ struct ClaimOwed {
 struct DustKept { OpId op; Lot lot; UnixSeconds at; };
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
-                                          workload_id, ssh_port, ports, password, minimum, at, encrypted))
+                                          workload_id, ssh_port, ports, password, minimum, at,
+                                          encrypted))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

@@ -91,7 +91,7 @@ BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, 
 struct ProxmoxSettings {
   std::string pool;                // empty: none
   std::string ca_file;             // PEM of the authority that signed the server's certificate
-  std::string pinned_key;          // "sha256//<base64>" of the server's key, instead of an authority
+  std::string pinned_key;          // "sha256//<base64>" of the server's key, instead of that
   std::vector<ImageAlias> images;  // templates by image name, or by slug; else proxmox_template
   std::string forwarder;           // program that publishes ports; empty: none is offered
   bool operator==(const ProxmoxSettings&) const = default;

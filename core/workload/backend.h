@@ -124,8 +124,8 @@ struct NodeCapacity {
 };
 BOOST_DESCRIBE_STRUCT(NodeCapacity, (), (cpu_millicores, memory_mb, storage_gb))
 
-// What an engine can encrypt with a consumer's key: the directory that a template keeps, or the whole
-// disk of the workload.
+// What an engine can encrypt with a consumer's key: the directory that a template keeps, or the
+// whole disk of the workload.
 enum class Encrypts : uint8_t { Nothing, Data, Disk };
 
 // The answer to one Call. `objects` holds one entry after Inspect (Running::Absent is an entry, not

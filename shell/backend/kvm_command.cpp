@@ -25,7 +25,8 @@ std::string yaml_text(std::string_view text) {
 std::string written_file(const std::string& path, const std::string& mode,
                          const std::string& content) {
   return "  - path: " + yaml_text(path) + "\n    permissions: " + yaml_text(mode) +
-         "\n    encoding: b64\n    content: " + yaml_text(to_base64(as_bytes(content), Base64::Standard, true)) + "\n";
+         "\n    encoding: b64\n    content: " + 
+         yaml_text(to_base64(as_bytes(content), Base64::Standard, true)) + "\n";
 }
 
 // For shells and for systemd's EnvironmentFile alike.

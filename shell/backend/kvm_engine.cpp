@@ -273,6 +273,7 @@ Answer KvmEngine::create(const Call& call) {
   const Spec& spec = *call.spec;
   if (spec.labels.install != install_)
     return failed(call, Fault::Invalid, "the spec carries another install");
+  if (spec.guarded) return failed(call, Fault::Refused, "machines cannot be guarded");
   if (auto ok = check_machine(spec); !ok)
     return failed(call, Fault::Invalid, to_string(ok.error()));
   const KvmImage* image = image_of(spec);

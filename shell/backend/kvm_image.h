@@ -22,7 +22,7 @@ struct KvmImage {
   bool operator==(const KvmImage&) const = default;
 };
 
-inline constexpr uint64_t kImageBytesMax = uint64_t{64} << 30;
+inline constexpr size_t kImageBytesMax = size_t{64} << 30;
 
 // Why the description cannot be used.
 Result<void> check_image(const KvmImage& image);

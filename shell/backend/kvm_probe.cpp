@@ -74,7 +74,8 @@ Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wante
     const auto limit = std::chrono::seconds(kvm ? 4 : 8);
     const auto result = run_program(
         // It must not outlive us: it never ends by itself.
-        {"setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine",
+        {"setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults",
+         "-no-user-config", "-display", "none", "-machine",
          "q35", "-accel", candidate.name, "-cpu", candidate.cpu, "-m", "32", "-drive",
          "if=none,id=d,format=raw,readonly=on,file=" + disk.string(), "-device",
          "virtio-blk-pci,drive=d,bootindex=1", "-chardev", "stdio,id=c,signal=off", "-serial",

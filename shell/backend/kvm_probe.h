@@ -15,9 +15,9 @@ namespace paygress::backend {
 // Of the file that a probe makes, for who cleans up after one that was killed.
 inline constexpr std::string_view kProbePrefix = ".probe-";
 
-// Tries KVM with the host's processor, then with a plain one, then emulation, as far as `wanted` goes; takes
-// the first that speaks. Blocks for some seconds. `scratch` is an existing directory; nothing stays
-// in it. The error says what became of each.
+// Tries KVM with the host's processor, then with a plain one, then emulation, as far as `wanted`
+// goes; takes the first that speaks. Blocks for some seconds. `scratch` is an existing directory;
+// nothing stays in it. The error says what became of each.
 Result<Accelerator> find_accelerator(const std::filesystem::path& scratch, Acceleration wanted);
 
 }  // namespace paygress::backend

@@ -25,7 +25,8 @@ constexpr size_t kSandboxLanes = 4;
 constexpr size_t kProxmoxLanes = 8;
 constexpr size_t kKvmLanes = 16;  // a start takes as long as its guest takes to boot
 
-Result<std::unique_ptr<Backend>> make_sandbox_backend(net::Loop& loop, const BackendConfig& config) {
+Result<std::unique_ptr<Backend>> make_sandbox_backend(net::Loop& loop,
+                                                      const BackendConfig& config) {
   SandboxConfig sandbox = config.sandbox;
   sandbox.supervisor = program_beside_us(sandbox.supervisor, "paygress-sandbox-init");
   if (sandbox.root.empty()) return fail("the sandbox needs a directory", "sandbox.root");

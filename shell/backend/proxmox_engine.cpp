@@ -253,13 +253,15 @@ Answer ProxmoxEngine::create(const Call& call, Micros until) {
   const Spec& spec = *call.spec;
   if (spec.labels.install != install_)
     return failed(call, Fault::Invalid, "the spec carries another install");
+  if (spec.guarded) return failed(call, Fault::Refused, "containers of Proxmox cannot be guarded");
   if (spec.encrypted) return failed(call, Fault::Refused, "this backend cannot encrypt");
   // Before the look: who makes one of this name is to be seen.
   const std::lock_guard lock(mutations_);
   for (;;) {
     const Found found = find(call.name, until);
     if (found.reply.outcome != Outcome::Done) return answer_from(call, found.reply);
-    if (found.name_of_others) return failed(call, Fault::Conflict, "another container has this name");
+    if (found.name_of_others)
+      return failed(call, Fault::Conflict, "another container has this name");
     if (found.containers.empty() && !found.nameless) return make(call, until);
     if (!found.containers.empty()) {
       const Container& there = found.containers.front();

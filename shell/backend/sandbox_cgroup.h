@@ -32,8 +32,8 @@ struct Limits {
   uint64_t pids = 0;
 };
 
-// Finds the mounted hierarchies and makes a backend's parent group in each. Nothing is found without
-// root.
+// Finds the mounted hierarchies and makes a backend's parent group in each. Nothing is found
+// without root.
 CgroupHost find_cgroups(std::string_view parent_name);
 // The groups of one workload, each path once. They need not exist.
 std::vector<std::filesystem::path> cgroup_paths(const CgroupHost& host, const std::string& name);

@@ -33,7 +33,7 @@ depmod -b "$root" "$version"
 
 # The ramdisk loads the disk's driver and hands over.
 ram=$work/ram
-mkdir -p "$ram"/{bin,dev,proc,root,modules}
+mkdir -p "$ram"/{bin,dev,disk,modules}
 cp "$root/bin/busybox" "$ram/bin/busybox"
 modules=()
 for module in virtio_pci virtio_blk; do
@@ -50,9 +50,9 @@ done
     echo "/bin/busybox insmod /modules/$module 2>/dev/null"
   done
   echo 'until [ -b /dev/vda1 ]; do /bin/busybox usleep 20000; done'
-  echo '/bin/busybox mount -t ext4 /dev/vda1 /root'
-  echo '/bin/busybox mount --move /dev /root/dev'
-  echo 'exec /bin/busybox switch_root /root /sbin/guest-init'
+  echo '/bin/busybox mount -t ext4 /dev/vda1 /disk'
+  echo '/bin/busybox mount --move /dev /disk/dev'
+  echo 'exec /bin/busybox switch_root /disk /sbin/guest-init'
 } >"$ram/init"
 chmod 755 "$ram/init"
 (cd "$ram" && find . | busybox cpio -o -H newc 2>/dev/null) >"$root/boot/initrd"
@@ -78,7 +78,8 @@ dd if="$work/core.img" of="$work/disk" bs=512 seek=1 conv=notrunc status=none
 # The partition table: one bootable Linux partition, from sector 2048 to the end.
 sectors=$((size_mb * 2048 - 2048))
 # shellcheck disable=SC2059  # the format is what is built here
-printf "$(printf '\\x80\\xfe\\xff\\xff\\x83\\xfe\\xff\\xff\\x00\\x08\\x00\\x00\\x%02x\\x%02x\\x%02x\\x%02x' \
+entry='\\x80\\xfe\\xff\\xff\\x83\\xfe\\xff\\xff\\x00\\x08\\x00\\x00'
+printf "$(printf "$entry"'\\x%02x\\x%02x\\x%02x\\x%02x' \
   $((sectors & 255)) $((sectors >> 8 & 255)) $((sectors >> 16 & 255)) $((sectors >> 24)))" |
   dd of="$work/disk" bs=1 seek=446 conv=notrunc status=none
 printf '\x55\xaa' | dd of="$work/disk" bs=1 seek=510 conv=notrunc status=none

@@ -164,14 +164,14 @@ TEST_P(Kvm, QemuHasNoRightsAndNoSecrets) {
 
 TEST_P(Kvm, StopIsAShutdownAndWhatWasWrittenStays) {
   const Spec spec = start_guest();
-  EXPECT_EQ(in_guest(spec, "echo this-is-kept > /root/note; echo done"), "done\n");
+  EXPECT_EQ(in_guest(spec, "echo this-is-kept > ~/note; echo done"), "done\n");
   EXPECT_DONE(ask(Verb::Stop, spec.name));
   // The guest turned itself off: qemu was neither told to quit nor killed.
   EXPECT_EQ(inspect(spec.name).exit_code, 0);
   // In the clear, as encryption was not asked for: what the test of that relies on.
   EXPECT_NE(output_of("grep -la this-is-kept " + (kvm().root() / spec.name).string() + "/*"), "");
   EXPECT_DONE(ask(Verb::Start, spec.name));
-  EXPECT_EQ(in_guest(spec, "cat /root/note"), "this-is-kept\n");
+  EXPECT_EQ(in_guest(spec, "cat ~/note"), "this-is-kept\n");
 }
 
 // The consumer's key opens the disk, is nowhere but in memory, and the disk dies with its header.
@@ -185,7 +185,7 @@ TEST_P(Kvm, AnEncryptedDiskHoldsNothingInTheClear) {
   ASSERT_TRUE(backend::keep_volume_key(kvm().keys(), spec.labels.lease, key).has_value());
   EXPECT_DONE(create(spec));
   EXPECT_DONE(ask(Verb::Start, spec.name));
-  EXPECT_EQ(in_guest(spec, "for i in $(seq 64); do echo a-secret-of-the-tenant; done > /root/note;"
+  EXPECT_EQ(in_guest(spec, "for i in $(seq 64); do echo a-secret-of-the-tenant; done > ~/note;"
                            " sync; echo done"),
             "done\n");
   const std::string secret = to_hex(key);

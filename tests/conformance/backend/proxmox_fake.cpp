@@ -122,7 +122,7 @@ HttpResponse ProxmoxFake::nodes(const std::string& method, const std::vector<std
   if (method == "GET" && is({"status"}))
     return data(json::object{
         {"cpuinfo", {{"cpus", 8}, {"sockets", 1}}},
-        {"memory", {{"total", 33'554'432'000}, {"used", 1'073'741'824}, {"free", 32'480'690'176}}}});
+        {"memory", {{"total", 33'554'432'000}, {"free", 32'480'690'176}}}});
   if (method == "GET" && is({"storage"}))
     return data(json::array{json::object{{"storage", "local-lvm"}, {"content", "rootdir,images"}}});
   if (method == "GET" && is({"storage", "local-lvm", "status"}))
@@ -170,7 +170,7 @@ HttpResponse ProxmoxFake::create(const Parameters& parameters) {
     return bad_parameter("vmid", "VM " + std::to_string(vmid) + " already exists");  // [issue]
   if (lock_timeouts > 0) {
     --lock_timeouts;
-    return error(500, "can't lock file '/var/lock/pve-manager/pve-storage-local-lvm' - got timeout");
+    return error(500, "can't lock file '/var/lock/pve-manager/pve-storage' - got timeout");
   }
   Container made;
   made.config = parameters;
@@ -212,10 +212,12 @@ HttpResponse ProxmoxFake::container(const std::string& method,
                             json::object{{"name", "eth0"}, {"inet", "10.9.0.5/24"}}});
   }
   if (method == "GET") return error(501, "Method 'GET' not implemented");
-  if (!container.lock.empty()) return error(500, "CT is locked (" + container.lock + ")");  // [lock]
+  if (!container.lock.empty())  // [lock]
+    return error(500, "CT is locked (" + container.lock + ")");
   if (lock_timeouts > 0) {
     --lock_timeouts;
-    return error(500, "can't lock file '/run/lock/lxc/pve-config-" + number + ".lock' - got timeout");
+    return error(500, "can't lock file '/run/lock/lxc/pve-config-" + number +
+                          ".lock' - got timeout");
   }
   if (method == "POST" && what == "status" && action == "start") {
     if (container.running) return error(500, "CT " + number + " already running");

@@ -1,5 +1,5 @@
-// A strict stand-in for the Proxmox VE API (8.x), as far as the backend uses it. There is no Proxmox
-// to install for a test. Each behaviour names where it is documented:
+// A strict stand-in for the Proxmox VE API (8.x), as far as the backend uses it. There is no
+// Proxmox to install for a test. Each behaviour names where it is documented:
 //   [viewer]  the API viewer, pve.proxmox.com/pve-docs/api-viewer: paths, parameters, returns
 //   [wiki]    pve.proxmox.com/wiki/Proxmox_VE_API: tokens, "data", form encoding
 //   [http]    pve-http-server, PVE/APIServer/AnyEvent.pm: errors in the reason phrase, 400 with

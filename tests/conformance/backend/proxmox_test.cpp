@@ -147,7 +147,8 @@ TEST_P(Proxmox, OnlyWhatSaysThatItIsOursIsDestroyed) {
   container.config["description"] = "";
   EXPECT_DONE(ask(Verb::Remove, spec.name));  // absent, as far as we are concerned
   EXPECT_NE(number_of(spec.name), 0u);
-  EXPECT_THAT(fake().requests, ::testing::Not(::testing::Contains(::testing::StartsWith("DELETE"))));
+  EXPECT_THAT(fake().requests,
+              ::testing::Not(::testing::Contains(::testing::StartsWith("DELETE"))));
   container.config["description"] = description;
 }
 
@@ -159,7 +160,8 @@ TEST_P(Proxmox, ACreationThatFailsLeavesNothingAndSaysWhy) {
   EXPECT_THAT(listed(), ::testing::IsEmpty());
 }
 
-// One that is being made says neither its name nor whose it is: it is not absent, and not made twice.
+// One that is being made says neither its name nor whose it is: it is not absent, and none is made
+// beside it.
 TEST_P(Proxmox, WhatIsBeingMadeIsNotAbsent) {
   fake().containers[1500].lock = "create";
   EXPECT_FAILS(ask(Verb::Inspect, "paygress-a-g1"), Fault::Busy);
