@@ -153,7 +153,8 @@ ConfigReport parse_config(std::string_view text) {
   // What could not be read is at its default: to complain about the default would only confuse.
   for (Finding& finding : check_config(report.config)) {
     const bool known = std::any_of(in.errors.begin(), in.errors.end(), [&](const Error& error) {
-      return is_within(finding.path, error.where);
+      return is_within(finding.path, error.where) ||
+             (error.where == "backend_type" && finding.path.starts_with("proxmox"));
     });
     if (!known) report.findings.push_back(std::move(finding));
   }

@@ -60,7 +60,7 @@ TEST(Config, IsWrittenCompleteAndIndented) {
   EXPECT_NE(text.find("  \"provider_location\": null,\n"), text.npos);
   EXPECT_NE(text.find("  \"nostr_relays\": [\n    \"wss://a.example\",\n"), text.npos);
   EXPECT_NE(text.find("  \"allowed_images\": [],\n"), text.npos);
-  EXPECT_TRUE(text.ends_with("    \"supervisor\": \"\"\n  }\n}\n"));
+  EXPECT_TRUE(text.ends_with("    \"forwarder\": \"\"\n  }\n}\n"));
 }
 
 TEST(Config, StringsWithBracketsAndEscapesSurviveTheIndentation) {
