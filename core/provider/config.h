@@ -181,7 +181,8 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, blocked_keys,
-    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd, sandbox, kvm, proxmox))
+    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd,
+    sandbox, kvm, proxmox))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

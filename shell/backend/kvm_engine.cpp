@@ -40,7 +40,7 @@ constexpr const char* kSeedFile = "seed.iso";
 constexpr uint64_t kPidsMax = 256;      // threads of one qemu
 constexpr auto kFetchLimit = 30min;
 constexpr auto kToolLimit = 60s;        // qemu-img, xorrisofs
-constexpr auto kStartLimit = 20s;       // until the supervisor has the machine running
+constexpr auto kStartLimit = 60s;       // until the supervisor has the machine running
 constexpr auto kStopLimit = std::chrono::seconds(kShutdownGraceSeconds + kQuitGraceSeconds + 4);
 constexpr auto kKillLimit = 10s;
 constexpr auto kWordLimit = 5s;         // of the supervisor
@@ -303,9 +303,11 @@ Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
   std::vector<std::string> create = {"qemu-img", "create", "-q", "-f", "qcow2", "-b",
                                      base.path.string(), "-F", base.qcow2 ? "qcow2" : "raw"};
   if (spec.encrypted) {
+    // The key is 256 random bits: stretching it would only cost time, at every start too.
     const fs::path key = volume_key_file(config_.key_directory, spec.labels.lease);
     create.insert(create.end(), {"--object", "secret,id=key,file=" + key.string(), "-o",
-                                 "encrypt.format=luks,encrypt.key-secret=key"});
+                                 "encrypt.format=luks,encrypt.key-secret=key,"
+                                 "encrypt.iter-time=10"});
   }
   create.insert(create.end(),
                 {(draft / kDiskFile).string(), std::to_string(spec.storage_gb) + "G"});

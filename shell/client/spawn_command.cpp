@@ -33,11 +33,8 @@ struct SpawnOptions {
   std::string slug;
   std::string password;
   std::string resume;
-<<<<<<< HEAD
   std::string standby;
-=======
   bool encrypt = false;
->>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
   PaymentOptions payment;
 };
 
@@ -308,6 +305,8 @@ Outcome<void> spawn_with_standbys(const Options& options, Session& session,
 Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!wanted.resume.empty()) return resume(options, wanted);
   if (wanted.provider.empty()) return failure(ExitCode::Usage, "name a provider");
+  if (wanted.encrypt && !wanted.standby.empty())
+    return failure(ExitCode::Usage, "--encrypt and --standby do not go together");
   if (wanted.payment.amount == 0 && wanted.payment.seconds == 0 && wanted.payment.token.empty())
     return failure(ExitCode::Usage, "one of --amount, --seconds and --token is needed");
   auto relays = options.relays();
@@ -322,13 +321,10 @@ Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!tier) return std::unexpected(tier.error());
   auto message = spawn_request(wanted, **tier);
   if (!message) return std::unexpected(message.error());
-<<<<<<< HEAD
   if (!wanted.standby.empty())
     return spawn_with_standbys(options, **session, *directory, wanted, {*listing, *tier},
                                *message);
-=======
   if (wanted.encrypt) encrypt_volume((*session)->identity.key.secret(), *message);
->>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
 
   consumer::LeaseSeen terms;
   terms.tier = (*tier)->id;
@@ -367,14 +363,11 @@ void add_spawn_command(CLI::App& app, const Options& options, int& exit_code) {
   command->add_option("-i,--image", wanted->image, "Image to run (ubuntu:22.04)");
   command->add_option("--template", wanted->slug, "A template's name instead of an image");
   command->add_option("--password", wanted->password, "Root's password (made when left out)");
-<<<<<<< HEAD
   command->add_option("--standby", wanted->standby,
                       "So many others stand by to take over, or these (commas between)");
-=======
   command->add_flag("--encrypt", wanted->encrypt,
                     "Keep its data encrypted with a key derived from yours; refused by providers "
                     "that cannot");
->>>>>>> f33da6e (Encrypted disks on KVM, with the consumer's key in memory only)
   command->add_option("--resume", wanted->resume,
                       "Repeat exactly this request, whose outcome is unknown");
   add_payment_options(*command, wanted->payment, false);

@@ -36,7 +36,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSpeakLimitMs = 15'000;     // until qemu has answered QMP
+constexpr int64_t kSpeakLimitSeconds = 50;  // until qemu has answered QMP, on a loaded machine
 constexpr int64_t kPressAgainSeconds = 4; // a guest that boots overlooks the power button
 
 [[noreturn]] void die(const char* what) {
@@ -123,7 +123,7 @@ class Supervisor {
     unlink((state_ / kExitFile).c_str());
     unlink((state_ / kRunFile).c_str());
     if (!listen_for_control() || !start_qemu()) return 1;
-    const int64_t speak_by = now() + kSpeakLimitMs / 1000;
+    const int64_t speak_by = now() + kSpeakLimitSeconds;
     while (!ended_) {
       wait_for_something();
       if (!begun_ && now() >= speak_by) send_signal(run_.init, SIGKILL);
