@@ -137,6 +137,7 @@ class Load {
   void perform(const provider::GuardKill&) { std::abort(); }
   void perform(const provider::GuardRelease&) { std::abort(); }
   void perform(const provider::GuardQuery&) {}
+  void perform(const provider::KeepVolumeKey&) {}
 
   const LoadOptions& options_;
   LoadResult result_;
