@@ -9,6 +9,7 @@
 
 #include <boost/describe.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -72,6 +73,8 @@ struct LeaseReserved {
   Seconds minimum;            // of the quote
   UnixSeconds at;
   bool encrypted = false;     // with the consumer's key, which no record holds
+  std::map<std::string, std::string> env;  // of the template; values may be secret
+  uint64_t open_files_max = 0;             // 0: the engine's default
 };
 struct LeaseVoided { LeaseId lease; UnixSeconds at; };
 struct LeasePaid {            // in one batch with the redeemer's OpDone and the workload's intent
@@ -126,7 +129,7 @@ struct DustKept { OpId op; Lot lot; UnixSeconds at; };
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
                                           workload_id, ssh_port, ports, password, minimum, at,
-                                          encrypted))
+                                          encrypted, env, open_files_max))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

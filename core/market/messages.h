@@ -160,6 +160,13 @@ struct VolumeEncryption {
 };
 BOOST_DESCRIBE_STRUCT(VolumeEncryption, (), (version, algorithm, key_b64))
 
+struct EnvironmentVariable {
+  std::string name;
+  std::string value;                        // may be secret
+  bool operator==(const EnvironmentVariable&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(EnvironmentVariable, (), (name, value))
+
 struct SpawnRequest {
   std::string cashu_token;                  // secret
   std::optional<std::string> pod_spec_id;   // written as null
@@ -173,11 +180,12 @@ struct SpawnRequest {
   std::optional<VolumeEncryption> volume_encryption;
   std::optional<RequestId> request_id;              // additive
   std::optional<std::vector<std::string>> relays;   // additive: the workload's relay set
+  std::optional<std::vector<EnvironmentVariable>> env;  // additive: what the template lets be set
   bool operator==(const SpawnRequest&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(SpawnRequest, (), (cashu_token, pod_spec_id, pod_image, ssh_username,
                                          ssh_password, template_slug, replication, primary_npub,
-                                         workload_id, volume_encryption, request_id, relays))
+                                         workload_id, volume_encryption, request_id, relays, env))
 
 struct TopUpRequest {
   std::string pod_npub;

@@ -176,23 +176,22 @@ std::string write_config(const ProviderConfig& config) {
 
 namespace {
 
-template <class Images>
-bool names_a_template(const Images& images) {
-  return std::any_of(images.begin(), images.end(), [](const auto& image) {
-    return market::template_kind(image.name) == market::TemplateKind::Ours;
-  });
-}
-
 // Without a base image for every name, what is sold is what the operator named.
 void limit_to_images(const ProviderConfig& config, Settings& settings) {
   const auto& images = config.kvm.images;
   const bool any = config.kvm_base_image_path || config.kvm_base_image_url;
   if (settings.images.empty() && !any)
     for (const auto& image : images) settings.images.push_back(image.name);
-  settings.serves_templates = names_a_template(images);
 }
 
 }  // namespace
+
+std::string engine_name(BackendType type) {
+  std::string name(to_text(type));
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
+}
 
 Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Resources node) {
   const auto findings = check_config(config);
@@ -234,11 +233,12 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
                    config.capacity.storage_gb.value_or(node.storage_gb)};
   settings.address = config.public_ip;
   settings.images = config.allowed_images;
+  settings.engine = engine_name(config.backend_type);
   if (config.backend_type == BackendType::Kvm) limit_to_images(config, settings);
   // Without somebody who forwards ports nothing of a container can be reached.
-  if (config.backend_type == BackendType::Proxmox) {
-    settings.serves_ssh = !config.proxmox.forwarder.empty();
-    settings.serves_templates = settings.serves_ssh && names_a_template(config.proxmox.images);
+  if (config.backend_type == BackendType::Proxmox && config.proxmox.forwarder.empty()) {
+    settings.serves_ssh = false;
+    settings.engine.clear();
   }
   settings.isolation = config.backend_type == BackendType::Kvm
                            ? market::IsolationLevel::DedicatedHost

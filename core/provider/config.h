@@ -92,7 +92,7 @@ struct ProxmoxSettings {
   std::string pool;                // empty: none
   std::string ca_file;             // PEM of the authority that signed the server's certificate
   std::string pinned_key;          // "sha256//<base64>" of the server's key, instead of that
-  std::vector<ImageAlias> images;  // templates by image name, or by slug; else proxmox_template
+  std::vector<ImageAlias> images;  // Proxmox' templates by image name; else proxmox_template
   std::string forwarder;           // program that publishes ports; empty: none is offered
   bool operator==(const ProxmoxSettings&) const = default;
 };
@@ -100,7 +100,7 @@ BOOST_DESCRIBE_STRUCT(ProxmoxSettings, (), (pool, ca_file, pinned_key, images, f
 
 // A base image of virtual machines.
 struct KvmImageSettings {
-  std::string name;                // the image that a consumer asks for, or a template's slug
+  std::string name;                // the image that a consumer or a template asks for
   std::string path;                // or url
   std::string url;
   std::string sha256;              // needed with url
@@ -159,6 +159,7 @@ struct ProviderConfig {
   std::optional<uint64_t> maximum_duration_seconds;   // cap of one lease
   SoldCapacity capacity;
   std::vector<std::string> allowed_images;  // patterns with '*'; empty: every well-formed name
+  std::optional<std::string> templates_file;  // extends the known ones (core/market/template.h)
   std::vector<std::string> blocked_keys;    // public keys whose requests are dropped
   uint64_t relay_events_per_second = 3;     // to each relay; public ones refuse about 8
   std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
@@ -180,7 +181,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     tunnel_interface, ssh_port_start, ssh_port_end, cashu_wallet_db_path,
     proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
-    maximum_duration_seconds, capacity, allowed_images, blocked_keys,
+    maximum_duration_seconds, capacity, allowed_images, templates_file, blocked_keys,
     relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd,
     sandbox, kvm, proxmox))
 
@@ -218,6 +219,9 @@ PortRange ssh_ports(const ProviderConfig& config);
 // Every key, in declared order, indented by two spaces, with a line feed at the end. Contains the
 // secrets. parse_config reads it back to the same config.
 std::string write_config(const ProviderConfig& config);
+
+// Its name in a template's images: "docker", "lxd", ...
+std::string engine_name(BackendType type);
 
 // The core's view of a usable config. `self` is the public key of the config's secret one.
 // `node` fills what `capacity` leaves open. PG_CHECKs that check_config finds no Error.

@@ -151,10 +151,15 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
   terms.at = now.wall;
   uint16_t port = found->port_block.value_or(0);
   if (m_.settings.serves_ssh) terms.ssh_port = port++;
-  if (quote.template_info != nullptr) {
-    terms.template_slug = std::string(quote.template_info->slug);
+  if (quote.template_info) {
+    terms.template_slug = quote.template_info->slug;
+    terms.open_files_max = quote.template_info->open_files_max;
+    auto variables =
+        market::environment_of(*quote.template_info, quote.variables, terms.password);
+    PG_CHECK(variables.has_value());  // the quote has seen them
+    terms.env = *std::move(variables);
     for (const market::TemplatePort& p : quote.template_info->ports)
-      terms.ports.push_back({port++, p.container_port, std::string(p.label)});
+      terms.ports.push_back({port++, p.container_port, p.label});
   }
   const LeaseId id = terms.lease;
   terms.encrypted = quote.volume_key.has_value();
@@ -422,6 +427,8 @@ workload::Spec Payments::spec_of(const lease::Lease& lease) const {
   spec.address = m_.settings.address;
   spec.ssh_host_port = lease.terms.ssh_port;
   spec.ports = lease.terms.ports;
+  spec.env = lease.terms.env;
+  spec.open_files_max = lease.terms.open_files_max;
   spec.root_password = lease.terms.password;
   spec.encrypted = lease.terms.encrypted;
   spec.labels.install = install_;

@@ -110,25 +110,40 @@ std::expected<std::optional<failover::Terms>, Refused> check_replication(
   return terms;
 }
 
-std::expected<const market::TemplateInfo*, Refused> check_template(
-    const Settings& settings, const std::optional<std::string>& slug) {
-  if (!slug || slug->empty()) return nullptr;
-  switch (market::template_kind(*slug)) {
-    case market::TemplateKind::Unknown:
-      return refuse(ErrorType::UnknownTemplate, text::unknown_template(*slug));
-    case market::TemplateKind::Network: break;
-    case market::TemplateKind::Ours:
-      if (settings.serves_templates) return market::find_template(*slug);
-      break;
+// Null for a plain box.
+std::expected<const market::Template*, Refused> check_template(
+    const Settings& settings, const market::SpawnRequest& request) {
+  const std::optional<std::string>& slug = request.template_slug;
+  if (!slug || slug->empty()) {
+    if (request.env && !request.env->empty())
+      return refuse(ErrorType::InvalidRequest, "Variables can be set for templates only");
+    return nullptr;
   }
-  return refuse(ErrorType::TemplateUnsupported,
-                text::template_unsupported(*slug, "this provider's backend"));
+  const market::Template* info = settings.templates.find(*slug);
+  if (info == nullptr) return refuse(ErrorType::UnknownTemplate, text::unknown_template(*slug));
+  if (info->image_for(settings.engine) == nullptr)
+    return refuse(ErrorType::TemplateUnsupported,
+                  text::template_unsupported(*slug, "this provider's backend"));
+  const auto variables = market::environment_of(
+      *info, request.env.value_or(std::vector<market::EnvironmentVariable>{}), {});
+  if (!variables) return refuse(ErrorType::InvalidRequest, variables.error().message);
+  return info;
+}
+
+// What the template needs; disk is not asked of the tier but added to it.
+std::expected<void, Refused> check_minimum(const lease::Tier& tier, const market::Template& info) {
+  if (tier.cpu_millicores >= info.cpu_millicores_min && tier.memory_mb >= info.memory_mb_min)
+    return {};
+  return refuse(ErrorType::InvalidRequest,
+                "Tier " + tier.id + " is too small for template " + info.slug + ": it needs " +
+                    std::to_string(info.cpu_millicores_min) + " millicores and " +
+                    std::to_string(info.memory_mb_min) + " MB");
 }
 
 // What cannot be encrypted is refused, never served in the clear.
 std::expected<std::optional<market::VolumeKey>, Refused> check_encryption(
     const Settings& settings, const market::SpawnRequest& request,
-    const market::TemplateInfo* info) {
+    const market::Template* info) {
   const auto refusal = [](std::string_view why) {
     return refuse(ErrorType::InvalidVolumeEncryption, text::invalid_volume_encryption(why));
   };
@@ -197,10 +212,12 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   if (books.draining) return refuse(ErrorType::Draining, text::draining());
   auto standby = check_replication(books, request);
   if (!standby) return std::unexpected(standby.error());
-  const auto info = check_template(settings, request.template_slug);
+  const auto info = check_template(settings, request);
   if (!info) return std::unexpected(info.error());
   const auto tier = check_tier(settings, request.pod_spec_id);
   if (!tier) return std::unexpected(tier.error());
+  if (*info != nullptr)
+    if (auto ok = check_minimum(**tier, **info); !ok) return std::unexpected(ok.error());
   if (*info == nullptr && !image_allowed(settings.images, request.pod_image))
     return refuse(ErrorType::ImageNotAllowed, text::image_not_allowed(request.pod_image));
   const auto key = check_encryption(settings, request, *info);
@@ -213,9 +230,14 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   SpawnQuote quote;
   quote.token = *std::move(token);
   quote.tier = **tier;
-  quote.template_info = *info;
-  quote.image = *info == nullptr ? request.pod_image : std::string((*info)->image);
+  quote.image = request.pod_image;
   quote.volume_key = *key;
+  if (*info != nullptr) {
+    quote.template_info = **info;
+    quote.image = *(*info)->image_for(settings.engine);
+    quote.tier.storage_gb = std::max(quote.tier.storage_gb, (*info)->storage_gb_min);
+    if (request.env) quote.variables = *request.env;
+  }
   quote.workload_id = request.workload_id.value_or("");
   quote.standby = *std::move(standby);
   quote.checkpointed = request.replication &&
@@ -275,7 +297,7 @@ bool workload_id_taken(const lease::LeaseBook& leases, const std::string& worklo
 }
 
 uint16_t port_count(const Settings& settings, const SpawnQuote& quote) {
-  const size_t ports = quote.template_info == nullptr ? 0 : quote.template_info->ports.size();
+  const size_t ports = !quote.template_info ? 0 : quote.template_info->ports.size();
   return static_cast<uint16_t>(ports + (settings.serves_ssh ? 1 : 0));
 }
 

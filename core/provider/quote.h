@@ -32,8 +32,9 @@ struct Refused {
 struct SpawnQuote {
   cashu::TokenQuote token;
   lease::Tier tier;
-  std::string image;
-  const market::TemplateInfo* template_info = nullptr;  // null: a plain box
+  std::string image;                    // empty: the backend makes the template's itself
+  std::optional<market::Template> template_info;  // nothing: a plain box
+  std::vector<market::EnvironmentVariable> variables;  // the buyer's; the template lists each
   std::string workload_id;
   std::optional<std::string> password;  // the requester's, when it is fit to be used
   bool checkpointed = false;

@@ -9,6 +9,7 @@
 
 #include "core/failover/profile.h"
 #include "core/lease/allocator.h"
+#include "core/market/template.h"
 #include "core/market/wire_types.h"
 #include "core/workload/backend.h"
 
@@ -35,8 +36,9 @@ struct Settings {
   std::vector<std::string> images;        // patterns with '*'; empty: every well-formed name
   market::IsolationLevel isolation = market::IsolationLevel::SharedKernel;
   bool serves_ssh = true;                 // the backend can give a login
-  bool serves_templates = true;           // the backend runs template `hello`
   workload::Encrypts encrypts = workload::Encrypts::Nothing;  // of what the backend makes
+  std::string engine = "docker";  // whose images of the templates are used; empty: none are served
+  market::TemplateRegistry templates = market::TemplateRegistry::built_in();
   std::set<PubKey> blocked;
   failover::Profile profile = failover::kDefaultProfile;  // of fail-over
   std::string profile_name = "default";                   // as the offer says it

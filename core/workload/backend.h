@@ -86,10 +86,11 @@ struct Spec {
   // Its data is encrypted with the consumer's key, which is not in here: it never touches a disk.
   bool encrypted = false;
   bool guarded = false;           // warm standby: inside the guard's group of its name (guard.h)
+  uint64_t open_files_max = 0;    // of a process (RLIMIT_NOFILE); 0: the engine's default
 };
 BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
                                  storage_gb, address, ssh_host_port, ports, root_password,
-                                 encrypted, guarded))
+                                 encrypted, guarded, open_files_max))
 
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.

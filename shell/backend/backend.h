@@ -46,7 +46,9 @@ struct SandboxConfig {
 
 struct DockerConfig {
   std::filesystem::path socket = "/var/run/docker.sock";
-  std::string network;               // name of an existing network; empty: the engine's default
+  // Of an existing network. Empty: one of our own, where tenants cannot reach each other, which is
+  // there as long as a container of ours is.
+  std::string network;
 };
 
 // A project of our own on an LXD server, made when absent. Other projects are never looked at.
@@ -72,8 +74,8 @@ struct ProxmoxConfig {
   std::string pool;                  // empty: none
   uint32_t vmid_first = 1000;        // numbers that containers may get, inclusive
   uint32_t vmid_last = 1999;
-  // Templates ("local:vztmpl/...") by the name that a spec asks for, or by a template's slug.
-  // kAnyImage serves every image name that is not there, and no template.
+  // Proxmox' templates ("local:vztmpl/...") by the name that a spec asks for. kAnyImage serves
+  // every image name that is not there, and no template of ours.
   std::map<std::string, std::string> images;
   // Publishes ports: PROGRAM add NAME ADDRESS PORT CONTAINER-ADDRESS CONTAINER-PORT, once for each
   // port and again after every start; PROGRAM remove NAME. Empty: no port is published.
@@ -93,8 +95,8 @@ struct KvmConfig {
   std::filesystem::path key_directory;
   // The program that stays with each machine. Empty: paygress-vm-init beside this program.
   std::filesystem::path supervisor;
-  // Base images by the name that a spec asks for, or by a template's slug. kAnyImage serves every
-  // image name that is not there, and no template.
+  // Base images by the name that a spec asks for. kAnyImage serves every image name that is not
+  // there, and no template.
   std::map<std::string, KvmImage> images;
   Acceleration acceleration = Acceleration::Kvm;
   Egress egress = Egress::None;

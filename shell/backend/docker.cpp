@@ -54,7 +54,8 @@ void DockerBackend::run(const Op& op) {
         op->answer.objects = {container ? container->object : absent};
         return done(op);
       }
-      if (!container && (verb == Verb::Stop || verb == Verb::Remove)) return done(op);
+      if (!container && verb == Verb::Remove) return tidy_network(op);
+      if (!container && verb == Verb::Stop) return done(op);
       if (!container) return fail_as(op, Fault::NotFound, "no such container");
       const std::string& group = container->guard_group;
       if (const auto why = group.empty() ? std::string() : guard_forbids(verb, group); !why.empty())
@@ -71,6 +72,11 @@ void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
   if (message.find("port is already allocated") != message.npos ||
       message.find("address already in use") != message.npos)
     fault = Fault::Busy;
+  // A network or a volume that is gone is no proof that the container is.
+  if (fault == Fault::NotFound && message.find("No such container") == message.npos) {
+    fault = Fault::Internal;
+    network_id_.clear();
+  }
   fail_as(op, fault, std::to_string(answered.status) + ": " + message);
 }
 
@@ -245,7 +251,7 @@ void DockerBackend::remove(const Op& op) {
 
 void DockerBackend::confirm_removed(const Op& op) {
   inspect(op, op->call.name, [this, op](const DockerContainer* container) {
-    if (!container) return done(op);
+    if (!container) return tidy_network(op);
     later(kLookAgain, [this, op] { confirm_removed(op); });
   });
 }

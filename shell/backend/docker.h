@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct DockerScratch {
   DockerImage image;
   std::vector<std::string> names;  // still to be looked at (List)
   std::string pull_failure;
+  std::shared_ptr<int> creating;
 };
 
 class DockerBackend final : public EngineClient<DockerScratch> {
@@ -55,6 +57,13 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   void find_image(const Op& op, const std::string& image, bool may_fetch);
   void pull(const Op& op, const std::string& image);
   void import_hello(const Op& op);
+  // Sees that the network containers are put into is there.
+  void with_network(const Op& op, Next next);
+  // Removes it again when nothing of ours is left that would need it.
+  void tidy_network(const Op& op);
+  void remove_networks(const Op& op, std::vector<std::string> ids);
+  using Ids = std::function<void(std::vector<std::string>)>;
+  void list_networks(const Op& op, Ids seen);
   void make_container(const Op& op);
   void put_files(const Op& op, bool ssh);
   void put_password(const Op& op);
@@ -68,6 +77,12 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   const DockerConfig config_;
   shell::Logger log_{"docker"};
   std::optional<DockerVersion> version_;
+  // Our own one; empty while it is not known to be there. One whose making was never acknowledged
+  // may stand beside it: all of them go when they are tidied.
+  std::string network_id_;
+  std::weak_ptr<Operation> network_task_; // is making or removing it; the others wait
+  // Held by every Create under way: what it makes needs the network.
+  std::shared_ptr<int> creating_ = std::make_shared<int>(0);
 };
 
 }  // namespace paygress::backend

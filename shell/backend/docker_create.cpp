@@ -16,6 +16,7 @@ namespace {
 constexpr const char* kHelloName = "paygress/hello";
 constexpr const char* kHelloTag = "1";
 constexpr const char* kBusybox = "/bin/busybox";
+constexpr Micros kLookAgain = 100'000_us;
 constexpr size_t kBusyboxBytesMax = size_t{16} << 20;
 
 bool is_own_hello(const workload::Spec& spec) {
@@ -34,6 +35,7 @@ std::string read_static_busybox() {
 }  // namespace
 
 void DockerBackend::create(const Op& op) {
+  op->creating = creating_;
   inspect(op, op->call.name, [this, op](const DockerContainer* container) {
     const auto& spec = *op->call.spec;
     if (container) {
@@ -85,7 +87,7 @@ void DockerBackend::find_image(const Op& op, const std::string& image, bool may_
          auto found = parse_docker_image(answered.body);
          if (!found) return fail_as(op, Fault::Internal, to_string(found.error()));
          op->image = std::move(*found);
-         make_container(op);
+         with_network(op, [this, op] { make_container(op); });
        });
 }
 
@@ -94,7 +96,7 @@ void DockerBackend::pull(const Op& op, const std::string& image) {
   const auto on_line = [this, op](std::string_view line) {
     // The status is 200 even when the pull fails: only the lines tell.
     if (auto error = pull_error(line)) op->pull_failure = *error;
-    log_.debug("pull: {}", line);
+    if (auto step = pull_step(line)) log_.info("pulling {}: {}", op->call.spec->image, *step);
   };
   send(op, {.method = "POST", .path = "/images/create?" + pull_query(image), .body = {},
             .on_line = on_line},
@@ -129,10 +131,75 @@ void DockerBackend::import_hello(const Op& op) {
        });
 }
 
+void DockerBackend::list_networks(const Op& op, Ids seen) {
+  send(op, {.method = "GET", .path = "/networks?filters=" + install_filter(install_), .body = {},
+            .on_line = {}},
+       [this, op, seen = std::move(seen)](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         auto ids = parse_docker_ids(answered.body);
+         if (!ids) return fail_as(op, Fault::Internal, to_string(ids.error()));
+         seen(*std::move(ids));
+       });
+}
+
+void DockerBackend::with_network(const Op& op, Next next) {
+  if (!config_.network.empty() || !network_id_.empty()) return next();
+  if (!network_task_.expired())
+    return later(kLookAgain, [this, op, next] { with_network(op, next); });
+  network_task_ = op;
+  const auto is_there = [this, next](const std::string& id) {
+    network_id_ = id;
+    network_task_.reset();
+    next();
+  };
+  list_networks(op, [this, op, is_there](std::vector<std::string> ids) {
+    if (!ids.empty()) return is_there(ids.front());
+    send(op, {.method = "POST", .path = "/networks/create",
+              .body = own_network_body(install_, net::Loop::now().mono.value), .on_line = {}},
+         [this, op, is_there](const net::Answered& answered) {
+           if (answered.status != 201) return fail_from(op, answered);
+           const auto id = parse_docker_id(answered.body);
+           if (!id) return fail_as(op, Fault::Internal, to_string(id.error()));
+           is_there(*id);
+         });
+  });
+}
+
+void DockerBackend::tidy_network(const Op& op) {
+  const auto needed = [this] { return creating_.use_count() > 1; };
+  if (!config_.network.empty() || needed() || !network_task_.expired()) return done(op);
+  send(op, {.method = "GET", .path = "/containers/json?all=1&filters=" + install_filter(install_),
+            .body = {}, .on_line = {}},
+       [this, op, needed](const net::Answered& answered) {
+         const auto names = parse_docker_names(answered.body);
+         // It is only tidying: whatever stands in its way, the object itself is gone.
+         if (answered.status != 200 || !names || !names->empty() || needed() ||
+             !network_task_.expired())
+           return done(op);
+         network_task_ = op;
+         network_id_.clear();
+         list_networks(op, [this, op](std::vector<std::string> ids) {
+           remove_networks(op, std::move(ids));
+         });
+       });
+}
+
+void DockerBackend::remove_networks(const Op& op, std::vector<std::string> ids) {
+  if (ids.empty()) {
+    network_task_.reset();
+    return done(op);
+  }
+  const std::string id = ids.back();
+  ids.pop_back();
+  send(op, {.method = "DELETE", .path = "/networks/" + id, .body = {}, .on_line = {}},
+       [this, op, ids = std::move(ids)](const net::Answered&) { remove_networks(op, ids); });
+}
+
 void DockerBackend::make_container(const Op& op) {
   const auto& spec = *op->call.spec;
   const bool ssh = op->image.serves_ssh && spec.ssh_host_port && !spec.root_password.empty();
-  ContainerOptions options{op->image, ssh, config_.network, {}, op->call.guard_group};
+  const std::string& network = config_.network.empty() ? network_id_ : config_.network;
+  ContainerOptions options{op->image, ssh, network, {}, op->call.guard_group};
   if (is_own_hello(spec))
     options.command = {kBusybox, "httpd", "-f", "-h", "/www", "-p",
                        std::to_string(spec.ports[0].container_port)};

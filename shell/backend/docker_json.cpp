@@ -85,6 +85,10 @@ json::object host_config(const Spec& spec, const ContainerOptions& options, json
                     {"MemorySwap", memory},  // the sum of both: no swap
                     {"NanoCpus", static_cast<int64_t>(spec.cpu_millicores) * 1'000'000},
                     {"PidsLimit", kPidsMax}};
+  if (spec.open_files_max > 0)
+    host["Ulimits"] = json::array{json::object{{"Name", "nofile"},
+                                               {"Soft", spec.open_files_max},
+                                               {"Hard", spec.open_files_max}}};
   if (!options.network.empty()) host["NetworkMode"] = options.network;
   if (!options.guard_group.empty()) host["CgroupParent"] = path_in_hierarchy(options.guard_group);
   // Our own images have no init; another image's init wants to be the first process itself.
@@ -192,7 +196,9 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
     for (auto [key, text] : {std::pair{"MemoryLimit", "memory is not limited"},
                              std::pair{"SwapLimit", "swap is not limited"},
                              std::pair{"CpuCfsQuota", "processor time is not limited"},
-                             std::pair{"PidsLimit", "the number of processes is not limited"}})
+                             std::pair{"PidsLimit", "the number of processes is not limited"},
+                             std::pair{"BridgeNfIptables",
+                                       "tenants can reach each other's ports"}})
       if (const auto* offered = object.if_contains(key); !offered || *offered != json::value(true))
         info.missing.emplace_back(text);
     return info;
@@ -222,6 +228,31 @@ std::string container_body(const Spec& spec, const ContainerOptions& options) {
   return json::serialize(body);
 }
 
+Result<std::string> parse_docker_id(std::string_view body) {
+  return parse<std::string>(
+      body, [](const json::value& value) { return text_of(value.as_object().at("Id")); });
+}
+
+Result<std::vector<std::string>> parse_docker_ids(std::string_view body) {
+  return parse<std::vector<std::string>>(body, [](const json::value& value) {
+    std::vector<std::string> ids;
+    for (const auto& item : value.as_array()) ids.push_back(text_of(item.as_object().at("Id")));
+    std::ranges::sort(ids);
+    return ids;
+  });
+}
+
+std::string own_network_body(const InstallId& install, int64_t attempt) {
+  const std::string name =
+      "paygress-" + install.hex().substr(0, 12) + "-" + std::to_string(attempt);
+  return json::serialize(
+      json::object{{"Name", name},
+                   {"CheckDuplicate", true},
+                   {"Driver", "bridge"},
+                   {"Options", {{"com.docker.network.bridge.enable_icc", "false"}}},
+                   {"Labels", {{kInstall, install.hex()}}}});
+}
+
 std::string docker_message(std::string_view body) {
   boost::system::error_code error;
   const auto value = json::parse(body, error);
@@ -239,6 +270,19 @@ std::optional<std::string> pull_error(std::string_view line) {
   const std::string message = text_or_empty(value.get_object(), "error");
   if (message.empty()) return std::nullopt;
   return message;
+}
+
+std::optional<std::string> pull_step(std::string_view line) {
+  boost::system::error_code error;
+  const auto value = json::parse(line, error);
+  if (error || !value.is_object()) return std::nullopt;
+  const auto& object = value.get_object();
+  const std::string status = text_or_empty(object, "status");
+  // These come with every few bytes; "Download complete" and "Pull complete" end them.
+  if (status.empty() || status == "Downloading" || status == "Extracting" || status == "Waiting")
+    return std::nullopt;
+  const std::string layer = text_or_empty(object, "id");
+  return layer.empty() ? status : layer + ": " + status;
 }
 
 std::string url_encode(std::string_view text) {

@@ -54,17 +54,26 @@ Result<DockerInfo> parse_docker_info(std::string_view body);
 struct ContainerOptions {
   DockerImage image;
   bool ssh = false;                 // publish port 22
-  std::string network;              // empty: the engine's default
+  std::string network;
   std::vector<std::string> command; // empty: the image's own
   std::string guard_group = {};     // empty: not guarded
 };
 // The body of POST /containers/create.
 std::string container_body(const workload::Spec& spec, const ContainerOptions& options);
 
+// "Id" of an answer that made something; the ids of a list, ordered.
+Result<std::string> parse_docker_id(std::string_view body);
+Result<std::vector<std::string>> parse_docker_ids(std::string_view body);
+// The body of POST /networks/create: a bridge of its own whose containers cannot reach each other.
+// `attempt` makes its name unique: engines take a name twice, and then start nothing in either.
+std::string own_network_body(const InstallId& install, int64_t attempt);
+
 // "message" of an error's body, or the beginning of the body.
 std::string docker_message(std::string_view body);
 // The error of one line of a pull's progress; nothing when the line reports progress.
 std::optional<std::string> pull_error(std::string_view line);
+// What to tell of one line of a pull's progress: whole steps, not every byte.
+std::optional<std::string> pull_step(std::string_view line);
 // ?filters= that selects one install's objects, URL-encoded.
 std::string install_filter(const InstallId& install);
 // "name[:tag]" or "name@digest" as POST /images/create wants it: fromImage=...&tag=...

@@ -122,10 +122,10 @@ std::string KvmEngine::group_name(const std::string& name) const {
 }
 
 const KvmImage* KvmEngine::image_of(const Spec& spec) const {
-  const std::string& name = spec.template_slug.empty() ? spec.image : spec.template_slug;
-  if (const auto it = config_.images.find(name); it != config_.images.end()) return &it->second;
-  const auto any = config_.images.find(kAnyImage);
-  return spec.template_slug.empty() && any != config_.images.end() ? &any->second : nullptr;
+  const auto& images = config_.images;
+  if (const auto it = images.find(spec.image); it != images.end()) return &it->second;
+  const auto any = images.find(kAnyImage);
+  return spec.template_slug.empty() && any != images.end() ? &any->second : nullptr;
 }
 
 // Why the disk of this spec cannot be made or opened; empty when it can.
@@ -278,9 +278,7 @@ Answer KvmEngine::create(const Call& call) {
     return failed(call, Fault::Invalid, to_string(ok.error()));
   const KvmImage* image = image_of(spec);
   if (image == nullptr)
-    return failed(call, Fault::Invalid, "no image is configured for " +
-                                            (spec.template_slug.empty() ? spec.image
-                                                                        : spec.template_slug));
+    return failed(call, Fault::Invalid, "no image is configured for " + spec.image);
   if (auto why = key_trouble(spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto base = images_.get(*image, kFetchLimit);
   if (!base) return failed(call, Fault::Internal, to_string(base.error()));

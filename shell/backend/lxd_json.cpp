@@ -245,6 +245,8 @@ std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
                       {"security.privileged", "false"},
                       {"security.idmap.isolated", "true"},
                       {"security.devlxd", "false"}};
+  if (spec.open_files_max > 0)
+    config["limits.kernel.nofile"] = std::to_string(spec.open_files_max);
   for (const auto& [label, text] : label_texts(spec.labels))
     config[std::string(kLabel) + label] = text;
   json::object devices{{"root", json::object{{"type", "disk"},

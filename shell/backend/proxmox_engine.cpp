@@ -104,8 +104,7 @@ std::string ProxmoxEngine::path_of(uint32_t vmid) const {
 
 std::string ProxmoxEngine::image_of(const Spec& spec) const {
   const auto& images = api_.config().images;
-  const std::string& name = spec.template_slug.empty() ? spec.image : spec.template_slug;
-  if (const auto it = images.find(name); it != images.end()) return it->second;
+  if (const auto it = images.find(spec.image); it != images.end()) return it->second;
   const auto any = images.find(kAnyImage);
   return spec.template_slug.empty() && any != images.end() ? any->second : std::string();
 }
@@ -305,9 +304,7 @@ Form ProxmoxEngine::form_of(const Spec& spec, uint32_t vmid) const {
 Answer ProxmoxEngine::make(const Call& call, Micros until) {
   const Spec& spec = *call.spec;
   if (image_of(spec).empty())
-    return failed(call, Fault::Invalid, "no template is configured for " +
-                                            (spec.template_slug.empty() ? spec.image
-                                                                        : spec.template_slug));
+    return failed(call, Fault::Invalid, "no template is configured for " + spec.image);
   const ProxmoxReply all = api_.ask("GET", "/cluster/resources", {{"type", "vm"}}, until);
   if (all.outcome != Outcome::Done) return answer_from(call, all);
   std::set<uint32_t> taken;

@@ -32,6 +32,7 @@ struct SpawnOptions {
   std::string image;
   std::string slug;
   std::string password;
+  std::vector<std::string> variables;
   std::string resume;
   std::string standby;
   bool encrypt = false;
@@ -56,7 +57,7 @@ std::string fresh_password() {
 Outcome<const market::PodSpec*> choose_tier(const Listing& listing, const SpawnOptions& options) {
   std::string wanted = options.tier;
   std::string sold;
-  const auto* known = options.slug.empty() ? nullptr : market::find_template(options.slug);
+  const auto* known = market::TemplateRegistry::built_in().find(options.slug);
   for (const auto& tier : listing.offer.specs) {
     if (wanted.empty() && known != nullptr && tier.id == known->tier) wanted = tier.id;
     sold += (sold.empty() ? "" : ", ") + tier.id;
@@ -74,9 +75,18 @@ Outcome<market::SpawnRequest> spawn_request(const SpawnOptions& wanted,
   request.pod_spec_id = tier.id;
   request.pod_image = wanted.image;
   if (!wanted.slug.empty()) {
-    const auto* known = market::find_template(wanted.slug);
+    const auto* known = market::TemplateRegistry::built_in().find(wanted.slug);
     request.template_slug = wanted.slug;
-    if (request.pod_image.empty() && known) request.pod_image = std::string(known->image);
+    // What the existing network's providers read; others look the slug up.
+    const std::string* image = known ? known->image_for("docker") : nullptr;
+    if (request.pod_image.empty() && image) request.pod_image = *image;
+  }
+  for (const auto& assignment : wanted.variables) {
+    const size_t equals = assignment.find('=');
+    if (wanted.slug.empty() || equals == 0 || equals == assignment.npos)
+      return failure(ExitCode::Usage, "--env: NAME=VALUE, with --template");
+    if (!request.env) request.env.emplace();
+    request.env->push_back({assignment.substr(0, equals), assignment.substr(equals + 1)});
   }
   if (request.pod_image.empty()) request.pod_image = kDefaultImage;
   request.ssh_username = "root";
@@ -362,6 +372,8 @@ void add_spawn_command(CLI::App& app, const Options& options, int& exit_code) {
   command->add_option("-t,--tier", wanted->tier, "Its size; may be left out when one is sold");
   command->add_option("-i,--image", wanted->image, "Image to run (ubuntu:22.04)");
   command->add_option("--template", wanted->slug, "A template's name instead of an image");
+  command->add_option("--env", wanted->variables,
+                      "NAME=VALUE for the template, which says what may be set; repeatable");
   command->add_option("--password", wanted->password, "Root's password (made when left out)");
   command->add_option("--standby", wanted->standby,
                       "So many others stand by to take over, or these (commas between)");

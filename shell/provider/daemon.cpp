@@ -193,6 +193,7 @@ Result<void> Daemon::open_core(lease::Resources node) {
   for (const uint8_t byte : drawn) jitter = jitter << 8 | byte;
   auto settings = provider::settings_of(setup_.config, setup_.me.public_key(), node);
   settings.encrypts = encrypts_;
+  settings.templates = setup_.templates;
   core_ = std::make_unique<provider::Provider>(std::move(settings), entropy_, jitter);
   const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
     return each_record(batch, [&](uint64_t, const provider::Record& r) { core_->fold(r); });

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "core/base/check.h"
 #include "core/crypto/hash.h"
@@ -109,6 +110,47 @@ void check_key_file(const std::string& path, ConfigReport& report) {
         {"nostr_private_key_file", Severity::Error, to_string(parsed.error()), "hex or nsec"});
 }
 
+// The templates there are for this provider.
+Result<market::TemplateRegistry> templates_of(const ProviderConfig& config,
+                                              const std::string& config_path) {
+  market::TemplateRegistry registry = market::TemplateRegistry::built_in();
+  if (!config.templates_file) return registry;
+  const std::string path = beside(config_path, *config.templates_file);
+  auto file = shell::open_file(path, O_RDONLY);
+  if (!file) return std::unexpected(file.error());
+  auto text = shell::read_all(*file, market::kTemplateFileBytesMax, path);
+  if (!text) return std::unexpected(text.error());
+  if (auto ok = registry.extend(*text); !ok) return std::unexpected(ok.error());
+  return registry;
+}
+
+// A template whose image this engine does not have would be found out after it was paid for. Docker
+// and LXD can be asked for any image; the other two have what their config lists. Nothing carries
+// variables into a container of Proxmox.
+void check_template_images(const market::TemplateRegistry& templates, ConfigReport& report) {
+  const ProviderConfig& config = report.config;
+  const bool kvm = config.backend_type == provider::BackendType::Kvm;
+  if (!kvm && config.backend_type != provider::BackendType::Proxmox) return;
+  std::set<std::string> there;
+  for (const auto& image : config.kvm.images)
+    if (kvm) there.insert(image.name);
+  for (const auto& image : config.proxmox.images)
+    if (!kvm) there.insert(image.name);
+  for (const auto& [slug, info] : templates.all()) {
+    const std::string* image = info.image_for(provider::engine_name(config.backend_type));
+    if (image == nullptr) continue;
+    if (!kvm && !(info.environment.empty() && info.consumer_environment.empty()))
+      report.findings.push_back({"templates_file", Severity::Error,
+                                 "template " + slug + " has variables, which Proxmox cannot carry",
+                                 "an empty environment and consumer_environment"});
+    if (there.contains(*image)) continue;
+    report.findings.push_back({"templates_file", Severity::Error,
+                               "template " + slug + " wants the image \"" + *image +
+                                   "\", which is not configured",
+                               kvm ? "an entry of kvm.images" : "an entry of proxmox.images"});
+  }
+}
+
 void check_machine(const std::string& path, ConfigReport& report) {
   const ProviderConfig& config = report.config;
   if (config.tunnel_enabled && !config.tunnel_interface.value_or("").empty() &&
@@ -121,6 +163,11 @@ void check_machine(const std::string& path, ConfigReport& report) {
       report.findings.push_back({"volume_key_dir", Severity::Warning,
                                  keys.error().message + "; encrypted disks will be refused",
                                  "a directory on a tmpfs"});
+  if (const auto templates = templates_of(config, path); !templates)
+    report.findings.push_back({"templates_file", Severity::Error, to_string(templates.error()),
+                               "{\"version\": 1, \"templates\": [...]}; see docs/templates.md"});
+  else
+    check_template_images(*templates, report);
   std::error_code error;
   const std::string wallet = beside(path, config.cashu_wallet_db_path);
   if (fs::file_size(wallet, error) > 0 && !error)
@@ -173,9 +220,12 @@ Result<Setup> make_setup(const ConfigReport& report, const std::string& config_p
   if (!seed) return std::unexpected(seed.error());
   auto bind = bind_address_of(report.config);
   if (!bind) return std::unexpected(bind.error());
+  auto templates = templates_of(report.config, config_path);
+  if (!templates) return std::unexpected(templates.error());
   return Setup{report.config,         *std::move(me),
                *seed,                 fingerprint_of(*seed),
-               data_directory(report.config, config_path), *std::move(bind)};
+               data_directory(report.config, config_path), *std::move(templates),
+               *std::move(bind)};
 }
 
 Result<lease::BootId> machine_boot() {

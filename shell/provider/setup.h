@@ -8,6 +8,7 @@
 #include "core/base/result.h"
 #include "core/cashu/nut13.h"
 #include "core/crypto/schnorr.h"
+#include "core/market/template.h"
 #include "core/provider/config.h"
 #include "shell/backend/backend.h"
 
@@ -31,6 +32,7 @@ struct Setup {
   cashu::WalletSeed seed;
   std::string seed_fingerprint;
   std::string data_dir;
+  market::TemplateRegistry templates;
   std::string bind_address;  // an IP address of this machine: ports of workloads listen there
 };
 

@@ -2,6 +2,7 @@
 // KVM backend and a consumer. Emulated where KVM does not work.
 #include <boost/json.hpp>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "core/base/bytes.h"
@@ -32,20 +33,37 @@ std::string traces_of(const std::string& name, const std::string& directory) {
                    "' 2>/dev/null; find " + directory + "/provider-1/data/kvm -mindepth 1");
 }
 
+// Kept in memory, as keys must be; deleted however a test ends.
+struct Scratch {
+  Scratch() {
+    std::string pattern = "/dev/shm/paygress-e2e-XXXXXX";
+    path = mkdtemp(pattern.data());
+  }
+  ~Scratch() { std::filesystem::remove_all(path); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  std::filesystem::path path;
+};
+
 class KvmMarket : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!conformance::can_run_kvm()) GTEST_SKIP() << "needs root, qemu and debootstrap";
     const auto image = conformance::kvm_guest_image();
     ASSERT_FALSE(image.empty()) << "the guest's image cannot be made";
-    keys_ = "/dev/shm/paygress-e2e-" + std::to_string(getpid());
+    std::ofstream(scratch_.path / "templates.json")
+        << R"({"version": 1, "templates": [{"slug": "hello",)"
+        << R"( "images": [{"engine": "kvm", "image": "debian"}],)"
+        << R"( "ports": [{"container_port": 80, "hint": "http", "label": "hello-http"}]}]})";
     MarketOptions options;
     options.backend = provider::BackendType::Kvm;
     options.providers = 1;
     options.programs = own_directory();
     options.configure = [&](provider::ProviderConfig& config) {
       config.kvm.accelerator = "tcg";
-      config.kvm.images = {{"hello", image, "", ""}};
+      config.kvm.images = {{"debian", image, "", ""}};
+      config.templates_file = scratch_.path / "templates.json";
       config.volume_key_dir = keys_;
       config.specs[0].cpu_millicores = 2000;
     };
@@ -58,7 +76,6 @@ class KvmMarket : public ::testing::Test {
     if (!market_) return;
     if (HasFailure()) std::cerr << tail_of(market_->providers()[0].log_file, 60);
     EXPECT_EQ(market_->close(), std::vector<std::string>{});
-    std::filesystem::remove_all(keys_);
   }
   Finished run(const Command& command) {
     auto done = run_command(command, kWithin, market_->stop_requested());
@@ -81,8 +98,9 @@ class KvmMarket : public ::testing::Test {
     return count;
   }
 
-  std::unique_ptr<Market> market_;
-  std::string keys_;
+  Scratch scratch_;
+  const std::string keys_ = scratch_.path / "keys";
+  std::unique_ptr<Market> market_;  // ends before what it uses is deleted
 };
 
 TEST_F(KvmMarket, A_machine_is_bought_used_topped_up_and_gone) {

@@ -57,9 +57,14 @@ done
 chmod 755 "$ram/init"
 (cd "$ram" && find . | busybox cpio -o -H newc 2>/dev/null) >"$root/boot/initrd"
 
+for applet in ip nc; do
+  ln -s busybox "$root/bin/$applet"
+done
 install -m 755 "$here/kvm_guest_init.sh" "$root/sbin/guest-init"
 mkdir -p "$root/etc/acpi/PWRF" "$root/etc/dropbear" "$root/www"
-printf '#!/bin/sh\nsync\nbusybox poweroff -f\n' >"$root/etc/acpi/PWRF/00000080"
+# Turns itself off when it is asked to, unless told to be stubborn.
+printf '#!/bin/sh\n[ -e /root/stubborn ] && exit\nsync\nbusybox poweroff -f\n' \
+  >"$root/etc/acpi/PWRF/00000080"
 chmod 755 "$root/etc/acpi/PWRF/00000080"
 printf '/bin/sh\n/bin/bash\n' >"$root/etc/shells"
 

@@ -19,6 +19,23 @@ class DockerEngine final : public EngineHost {
     EXPECT_EQ(ask("POST", query, content_of(engine_image(file)), &reply, "application/x-tar"), 200);
     EXPECT_EQ(reply.find("error"), reply.npos) << reply;
   }
+  // Debian's registry of images, empty, on the enclosure's loopback: no other program is there.
+  void start_registry() {
+    std::ofstream(dir() / "registry.yml")
+        << "version: 0.1\nstorage: {filesystem: {rootdirectory: " << (dir() / "registry").string()
+        << "}}\nhttp: {addr: \"127.0.0.1:5000\"}\n";
+    start_beside({"docker-registry", "serve", dir() / "registry.yml"});
+    EXPECT_TRUE(eventually(std::chrono::seconds(20), [] { return !http_get(5000).empty(); }));
+  }
+  // To the registry, and away from the engine.
+  void push_away(const std::string& name) {
+    std::string reply;
+    EXPECT_EQ(ask("POST", "/images/" + name + "/push?tag=1", {}, &reply, "application/json",
+                  {{"X-Registry-Auth", "e30="}}),
+              200);
+    EXPECT_EQ(reply.find("error"), reply.npos) << reply;
+    EXPECT_EQ(ask("DELETE", "/images/" + name + ":1?force=1"), 200);
+  }
 
  protected:
   std::vector<std::string> command() const override {
@@ -49,6 +66,15 @@ class DockerUnderTest final : public RealClient {
     EXPECT_EQ(engine->ask("POST", "/containers/" + name + "/kill?signal=KILL"), 204);
   }
   bool crash_has_code() const override { return false; }  // a SIGKILL may be the engine's own
+  void adapt(Spec& spec) override { spec.image = "test/box:1"; }
+  std::string limit_of(Promise promise) const override {
+    return promise == Promise::Disk ? "the engine's storage driver does not limit disk space" : "";
+  }
+  std::string described(const std::string& name) override {
+    std::string all;
+    engine->ask("GET", "/containers/" + name + "/json", {}, &all);
+    return all;
+  }
   backend::BackendConfig config(Daemon daemon) override {
     backend::BackendConfig config;
     config.kind = backend::Kind::Docker;
@@ -69,7 +95,19 @@ MakeBackend make_docker() {
 }
 INSTANTIATE_TEST_SUITE_P(Docker, BackendConformance, ::testing::Values(make_docker()));
 INSTANTIATE_TEST_SUITE_P(Docker, GuardConformance, ::testing::Values(make_docker()));
+INSTANTIATE_TEST_SUITE_P(Docker, Enforcement, ::testing::Values(make_docker()));
 INSTANTIATE_TEST_SUITE_P(Docker, DockerConformance, ::testing::Values(make_docker()));
+
+// The template of our own needs no registry: its image is made here.
+TEST_P(DockerConformance, HelloIsMadeHere) {
+  Spec spec = hello("paygress-a-g1");
+  spec.image.clear();
+  const Answer created = create(spec);
+  EXPECT_DONE(created);
+  EXPECT_FALSE(created.serves_ssh);
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  expect_page(spec);
+}
 
 TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {
   Spec spec = hello("paygress-a-g1");
@@ -93,7 +131,8 @@ TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {
 
 // design/backends.md, "What a tenant gets", as the engine itself reports it.
 TEST_P(DockerConformance, TheEngineHoldsTheLimits) {
-  const Spec spec = hello("paygress-a-g1");
+  Spec spec = hello("paygress-a-g1");
+  spec.image.clear();  // hello of our own, which serves no SSH
   EXPECT_DONE(create(spec));
   std::string body;
   EXPECT_EQ(engine->ask("GET", "/containers/" + spec.name + "/json", {}, &body), 200);
@@ -103,6 +142,34 @@ TEST_P(DockerConformance, TheEngineHoldsTheLimits) {
                     "\"HostIp\":\"127.0.0.1\"", "\"max-size\":\"10m\""})
     EXPECT_THAT(body, ::testing::HasSubstr(part));
   EXPECT_THAT(body, ::testing::Not(::testing::HasSubstr("22/tcp"))) << "no SSH, so not published";
+}
+
+// What the registry has under a tag may change; a digest always means the same image.
+TEST_P(DockerConformance, ImagesArePulledAndADigestIsKept) {
+  if (access("/usr/bin/docker-registry", X_OK) != 0) GTEST_SKIP() << "no docker-registry";
+  engine->start_registry();
+  const std::string name = "localhost:5000/dockurr/strfry";
+  engine->import("box-docker", name, {"ENV VERSION=one", R"(CMD ["/sbin/init"])"});
+  engine->push_away(name);
+  Spec spec = hello("paygress-a-g1");
+  spec.template_slug = "nostr-relay";
+  spec.image = name + ":1";
+  EXPECT_DONE(create(spec));
+  const std::string first = backend_->described(spec.name);
+  EXPECT_THAT(first, ::testing::HasSubstr("VERSION=one"));
+  const size_t at = first.find(name + "@sha256:");
+  ASSERT_NE(at, first.npos) << "the digest is on the container";
+  const std::string pinned = first.substr(at, name.size() + 72);
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+
+  engine->import("box-docker", name, {"ENV VERSION=two", R"(CMD ["/sbin/init"])"});
+  engine->push_away(name);
+  EXPECT_DONE(create(spec));
+  EXPECT_THAT(backend_->described(spec.name), ::testing::HasSubstr("VERSION=two"));
+  spec = hello("paygress-b-g1");
+  spec.image = pinned;
+  EXPECT_DONE(create(spec));
+  EXPECT_THAT(backend_->described(spec.name), ::testing::HasSubstr("VERSION=one"));
 }
 
 TEST_P(DockerConformance, AnImageThatCannotBeFetchedIsRefusedAndLeavesNothing) {

@@ -21,7 +21,7 @@
 
 #include "shell/backend/docker_json.h"
 #include "shell/net/http_client.h"
-#include "tests/conformance/backend/real_client.h"
+#include "tests/conformance/backend/backend_enforcement.h"
 
 namespace paygress::conformance {
 
@@ -157,7 +157,8 @@ class EngineHost : public ::testing::Environment {
 
   // 0 when the engine did not answer.
   int ask(const std::string& method, const std::string& path, std::string body = {},
-          std::string* reply = nullptr, const char* type = "application/json") const {
+          std::string* reply = nullptr, const char* type = "application/json",
+          net::HttpHeaders more = {}) const {
     net::Loop loop;
     net::HttpClient http(loop);
     std::optional<int> status;
@@ -166,7 +167,8 @@ class EngineHost : public ::testing::Environment {
     call.url = "http://engine" + path;
     call.unix_socket = socket();
     call.body = std::move(body);
-    call.headers = {{"Content-Type", type}};
+    call.headers = std::move(more);
+    call.headers.emplace_back("Content-Type", type);
     call.timeout = 120'000'000_us;
     http.start(std::move(call), [&](net::HttpOutcome outcome) {
       const auto* answered = std::get_if<net::Answered>(&outcome);
@@ -185,6 +187,10 @@ class EngineHost : public ::testing::Environment {
   // What the engine must have, once.
   virtual void prepare() {}
   virtual std::vector<std::string> groups() const = 0;
+  // Another program in the engine's namespaces; it ends with them.
+  void start_beside(std::vector<std::string> argv) {
+    enclosure_->start(std::move(argv), dir_ / "beside.log");
+  }
 
  private:
   fs::path dir_;

@@ -7,18 +7,6 @@
 #   debian-lxd   Debian 12 with systemd and OpenSSH, as an LXD image (debootstrap: a minute or two)
 set -euo pipefail
 name=$1 cache=$2
-here=$(dirname -- "$(readlink -f -- "$0")")
-# Another recipe is another image.
-recipe=$(sha256sum "$here/images.sh" | cut -c1-12)
-result=$cache/$name-$recipe.tar.gz
-mkdir -p "$cache"
-if [[ -e $result ]]; then printf %s "$result"; exit; fi
-exec 9>"$cache/lock"
-flock 9
-if [[ -e $result ]]; then printf %s "$result"; exit; fi
-work=$(mktemp -d "$cache/$name-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-root=$work/rootfs
 
 metadata() {
   printf 'architecture: %s\ncreation_date: %s\nproperties: {description: "%s", os: paygress}\n' \
@@ -44,16 +32,23 @@ make_box() {
   chmod 600 "$root/etc/shadow"
   echo 'root:x:0:' >"$root/etc/group"
   echo /bin/sh >"$root/etc/shells"
-  # Ends when it is asked to: TERM from docker, PWR from LXD.
+  mkdir -p "$root/usr/share/udhcpc"
+  printf '#!/bin/sh\n[ "$1" = bound ] && ip addr add $ip/$mask dev $interface\n' \
+    >"$root/usr/share/udhcpc/default.script"
+  chmod 755 "$root/usr/share/udhcpc/default.script"
+  # Ends when it is asked to (by TERM from docker, by PWR from LXD), unless told to be stubborn.
   cat >"$root/sbin/init" <<'INIT'
 #!/bin/sh
 PATH=/bin:/sbin:/usr/sbin
-trap 'exit 0' TERM PWR
+cd "$(grep ^root: /etc/passwd | cut -d: -f6)"
+trap '[ -e stubborn ] || exit 0' TERM PWR
 echo "Hello from $(hostname)" >/www/index.html
-[ -d /sys/class/net/eth0 ] && { ip link set eth0 up; ip link set lo up; }
+# Docker gives an address from outside; on LXD it is asked for.
+[ -z "$(ip -4 -o addr show eth0 2>/dev/null)" ] &&
+  udhcpc -i eth0 -b -q -s /usr/share/udhcpc/default.script >/dev/null 2>&1 &
 httpd -f -h /www -p 80 &
 /usr/sbin/dropbear -F -E -R &
-while :; do wait -n; sleep 1; done
+while :; do wait; sleep 1; done
 INIT
   chmod 755 "$root/sbin/init"
 }
@@ -68,7 +63,9 @@ mirror() {
 }
 
 make_debian() {
-  debootstrap --variant=minbase --include=systemd-sysv,dbus,openssh-server,iproute2 \
+  # What it mounts is gone with the namespace.
+  unshare --mount debootstrap --variant=minbase \
+    --include=systemd-sysv,dbus,openssh-server,iproute2 \
     bookworm "$root" "$(mirror)" >"$cache/$name.log" 2>&1
   # Every machine makes its own keys, at its first start.
   rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/cache/apt/archives/*.deb "$root"/etc/machine-id
@@ -78,6 +75,16 @@ make_debian() {
     '/usr/sbin/sshd -t' >"$root/etc/systemd/system/ssh.service.d/keys.conf"
 }
 
+# Another recipe is another image.
+recipe=$(declare -f "make_${name%-*}" metadata | sha256sum | cut -c1-12)
+result=$cache/$name-$recipe.tar.gz
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+if [[ -e $result ]]; then printf %s "$result"; exit; fi
+work=$(mktemp -d "$cache/$name-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/rootfs
 case $name in
   box-lxd) make_box; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
   box-docker) make_box; tar -C "$root" -czf "$work/made" . ;;

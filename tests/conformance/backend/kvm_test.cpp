@@ -1,10 +1,12 @@
 // The engines' contract on real virtual machines, under emulation where KVM does not work, and what
 // only they promise. Skipped without root, qemu and debootstrap.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "core/base/bytes.h"
@@ -24,6 +26,18 @@ const fs::path& guest_image() {
   static const fs::path image = can_run_kvm() ? kvm_guest_image() : fs::path();
   return image;
 }
+
+// A network of this program's own: what listens in it is what was published for a workload.
+class OwnNetwork final : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    if (!can_run_kvm()) return;
+    guest_image();  // made with the machine's network
+    ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+    EXPECT_EQ(output_of("ip link set lo up && echo up"), "up\n");
+  }
+};
+::testing::Environment* const own_network = ::testing::AddGlobalTestEnvironment(new OwnNetwork);
 
 class KvmUnderTest final : public RealClient {
  public:
@@ -49,7 +63,17 @@ class KvmUnderTest final : public RealClient {
     ASSERT_TRUE(run.has_value());
     EXPECT_TRUE(backend::send_signal(run->init, SIGKILL));
   }
-  void adapt(Spec& spec) override { spec.cpu_millicores = 2000; }  // emulated ones
+  void adapt(Spec& spec) override {
+    spec.image = "debian";
+    spec.cpu_millicores = 2000;  // emulated ones
+  }
+  std::string limit_of(Promise promise) const override {
+    switch (promise) {
+      case Promise::Processor: return "a guest does not see what is withheld from it";
+      case Promise::Processes: return "a guest's processes are its own kernel's, none is ours";
+      default: return {};
+    }
+  }
   fs::path root() const { return dir_ / "kvm"; }
   fs::path state(const std::string& name) const { return root() / name / "state"; }
   fs::path keys() const { return "/dev/shm" / dir_.filename(); }
@@ -58,7 +82,6 @@ class KvmUnderTest final : public RealClient {
     config.kind = backend::Kind::Kvm;
     config.install = install_of(daemon);
     config.kvm.root = root();
-    config.kvm.images["hello"] = {guest_image(), {}, {}};
     config.kvm.images["debian"] = {guest_image(), {}, {}};
     config.kvm.key_directory = keys();
     config.kvm.acceleration = backend::Acceleration::Tcg;
@@ -77,6 +100,7 @@ MakeBackend make_kvm() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(Kvm, BackendConformance, ::testing::Values(make_kvm()));
+INSTANTIATE_TEST_SUITE_P(Kvm, Enforcement, ::testing::Values(make_kvm()));
 
 class Kvm : public BackendConformance {
  protected:
@@ -160,6 +184,12 @@ TEST_P(Kvm, QemuHasNoRightsAndNoSecrets) {
   const std::string groups = backend::read_small_file(kvm().state(spec.name) / "groups");
   EXPECT_THAT(backend::read_small_file(proc + "/cgroup"), ::testing::HasSubstr(spec.name));
   EXPECT_THAT(groups, ::testing::HasSubstr(spec.name));
+  std::string quota;
+  std::istringstream lines(groups);
+  for (std::string group; std::getline(lines, group);)
+    for (auto file : {"cpu.max", "cpu.cfs_quota_us"})
+      quota += backend::read_small_file(fs::path(group) / file);
+  EXPECT_THAT(quota, ::testing::StartsWith(std::to_string(spec.cpu_millicores * 100)));
 }
 
 TEST_P(Kvm, StopIsAShutdownAndWhatWasWrittenStays) {
@@ -259,7 +289,7 @@ TEST_P(Kvm, WhatHasNoImageIsRefusedAndLeavesNothing) {
   spec.image = "windows";
   EXPECT_FAILS(create(spec), Fault::Invalid);
   spec = hello("paygress-a-g1");
-  spec.template_slug = "bitcoin-node";
+  spec.image.clear();  // a template without an image of this engine
   EXPECT_FAILS(create(spec), Fault::Invalid);
   EXPECT_THAT(listed(), ::testing::IsEmpty());
   EXPECT_TRUE(fs::is_empty(kvm().root()));

@@ -54,7 +54,9 @@ class LxdEngine final : public EngineHost {
     engine_image("debian-lxd");
   }
   void prepare() override {
-    EXPECT_EQ(ask("POST", "/1.0/storage-pools", R"({"name":"pool","driver":"dir"})"), 201);
+    EXPECT_EQ(ask("POST", "/1.0/storage-pools",
+                  R"({"name":"pool","driver":"btrfs","config":{"size":"8GiB"}})"),
+              201);
     EXPECT_EQ(ask("POST", "/1.0/networks",
                   R"({"name":"pgbr0","type":"bridge","config":{"ipv4.address":"10.77.0.1/24",)"
                   R"("ipv4.nat":"true","ipv6.address":"none"}})"),
@@ -80,7 +82,15 @@ class LxdUnderTest final : public RealClient {
         R"({"action":"stop","force":true,"timeout":30})"));
   }
   void adapt(Spec& spec) override { spec.image = kBox; }
-  bool keeps_ends() const override { return false; }
+  std::string limit_of(Promise promise) const override {
+    return promise == Promise::Ends ? "LXD keeps neither when nor how a container ended" : "";
+  }
+  std::string described(const std::string& name) override {
+    std::string all;
+    engine->ask("GET", "/1.0/instances/" + name + "?recursion=1&project=" + EngineHost::mark(), {},
+                &all);
+    return all;
+  }
   backend::BackendConfig config(Daemon daemon) override {
     backend::BackendConfig config;
     config.kind = backend::Kind::Lxd;
@@ -104,6 +114,7 @@ MakeBackend make_lxd() {
   };
 }
 INSTANTIATE_TEST_SUITE_P(Lxd, BackendConformance, ::testing::Values(make_lxd()));
+INSTANTIATE_TEST_SUITE_P(Lxd, Enforcement, ::testing::Values(make_lxd()));
 INSTANTIATE_TEST_SUITE_P(Lxd, LxdConformance, ::testing::Values(make_lxd()));
 
 // What a tenant buys: Debian with systemd, and root's login by OpenSSH with the password.

@@ -39,8 +39,14 @@ class ProxmoxUnderTest final : public RealClient {
     for (auto& [vmid, container] : fake.containers)
       if (container.config["hostname"] == name) container.running = false;
   }
-  bool keeps_ends() const override { return false; }
-  bool can_pause() const override { return false; }
+  void adapt(Spec& spec) override { spec.image = "debian"; }
+  std::string limit_of(Promise promise) const override {
+    switch (promise) {
+      case Promise::Ends: return "Proxmox reports neither when nor how a container ended";
+      case Promise::Pause: return "over the API of Proxmox it would be an experimental checkpoint";
+      default: return {};
+    }
+  }
   std::string fetch(uint16_t) override { return std::string(kUnreal); }
   std::string ssh(uint16_t, const std::string&, const std::string&) override {
     return std::string(kUnreal);
@@ -57,7 +63,7 @@ class ProxmoxUnderTest final : public RealClient {
     proxmox.storage = "local-lvm";
     proxmox.bridge = "vmbr0";
     proxmox.pool = "paygress";
-    proxmox.images = {{"hello", ProxmoxFake::kTemplate}, {"debian", ProxmoxFake::kTemplate}};
+    proxmox.images = {{"debian", ProxmoxFake::kTemplate}};
     if (forwards) proxmox.forwarder = forwarder();
     return config;
   }

@@ -34,14 +34,14 @@ inline std::string output_of(const std::string& command) {
 }
 
 // A client's view of one port. A reply that stops for two seconds is taken to have ended.
-inline std::string http_get(uint16_t port) {
+inline std::string http_get(uint16_t port, const char* host = "127.0.0.1") {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience{2, 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  inet_pton(AF_INET, host, &address.sin_addr);
   std::string reply;
   const std::string request = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
   if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&

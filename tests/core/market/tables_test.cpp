@@ -60,33 +60,86 @@ TEST(ErrorTable, DocsListExactlyTheTable) {
 
 TEST(Templates, Section5SixOfTheNetworkAndOurHello) {
   size_t network = 0;
-  std::set<std::string_view> slugs;
-  for (const TemplateInfo& info : template_table()) {
-    EXPECT_TRUE(slugs.insert(info.slug).second) << info.slug;
-    EXPECT_FALSE(info.image.empty() || info.ports.empty()) << info.slug;
-    EXPECT_EQ(find_template(info.slug), &info);
-    network += info.ours ? 0 : 1;
+  const auto& registry = TemplateRegistry::built_in();
+  for (const auto& [slug, info] : registry.all()) {
+    EXPECT_EQ(info.slug, slug);
+    EXPECT_FALSE(info.ports.empty()) << slug;
+    EXPECT_EQ(info.image_for("kvm"), nullptr) << "nobody can know an image for it";
+    network += info.image_for("docker")->empty() ? 0 : 1;
   }
   EXPECT_EQ(network, 6u);
-  EXPECT_EQ(template_kind("hello"), TemplateKind::Ours);
-  EXPECT_EQ(template_kind("nostr-relay"), TemplateKind::Network);
-  EXPECT_EQ(template_kind("Nostr-Relay"), TemplateKind::Unknown);
-  EXPECT_EQ(template_kind("ngit-runner"), TemplateKind::Unknown);
+  EXPECT_NE(registry.find("hello"), nullptr);
+  EXPECT_EQ(registry.find("Nostr-Relay"), nullptr);
+  EXPECT_EQ(registry.find("ngit-runner"), nullptr);
 }
 
 TEST(Templates, Section5Facts) {
-  const TemplateInfo* relay = find_template("nostr-relay");
+  const Template* relay = TemplateRegistry::built_in().find("nostr-relay");
   ASSERT_NE(relay, nullptr);
-  EXPECT_EQ(relay->image, "dockurr/strfry:latest");
+  EXPECT_EQ(*relay->image_for("docker"), "dockurr/strfry:latest");
   ASSERT_EQ(relay->ports.size(), 1u);
   EXPECT_EQ(relay->ports[0].container_port, 7777);
   EXPECT_EQ(relay->ports[0].label, "relay-ws");
   EXPECT_EQ(relay->replication, ReplicationKind::WarmStandby);
   EXPECT_EQ(relay->open_files_max, 1'048'576u);
-  const TemplateInfo* browser = find_template("headless-browser");
+  const Template* browser = TemplateRegistry::built_in().find("headless-browser");
   ASSERT_NE(browser, nullptr);
   EXPECT_EQ(browser->ports.size(), 2u);
   EXPECT_TRUE(browser->data_path.empty());
+}
+
+TEST(Templates, AFileExtendsWhatIsKnown) {
+  TemplateRegistry registry = TemplateRegistry::built_in();
+  ASSERT_TRUE(registry.extend(R"({"version": 1, "templates": [
+      {"slug": "nostr-relay", "images": [{"engine": "lxd", "image": "strfry"}],
+       "memory_mb_min": 256},
+      {"slug": "mine", "images": [{"engine": "docker", "image": "me/mine@sha256:00"}],
+       "ports": [{"container_port": 80, "hint": "http", "label": "web"}]}]})"));
+  const Template* relay = registry.find("nostr-relay");
+  EXPECT_EQ(*relay->image_for("lxd"), "strfry");
+  EXPECT_EQ(*relay->image_for("docker"), "dockurr/strfry:latest") << "kept";
+  EXPECT_EQ(relay->memory_mb_min, 256u);
+  EXPECT_EQ(relay->cpu_millicores_min, 500u) << "kept";
+  EXPECT_EQ(registry.find("mine")->ports.at(0).container_port, 80);
+  EXPECT_EQ(TemplateRegistry::built_in().find("mine"), nullptr);
+}
+
+TEST(Templates, AWrongFileChangesNothingAndSaysWhere) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"[]", "version"},
+      {R"({"version": 2, "templates": []})", "version"},
+      {R"({"version": 1})", "templates"},
+      {R"({"version": 1, "templates": [{"slug": "A b"}]})", "templates[0]"},
+      {R"({"version": 1, "templates": [{"slug": "x", "prots": []}]})", "templates[0].prots"},
+      {R"({"version": 1, "templates": [{"slug": "x", "memory_mb_min": -1}]})",
+       "templates[0].memory_mb_min"},
+      {R"({"version": 1, "templates": [{"slug": "x", "images": [{"engine": "podman",
+          "image": "y"}]}]})", "templates[0]"},
+      {R"({"version": 1, "templates": [{"slug": "x", "data_path": "/"}]})", "templates[0]"},
+      {R"({"version": 1, "templates": [{"slug": "x", "environment": [{"name": "A",
+          "value": "a\nb"}]}]})", "templates[0]"}};
+  for (const auto& [text, where] : wrong) {
+    TemplateRegistry registry = TemplateRegistry::built_in();
+    const auto result = registry.extend(text);
+    ASSERT_FALSE(result.has_value()) << text;
+    EXPECT_EQ(result.error().where, where) << text;
+    EXPECT_EQ(registry.all(), TemplateRegistry::built_in().all());
+  }
+}
+
+TEST(Templates, VariablesAreTheTemplatesThenTheBuyersThenThePassword) {
+  const Template& info = *TemplateRegistry::built_in().find("agent-sandbox");
+  const auto all = environment_of(info, {{"NODE_ENV", "test"}}, "geheim");
+  ASSERT_TRUE(all.has_value());
+  EXPECT_EQ(all->at("EXEC_USER"), "root");
+  EXPECT_EQ(all->at("EXEC_PASS"), "geheim");
+  EXPECT_EQ(all->at("NODE_ENV"), "test");
+  EXPECT_EQ(all->at("WORKSPACE"), "/workspace");
+  EXPECT_FALSE(environment_of(info, {{"EXEC_PASS", "x"}}, "geheim")) << "not the buyer's to set";
+  EXPECT_FALSE(environment_of(info, {{"NODE_ENV", "a\nb"}}, "geheim"));
+  EXPECT_FALSE(environment_of(info, {{"NODE_ENV", "a"}, {"NODE_ENV", "b"}}, "geheim"));
+  const auto literal = environment_of(info, {{"NODE_ENV", "${password}"}}, "geheim");
+  EXPECT_EQ(literal->at("NODE_ENV"), "${password}") << "only the registry's own values";
 }
 
 ByteArray<32> filled(uint8_t byte) {

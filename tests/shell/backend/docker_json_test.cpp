@@ -130,5 +130,27 @@ TEST(DockerPull, ErrorsStandInTheLines) {
   EXPECT_FALSE(pull_error("").has_value());
 }
 
+TEST(DockerPull, StepsAreToldAndBytesAreNot) {
+  EXPECT_EQ(pull_step(R"({"status":"Pulling from test/box","id":"1"})"),
+            "1: Pulling from test/box");
+  EXPECT_EQ(pull_step(R"({"status":"Pull complete","id":"f00d"})"), "f00d: Pull complete");
+  EXPECT_EQ(pull_step(R"({"status":"Digest: sha256:ab"})"), "Digest: sha256:ab");
+  EXPECT_FALSE(pull_step(R"({"status":"Downloading","progressDetail":{"current":1},"id":"f"})"));
+  EXPECT_FALSE(pull_step(R"({"error":"denied"})"));
+  EXPECT_FALSE(pull_step("not JSON"));
+}
+
+TEST(DockerNetwork, KeepsTenantsApartAndIsRecognised) {
+  InstallId install;
+  install.bytes.fill(0x11);
+  const std::string body = own_network_body(install, 7);
+  EXPECT_THAT(body, HasSubstr(R"("com.docker.network.bridge.enable_icc":"false")"));
+  EXPECT_THAT(body, HasSubstr("\"paygress.install\":\"" + install.hex() + "\""));
+  EXPECT_NE(body, own_network_body(install, 8)) << "names are never used twice";
+  EXPECT_EQ(*parse_docker_id(R"({"Id":"ab","Warning":""})"), "ab");
+  EXPECT_THAT(*parse_docker_ids(R"([{"Id":"b"},{"Id":"a"}])"), ::testing::ElementsAre("a", "b"));
+  EXPECT_FALSE(parse_docker_ids("{}"));
+}
+
 }  // namespace
 }  // namespace paygress::backend

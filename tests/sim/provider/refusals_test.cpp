@@ -91,7 +91,16 @@ std::vector<Case> cases() {
   }});
   all.push_back(
       {StandbyUnavailable, [](Rig& r) -> market::Request { return standby(r, true, "w"); }});
-  spawn(TemplateUnsupported, [](auto& r) { r.template_slug = "nostr-relay"; });
+  spawn(TemplateUnsupported, [](auto& r) { r.template_slug = "nostr-relay"; }).settings =
+      [](auto& s) { s.engine = "lxd"; };
+  spawn(InvalidRequest, [](auto& r) {  // the tier is smaller than the template needs
+    r.template_slug = "inference-endpoint";
+  });
+  spawn(InvalidRequest, [](auto& r) { r.env.emplace().push_back({"A", "b"}); });
+  spawn(InvalidRequest, [](auto& r) {
+    r.template_slug = "hello";
+    r.env.emplace().push_back({"PATH", "/tmp"});
+  });
   spawn(UnknownTemplate, [](auto& r) { r.template_slug = "no-such-thing"; });
   spawn(UnknownTier, [](auto& r) { r.pod_spec_id = "huge"; });
   spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "--privileged"; });
