@@ -234,8 +234,25 @@ void DockerBackend::stop(const Op& op) {
        [this, op](const net::Answered& answered) {
          const bool stopped = answered.status == 204 || answered.status == 304;
          if (!stopped && answered.status != 404) return fail_from(op, answered);
-         done(op);
+         confirm_stopped(op, false);
        });
+}
+
+// The engine's word that it stopped is not believed: what goes on running goes on costing.
+void DockerBackend::confirm_stopped(const Op& op, bool killed) {
+  inspect(op, op->call.name, [this, op, killed](const DockerContainer* container) {
+    if (!container || container->object.running == Running::Stopped) return done(op);
+    if (killed) return later(kLookAgain, [this, op] { confirm_stopped(op, true); });
+    log_.warn("{} runs after it was stopped: killing it", op->call.name);
+    send(op, {.method = "POST", .path = container_path(op->call.name) + "/kill?signal=KILL",
+              .body = {}, .on_line = {}},
+         [this, op](const net::Answered& answered) {
+           // 409: it has ended meanwhile.
+           if (answered.status != 204 && answered.status != 404 && answered.status != 409)
+             return fail_from(op, answered);
+           confirm_stopped(op, true);
+         });
+  });
 }
 
 void DockerBackend::remove(const Op& op) {

@@ -71,6 +71,7 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   void start(const Op& op, const DockerContainer& container);
   void change(const Op& op, const DockerContainer& container);
   void stop(const Op& op);
+  void confirm_stopped(const Op& op, bool killed);
   void remove(const Op& op);
   void confirm_removed(const Op& op);
 

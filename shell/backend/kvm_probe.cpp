@@ -71,10 +71,12 @@ Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wante
       continue;
     }
     // It never ends by itself; what it said until then is the answer.
-    const auto limit = std::chrono::seconds(kvm ? 4 : 8);
+    const auto limit = std::chrono::seconds(kvm ? 10 : 120);
     const auto result = run_program(
-        // It must not outlive us: it never ends by itself.
-        {"setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-nodefaults",
+        // It must not outlive us, even if we die before the signal for that is set.
+        {"setpriv", "--pdeathsig", "KILL", "--", "sh", "-c",
+         "[ $PPID = \"$1\" ] && shift && exec \"$@\"", "sh", std::to_string(getpid()),
+         "qemu-system-x86_64", "-nodefaults",
          "-no-user-config", "-display", "none", "-machine",
          "q35", "-accel", candidate.name, "-cpu", candidate.cpu, "-m", "32", "-drive",
          "if=none,id=d,format=raw,readonly=on,file=" + disk.string(), "-device",

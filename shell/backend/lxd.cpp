@@ -296,7 +296,7 @@ void LxdBackend::act_on(const Op& op, const LxdInstance& instance) {
       if (halt) return stop(op);
       if (verb == Verb::Remove) return remove(op);
       // Frozen, or in a state that only a hard stop ends: nothing in it would hear a signal.
-      change_state(op, LxdAction::Kill, [this, op] { done(op); });
+      change_state(op, LxdAction::Kill, [this, op] { confirm_stopped(op, true); });
     });
   }
   // Its state is on its way to another: what is true then decides.
@@ -345,14 +345,26 @@ void LxdBackend::start(const Op& op) {
 }
 
 void LxdBackend::stop(const Op& op) {
-  change_state(op, LxdAction::Stop, [this, op] { done(op); });
+  change_state(op, LxdAction::Stop, [this, op] { confirm_stopped(op, false); });
+}
+
+// The server's word that it stopped is not believed: what goes on running goes on costing.
+void LxdBackend::confirm_stopped(const Op& op, bool killed) {
+  inspect(op, [this, op, killed](const LxdInstance* instance) {
+    if (!instance || instance->object.running == Running::Stopped) return done(op);
+    if (killed || instance->object.running == Running::Unknown)
+      return later(kLookAgain, [this, op, killed] { confirm_stopped(op, killed); });
+    log_.warn("{} runs after it was stopped: killing it", op->call.name);
+    change_state(op, LxdAction::Kill, [this, op] { confirm_stopped(op, true); });
+  });
 }
 
 void LxdBackend::remove(const Op& op) {
   inspect(op, [this, op](const LxdInstance* instance) {
     if (!instance) return done(op);
     if (instance->object.running != Running::Stopped)
-      return change_state(op, LxdAction::Kill, [this, op] { remove(op); });
+      return change_state(op, LxdAction::Kill,
+                          [this, op] { later(kLookAgain, [this, op] { remove(op); }); });
     operate(op, {.method = "DELETE", .path = lxd_instance_path(op->call.name), .body = {}},
             [this, op](const LxdOperation& ended) {
               if (ended.state != LxdOperation::State::Success) return fail_with(op, ended.error);

@@ -64,6 +64,7 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   void list(const Op& op);
   void start(const Op& op);
   void stop(const Op& op);
+  void confirm_stopped(const Op& op, bool killed);
   void remove(const Op& op);
   void confirm_removed(const Op& op);
 
@@ -85,6 +86,7 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   const LxdConfig config_;
   shell::Logger log_{"lxd"};
   bool ready_ = false;   // with_project found everything in place
+  std::weak_ptr<Operation> maker_;  // is making an instance; the others wait
 };
 
 // "/1.0/instances/<name>"

@@ -12,6 +12,7 @@ using workload::Fault;
 
 namespace {
 
+constexpr Micros kMakerLooksAgain = 20'000_us;
 constexpr size_t kFingerprintMin = 12;  // hex digits, as `lxc image list` shows them
 constexpr const char* kEnvironmentDirectory = "/etc/paygress";
 constexpr const char* kEnvironmentFile = "/etc/paygress/environment";
@@ -104,10 +105,18 @@ void LxdBackend::find_pool(const Op& op) {
        });
 }
 
+// One after the other: to instances that are made at once the server can give one range of user
+// ids, which overlap then, and neither starts.
 void LxdBackend::make_instance(const Op& op) {
+  if (const auto maker = maker_.lock(); maker && maker != op) {
+    if (time_left(op) <= 0_us) return unknown(op, "others were being made all the time");
+    return later(kMakerLooksAgain, [this, op] { make_instance(op); });
+  }
+  maker_ = op;
   operate(op, {.method = "POST", .path = "/1.0/instances",
                .body = lxd_instance_body(*op->call.spec, op->options)},
           [this, op](const LxdOperation& ended) {
+            maker_.reset();
             if (ended.state == LxdOperation::State::Success) return prepare(op);
             // Somebody was faster: what he made is looked at.
             if (ended.error.find("already exists") != std::string::npos) return again(op);

@@ -63,7 +63,7 @@ done
 install -m 755 "$here/kvm_guest_init.sh" "$root/sbin/guest-init"
 mkdir -p "$root/etc/acpi/PWRF" "$root/etc/dropbear" "$root/www"
 # Turns itself off when it is asked to, unless told to be stubborn.
-printf '#!/bin/sh\n[ -e /root/stubborn ] && exit\nsync\nbusybox poweroff -f\n' \
+printf '#!/bin/sh\n[ -e ~root/stubborn ] && exit\nsync\nbusybox poweroff -f\n' \
   >"$root/etc/acpi/PWRF/00000080"
 chmod 755 "$root/etc/acpi/PWRF/00000080"
 printf '/bin/sh\n/bin/bash\n' >"$root/etc/shells"

@@ -28,11 +28,7 @@ class Enforcement : public BackendConformance {
     return backend_->ssh(*spec.ssh_host_port, spec.root_password, command);
   }
   bool is_well(const Spec& spec) {
-    for (int i = 0; i < 40; ++i) {
-      if (inside(spec, "echo well") == "well\n") return true;
-      usleep(250'000);
-    }
-    return false;
+    return eventually([&] { return inside(spec, "echo well") == "well\n"; });
   }
   // Of this network namespace.
   static std::set<uint16_t> listening() {
@@ -114,10 +110,10 @@ TEST_P(Enforcement, ANeighbourIsOutOfReach) {
   const Spec one = start_box("paygress-a-g1");
   const Spec other = start_box("paygress-b-g1");
   std::string address;
-  for (int i = 0; i < 40 && address.empty(); ++i) {
+  eventually([&] {
     address = inside(other, "ip -4 -o addr show eth0 | grep -o \"inet [0-9.]*\" | cut -c6-");
-    if (address.empty()) usleep(250'000);
-  }
+    return !address.empty();
+  });
   ASSERT_NE(address, "") << "the other has no address to be reached at";
   address.pop_back();
   const std::string fetch =

@@ -25,7 +25,7 @@ class DockerEngine final : public EngineHost {
         << "version: 0.1\nstorage: {filesystem: {rootdirectory: " << (dir() / "registry").string()
         << "}}\nhttp: {addr: \"127.0.0.1:5000\"}\n";
     start_beside({"docker-registry", "serve", dir() / "registry.yml"});
-    EXPECT_TRUE(eventually(std::chrono::seconds(20), [] { return !http_get(5000).empty(); }));
+    EXPECT_TRUE(eventually([] { return !http_get(5000).empty(); }));
   }
   // To the registry, and away from the engine.
   void push_away(const std::string& name) {
@@ -120,8 +120,9 @@ TEST_P(DockerConformance, AnImageThatSaysSoServesSsh) {
   EXPECT_DONE(create(spec));
   EXPECT_DONE(ask(Verb::Start, spec.name));
   std::string said;
-  for (int i = 0; i < 20 && said.empty(); ++i)
-    said = backend_->ssh(*spec.ssh_host_port, spec.root_password, "id -u");
+  eventually([&] {
+    return !(said = backend_->ssh(*spec.ssh_host_port, spec.root_password, "id -u")).empty();
+  });
   EXPECT_EQ(said, "0\n");
   EXPECT_EQ(backend_->ssh(*spec.ssh_host_port, "not" + spec.root_password, "id -u"), "");
   std::string inspected;

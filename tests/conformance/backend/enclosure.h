@@ -27,16 +27,6 @@ namespace paygress::conformance {
 
 namespace fs = std::filesystem;
 
-// Looks again every 50 ms; false when `limit` is over first.
-inline bool eventually(std::chrono::seconds limit, const std::function<bool()>& holds) {
-  const auto give_up = std::chrono::steady_clock::now() + limit;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return true;
-}
-
 // Where an engine is required (PAYGRESS_REQUIRE_ENGINES, set by .ci/run), one that cannot be had
 // is a failure and not a skipped test.
 inline bool engine_there(const char* program) {
@@ -57,7 +47,7 @@ class Enclosure {
     keeper_ = spawn({"unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
                      "--mount-proc", PAYGRESS_TEST_DIR "/enclosure.sh", dir_},
                     dir_ / "enclosure.log");
-    EXPECT_TRUE(eventually(std::chrono::seconds(20), [&] { return fs::exists(dir_ / "ready"); }))
+    EXPECT_TRUE(eventually([&] { return fs::exists(dir_ / "ready"); }))
         << output_of("cat " + (dir_ / "enclosure.log").string());
     first_ = child_of(keeper_);
     const int net = open(("/proc/" + std::to_string(first_) + "/ns/net").c_str(), O_RDONLY);
@@ -104,7 +94,7 @@ class Enclosure {
   static pid_t child_of(pid_t parent) {
     const std::string id = std::to_string(parent);
     pid_t child = 0;
-    eventually(std::chrono::seconds(5), [&] {
+    eventually([&] {
       return bool(std::ifstream("/proc/" + id + "/task/" + id + "/children") >> child);
     });
     return child;
@@ -147,7 +137,7 @@ class EngineHost : public ::testing::Environment {
 
   void start() {
     pid_ = enclosure_->start(command(), dir_ / "log");
-    EXPECT_TRUE(eventually(std::chrono::seconds(60), [&] { return answers(); }))
+    EXPECT_TRUE(eventually([&] { return answers(); }))
         << output_of("tail -5 " + (dir_ / "log").string());
   }
   void stop(int signal) {

@@ -130,7 +130,7 @@ TEST_P(LxdConformance, ARealDebianLogsRootIn) {
   EXPECT_TRUE(created.serves_ssh);
   EXPECT_DONE(ask(Verb::Start, spec.name));
   std::string said;
-  EXPECT_TRUE(eventually(std::chrono::seconds(60), [&] {
+  EXPECT_TRUE(eventually([&] {
     said = backend_->ssh(*spec.ssh_host_port, spec.root_password,
                          "id -u; . /etc/paygress/environment; echo $GREETING; cat /proc/1/comm");
     return !said.empty();
@@ -158,6 +158,30 @@ TEST_P(LxdConformance, APortInUseIsBusy) {
   EXPECT_EQ(inspect(second.name).running, Running::Stopped);
 }
 
+// Made at once, the server could give them one range of user ids; then they do not start.
+TEST_P(LxdConformance, ThoseMadeAtOnceHaveRangesOfTheirOwn) {
+  std::vector<Spec> specs;
+  std::vector<Call> creates;
+  std::vector<Call> starts;
+  for (const char end : {'1', '2', '3', '4', '5', '6'}) {
+    specs.push_back(hello(std::string("paygress-at-once-g") + end));
+    creates.push_back(create_call(specs.back()));
+    starts.push_back({CallId{++calls_}, Verb::Start, specs.back().name, std::nullopt, kDeadline});
+  }
+  auto& client = static_cast<LxdUnderTest&>(*backend_);
+  for (const Answer& answer : client.call_all(creates)) EXPECT_DONE(answer);
+  for (const Answer& answer : client.call_all(starts)) EXPECT_DONE(answer);
+  std::set<std::string> ranges;
+  for (const Spec& spec : specs) {
+    static const std::regex base(R"re("volatile.idmap.base":"(\d+)")re");
+    const std::string described = backend_->described(spec.name);
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(described, found, base)) << described;
+    EXPECT_TRUE(ranges.insert(found[1]).second) << found[1] << " was given twice";
+    EXPECT_EQ(inspect(spec.name).running, Running::Running);
+  }
+}
+
 // What died between making the instance and its files is completed when it is asked for again.
 TEST_P(LxdConformance, HalfMadeIsCompleted) {
   const Spec spec = hello("paygress-a-g1");
@@ -170,7 +194,7 @@ TEST_P(LxdConformance, HalfMadeIsCompleted) {
     EXPECT_DONE(again);
     EXPECT_TRUE(again.serves_ssh);
     EXPECT_DONE(ask(Verb::Start, spec.name));
-    EXPECT_TRUE(eventually(std::chrono::seconds(10), [&] {
+    EXPECT_TRUE(eventually([&] {
       return backend_->ssh(*spec.ssh_host_port, spec.root_password, "id -u") == "0\n";
     }));
     EXPECT_DONE(ask(Verb::Remove, spec.name));

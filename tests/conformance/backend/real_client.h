@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -79,6 +80,23 @@ class RealClient : public BackendUnderTest {
     EXPECT_TRUE(loop_.run_until([&] { return answer.has_value(); }, call.deadline + 5'000_ms))
         << "no answer within the deadline";
     return answer.value_or(Answer{});
+  }
+  // All at once; the answers in the order of the calls.
+  std::vector<Answer> call_all(const std::vector<Call>& calls) {
+    std::vector<std::optional<Answer>> answers(calls.size());
+    Micros longest;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      longest = std::max(longest, calls[i].deadline);
+      client(Daemon::Ours).call(calls[i],
+                                [&answers, i](Answer got) { answers[i] = std::move(got); });
+    }
+    const auto all = [&] {
+      return std::ranges::all_of(answers, [](const auto& a) { return a.has_value(); });
+    };
+    EXPECT_TRUE(loop_.run_until(all, longest + 5'000_ms)) << "not every call was answered";
+    std::vector<Answer> out;
+    for (auto& answer : answers) out.push_back(std::move(answer).value_or(Answer{}));
+    return out;
   }
   void restart_client() override { clients_.erase(Daemon::Ours); }
   uint16_t unused_port() override { return pick_port(); }
