@@ -59,17 +59,28 @@ void Allocator::take(const LeaseId& lease, const Tier& tier, uint32_t number,
     for (; next_number_ <= number; ++next_number_) released_numbers_.insert(next_number_);
     PG_CHECK(released_numbers_.erase(number) == 1);
   }
+  take_ports(ports);
+  const Resources r{tier.cpu_millicores, tier.memory_mb, tier.storage_gb};
+  reserved_.cpu_millicores += r.cpu_millicores;
+  reserved_.memory_mb += r.memory_mb;
+  reserved_.storage_gb += r.storage_gb;
+  PG_CHECK(held_.emplace(lease, Held{r, number, std::move(ports)}).second);
+}
+
+void Allocator::take_ports(const std::vector<uint16_t>& ports) {
   for (uint16_t port : ports) {
     PG_CHECK(ports_.insert(port).second);
     next_port_ = port >= ranges_.port_first && port < ranges_.port_last
                      ? static_cast<uint16_t>(port + 1)
                      : ranges_.port_first;
   }
-  const Resources r{tier.cpu_millicores, tier.memory_mb, tier.storage_gb};
-  reserved_.cpu_millicores += r.cpu_millicores;
-  reserved_.memory_mb += r.memory_mb;
-  reserved_.storage_gb += r.storage_gb;
-  PG_CHECK(held_.emplace(lease, Held{r, number, std::move(ports)}).second);
+}
+
+void Allocator::move_ports(const LeaseId& lease, std::vector<uint16_t> ports) {
+  Held& held = held_.at(lease);
+  take_ports(ports);
+  for (uint16_t port : held.ports) PG_CHECK(ports_.erase(port) == 1);
+  held.ports = std::move(ports);
 }
 
 void Allocator::release(const LeaseId& lease) {

@@ -42,6 +42,11 @@ class Allocator {
   std::optional<Allocation> find(const Tier& tier, uint16_t port_count) const;
   // Preconditions: the lease holds nothing yet, the number and the ports are free.
   void take(const LeaseId& lease, const Tier& tier, uint32_t number, std::vector<uint16_t> ports);
+  // The first of so many consecutive ports that are free.
+  std::optional<uint16_t> find_ports(uint16_t count) const;
+  // The lease holds these ports instead of those that it had. Preconditions: it holds something,
+  // and the ports are free.
+  void move_ports(const LeaseId& lease, std::vector<uint16_t> ports);
   // Capacity, number and ports are free again. No effect when the lease holds nothing.
   void release(const LeaseId& lease);
 
@@ -54,7 +59,7 @@ class Allocator {
 
  private:
   struct Held { Resources resources; uint32_t number; std::vector<uint16_t> ports; };
-  std::optional<uint16_t> find_ports(uint16_t count) const;
+  void take_ports(const std::vector<uint16_t>& ports);
   bool port_free(uint16_t port) const;
   bool in_range(uint32_t number) const;
 

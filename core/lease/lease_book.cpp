@@ -300,14 +300,43 @@ void LeaseBook::apply(const LeaseRecord& entry) {
   std::visit([&](const auto& r) { apply_one(r); }, entry);
 }
 
+namespace {
+std::vector<uint16_t> host_ports(const std::optional<uint16_t>& ssh,
+                                 const std::vector<workload::PublishedPort>& published) {
+  std::vector<uint16_t> ports;
+  if (ssh) ports.push_back(*ssh);
+  for (const auto& p : published) ports.push_back(p.host_port);
+  return ports;
+}
+}  // namespace
+
+bool LeaseBook::move_ports(const LeaseId& id, LeaseStep& out) {
+  const Lease* lease = find(id);
+  if (lease == nullptr || lease->phase != Phase::Creating) return false;
+  LeasePortsMoved moved{id, lease->terms.ssh_port, lease->terms.ports};
+  const auto block = allocator_.find_ports(
+      static_cast<uint16_t>(moved.ports.size() + (moved.ssh_port ? 1 : 0)));
+  if (!block) return false;
+  uint16_t port = *block;
+  if (moved.ssh_port) moved.ssh_port = port++;
+  for (auto& published : moved.ports) published.host_port = port++;
+  record(std::move(moved), out);
+  return true;
+}
+
+void LeaseBook::apply_one(const LeasePortsMoved& r) {
+  Lease& l = leases_.at(r.lease);
+  PG_CHECK(l.phase == Phase::Creating);
+  allocator_.move_ports(r.lease, host_ports(r.ssh_port, r.ports));
+  l.terms.ssh_port = r.ssh_port;
+  l.terms.ports = r.ports;
+}
+
 void LeaseBook::apply_one(const LeaseReserved& r) {
   if (find(r.lease) != nullptr) apply_one(LeaseForgotten{r.lease});  // void: the same request again
   Lease lease;
   lease.terms = r;
-  std::vector<uint16_t> ports;
-  if (r.ssh_port) ports.push_back(*r.ssh_port);
-  for (const auto& p : r.ports) ports.push_back(p.host_port);
-  allocator_.take(r.lease, r.tier, r.number, std::move(ports));
+  allocator_.take(r.lease, r.tier, r.number, host_ports(r.ssh_port, r.ports));
   numbers_[r.number] = r.lease;
   ++unpaid_[r.owner];
   if (!r.workload_id.empty()) workload_ids_[r.workload_id] = r.lease;

@@ -89,6 +89,8 @@ class LeaseBook {
 
   // --- delivering (from the supervisor) ---
   void on_started(Instant now, const LeaseId& lease, bool serves_ssh, LeaseStep& out);
+  // Another block of ports for one that never ran; none is given when none is free.
+  bool move_ports(const LeaseId& lease, LeaseStep& out);
   void on_sighted(Instant now, const LeaseId& lease, LeaseStep& out);
   // `since` is the engine's stop time; without one the meter stops at the last sight.
   void on_down(Instant now, const LeaseId& lease, std::optional<UnixSeconds> since, bool own_exit,
@@ -151,6 +153,7 @@ class LeaseBook {
   void apply_one(const LeaseEnding& r);
   void apply_one(const LeaseEnded& r);
   void apply_one(const LeaseForgotten& r);
+  void apply_one(const LeasePortsMoved& r);
   void apply_one(const ClaimOwed& r);
   void apply_one(const DustKept& r);
 

@@ -113,6 +113,11 @@ struct LeaseEnded {           // the object's absence is confirmed; the final st
   UnixSeconds at;
 };
 struct LeaseForgotten { LeaseId lease; };
+struct LeasePortsMoved {      // before it ever ran: somebody else listens on one of the old ones
+  LeaseId lease;
+  std::optional<uint16_t> ssh_port;
+  std::vector<workload::PublishedPort> ports;
+};
 
 // Money that is somebody's: what an end or a payment without a lease left over. Paid as a token.
 struct ClaimOwed {
@@ -140,12 +145,13 @@ BOOST_DESCRIBE_STRUCT(LeaseExtended, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseEnding, (), (lease, reason, used, at))
 BOOST_DESCRIBE_STRUCT(LeaseEnded, (), (lease, used, consumed, claimed, kept, at))
 BOOST_DESCRIBE_STRUCT(LeaseForgotten, (), (lease))
+BOOST_DESCRIBE_STRUCT(LeasePortsMoved, (), (lease, ssh_port, ports))
 BOOST_DESCRIBE_STRUCT(ClaimOwed, (), (claim, lease, op, owner, lot, reason, at))
 BOOST_DESCRIBE_STRUCT(DustKept, (), (op, lot, at))
 
 using LeaseRecord =
     std::variant<LeaseReserved, LeaseVoided, LeasePaid, LeaseStarted, LeasesSighted, LeaseDown,
                  LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
-                 DustKept>;
+                 DustKept, LeasePortsMoved>;
 
 }  // namespace paygress::lease

@@ -379,6 +379,8 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
       out.tell(Level::Alarm, "a workload failed: lease " + gave_up->lease.hex().substr(0, 12) +
                                     ": " + gave_up->reason);
       m_.leases.on_gave_up(now, gave_up->lease, told);
+    } else if (const auto* taken = std::get_if<workload::PortsTaken>(&event)) {
+      move_ports(now, taken->lease, out);
     } else if (const auto* gone = std::get_if<workload::Gone>(&event)) {
       m_.leases.on_gone(now, gone->lease, told);
       forget_key(gone->lease, out);
@@ -387,6 +389,19 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
     }
     take(now, std::move(told), out);
   }
+}
+
+// Not of an encrypted one: its key goes with the object that is given up.
+void Payments::move_ports(Instant now, const LeaseId& id, Step& out) {
+  const lease::Lease* lease = m_.leases.find(id);
+  lease::LeaseStep moved;
+  if (lease == nullptr || lease->terms.encrypted || !m_.leases.move_ports(id, moved)) return;
+  out.tell(Level::Warning, "a port was taken by somebody else: lease " + id.hex().substr(0, 12) +
+                               " moves to others");
+  append(moved, out);
+  workload::Step step;
+  m_.workloads.set_ports(plain(now), spec_of(*lease), step);
+  take(now, std::move(step), out);
 }
 
 void Payments::take(Instant now, lease::LeaseStep step, Step& out) {

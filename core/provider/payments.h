@@ -114,6 +114,7 @@ class Payments {
                                  Step& out);
   void void_reservation(lease::Instant now, const LeaseId& lease, Step& out);
   // When it has a key of a consumer and is over.
+  void move_ports(Instant now, const LeaseId& lease, Step& out);
   void forget_key(const LeaseId& lease, Step& out);
   void drop(lease::Instant now, const OpId& op, const Refused& refused, Step& out);
   void on(lease::Instant now, const cashu::Checked& event, Step& out);

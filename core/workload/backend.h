@@ -42,8 +42,9 @@ enum class Verb : uint8_t {
 enum class Outcome : uint8_t { Done, Failed, Unknown };
 enum class Running : uint8_t { Unknown, Running, Stopped, Paused, Absent };
 // Why a call failed. Only NotFound proves absence; Busy and Unreachable are worth another try.
+// PortTaken: somebody else listens on a port that is to be published.
 enum class Fault : uint8_t {
-  None, Unreachable, Refused, NotFound, Conflict, Invalid, Busy, Quota, Internal
+  None, Unreachable, Refused, NotFound, Conflict, Invalid, Busy, Quota, Internal, PortTaken
 };
 
 // A port of the workload that is published on the provider's address.

@@ -77,6 +77,16 @@ void Supervisor::retire(Now now, const LeaseId& lease, Step& out) {
   if (w->pending == Pending::Nothing) advance(now, lease, *w, out);
 }
 
+void Supervisor::set_ports(Now now, const Spec& spec, Step& out) {
+  const LeaseId lease = spec.labels.lease;
+  Workload* w = find(lease);
+  if (w == nullptr || w->retired || w->gated || w->started_once) return;
+  if (w->state != State::Provisioning || w->pending != Pending::Nothing) return;
+  record(WorkloadPorts{lease, spec.ssh_host_port, spec.ports, spec.labels.spec_digest, now.wall},
+         out);
+  make_generation(now, lease, *w, out);
+}
+
 void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
   Workload* w = find(lease);
   if (w == nullptr || w->retired || w->pending != Pending::Nothing) return;
@@ -256,6 +266,8 @@ void Supervisor::on_trouble(Now now, const LeaseId& lease, Workload& w, const An
   if (making && now.mono >= w.provisioning_since + micros(config_.give_up_after))
     return give_up(now, lease, w, "the engine did not answer in time", out);
   schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, w.failures - 1)));
+  if (making && answer.fault == Fault::PortTaken && !w.started_once)
+    out.events.push_back(PortsTaken{lease});
 }
 
 void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
@@ -467,6 +479,12 @@ void Supervisor::apply(const WorkloadRecord& entry) {
   } else if (const auto* gone = std::get_if<WorkloadGone>(&entry)) {
     PG_CHECK(workloads_.at(gone->lease).retired);
     workloads_.erase(gone->lease);
+  } else if (const auto* ports = std::get_if<WorkloadPorts>(&entry)) {
+    Workload& w = workloads_.at(ports->lease);
+    PG_CHECK(!w.started_once);
+    w.spec.ssh_host_port = ports->ssh_host_port;
+    w.spec.ports = ports->ports;
+    w.spec.labels.spec_digest = ports->spec_digest;
   }
 }
 

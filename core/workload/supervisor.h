@@ -71,6 +71,9 @@ class Supervisor {
   bool is_allowed(const LeaseId& lease) const;  // true of every workload that is not gated
   // Whether the newest object has an SSH server, as far as the engine has said.
   bool serves_ssh(const LeaseId& lease) const;
+  // After PortsTaken: what was made is left to the next sweep, and the next generation is made with
+  // these ports. No effect on what ran already, is retired or gated.
+  void set_ports(Now now, const Spec& spec, Step& out);
   // Stop, remove, confirm; for ever if need be. No effect on one that is already retired or gone.
   void retire(Now now, const LeaseId& lease, Step& out);
   // Ask the engine about this workload soon: a lease ends only on an observation.

@@ -51,13 +51,22 @@ struct WorkloadMoved {
 // From here the workload is to be stopped and removed, retried until its absence is confirmed.
 struct WorkloadRetired { LeaseId lease; UnixSeconds at; };
 struct WorkloadGone { LeaseId lease; UnixSeconds at; };
+// Of one that never ran: its next generation is published on these ports.
+struct WorkloadPorts {
+  LeaseId lease;
+  std::optional<uint16_t> ssh_host_port;
+  std::vector<PublishedPort> ports;
+  std::string spec_digest;
+  UnixSeconds at;
+};
 BOOST_DESCRIBE_STRUCT(WorkloadWanted, (), (spec, restart, at, gated))
 BOOST_DESCRIBE_STRUCT(WorkloadGeneration, (), (lease, generation, at))
 BOOST_DESCRIBE_STRUCT(WorkloadMoved, (), (lease, state, at, attempts, reason))
 BOOST_DESCRIBE_STRUCT(WorkloadRetired, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(WorkloadGone, (), (lease, at))
+BOOST_DESCRIBE_STRUCT(WorkloadPorts, (), (lease, ssh_host_port, ports, spec_digest, at))
 using WorkloadRecord = std::variant<WorkloadWanted, WorkloadGeneration, WorkloadMoved,
-                                    WorkloadRetired, WorkloadGone>;
+                                    WorkloadRetired, WorkloadGone, WorkloadPorts>;
 
 // --- what the owner of the supervisor is told --------------------------------------------------
 struct Started { LeaseId lease; bool serves_ssh = true; };  // first time running: the clock starts
@@ -67,6 +76,8 @@ struct Started { LeaseId lease; bool serves_ssh = true; };  // first time runnin
 struct WentDown { LeaseId lease; std::optional<UnixSeconds> since; bool own_exit = false; };
 struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit costs its owner
 struct GaveUp { LeaseId lease; std::string reason; };
+// Somebody else listens on a port of one that never ran: set_ports() gives it others.
+struct PortsTaken { LeaseId lease; };
 struct Gone { LeaseId lease; };                     // confirmed absent, every generation
 struct Sighted { LeaseId lease; };                  // seen running just now
 // A gated workload that is not allowed to run was looked at. `unstopped`: it runs, and nothing of
@@ -75,6 +86,6 @@ struct Found { LeaseId lease; Running running = Running::Unknown; bool unstopped
 // A guarded object of this name is about to be made: say group_made() when the guard has its group.
 struct GroupWanted { LeaseId lease; std::string name; };
 using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted, Found,
-                                   GroupWanted>;
+                                   GroupWanted, PortsTaken>;
 
 }  // namespace paygress::workload

@@ -71,7 +71,7 @@ void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
   Fault fault = fault_of(answered.status);
   if (message.find("port is already allocated") != message.npos ||
       message.find("address already in use") != message.npos)
-    fault = Fault::Busy;
+    fault = Fault::PortTaken;
   // A network or a volume that is gone is no proof that the container is.
   if (fault == Fault::NotFound && message.find("No such container") == message.npos) {
     fault = Fault::Internal;

@@ -365,7 +365,8 @@ Answer KvmEngine::start(const Call& call, const StoredObject& object) {
   for (const uint16_t port : ports) {
     const auto free = port_is_free(object.spec.address, port);
     if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
-    if (!*free) return failed(call, Fault::Busy, "port " + std::to_string(port) + " is in use");
+    if (!*free)
+      return failed(call, Fault::PortTaken, "port " + std::to_string(port) + " is in use");
   }
   if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto works = accelerator();

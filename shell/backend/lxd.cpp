@@ -83,7 +83,7 @@ void LxdBackend::fail_with(const Op& op, const std::string& error) {
   Fault fault = Fault::Internal;
   // The proxy of a port that is taken ends at once, and LXD may only see that it is gone.
   if (has(error, "address already in use") || has(error, "starting proxy device"))
-    fault = Fault::Busy;
+    fault = Fault::PortTaken;
   if (has(error, "no space left") || has(error, "quota")) fault = Fault::Quota;
   fail_as(op, fault, error);
 }

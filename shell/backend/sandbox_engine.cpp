@@ -225,7 +225,8 @@ Answer SandboxEngine::start(const Call& call, const StoredObject& object) const 
   for (uint16_t port : sandbox_ports(object.spec, host_)) {
     const auto free = port_is_free(object.spec.address, port);
     if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
-    if (!*free) return failed(call, Fault::Busy, "port " + std::to_string(port) + " is in use");
+    if (!*free)
+      return failed(call, Fault::PortTaken, "port " + std::to_string(port) + " is in use");
   }
   const Limits limits{object.spec.memory_mb, object.spec.cpu_millicores, kPidsMax};
   std::string group_lines;

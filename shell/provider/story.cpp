@@ -147,6 +147,12 @@ struct Words {
         r.used.value, r.consumed.value, r.claimed.value, r.kept.value);
   }
   std::string operator()(const lease::LeaseForgotten&) const { return "forgotten"; }
+  std::string operator()(const lease::LeasePortsMoved& r) const {
+    const auto first = r.ssh_port ? r.ssh_port
+                                  : r.ports.empty() ? std::optional<uint16_t>()
+                                                    : r.ports.front().host_port;
+    return fmt::format("its ports begin at {} now: one was in use", first.value_or(0));
+  }
   std::string operator()(const lease::ClaimOwed& r) const {
     return fmt::format("{} msat are owed to {}: {}", r.lot.msat.value, r.owner.hex(), r.reason);
   }
@@ -166,6 +172,9 @@ struct Words {
   }
   std::string operator()(const workload::WorkloadRetired&) const {
     return "the workload is to be stopped and removed";
+  }
+  std::string operator()(const workload::WorkloadPorts&) const {
+    return "the workload is to be published on other ports";
   }
   std::string operator()(const workload::WorkloadGone&) const {
     return "the engine confirms that nothing of it is left";

@@ -224,6 +224,14 @@ void BackendModel::create(InstallId install, const Call& call, Now now, Micros& 
   due = made;
 }
 
+namespace {
+bool wants_any_of(const workload::Spec& spec, const std::set<uint16_t>& taken) {
+  return (spec.ssh_host_port && taken.contains(*spec.ssh_host_port)) ||
+         std::any_of(spec.ports.begin(), spec.ports.end(),
+                     [&](const auto& port) { return taken.contains(port.host_port); });
+}
+}  // namespace
+
 void BackendModel::change(Verb verb, Object& object, Now now, Micros& due, Answer& answer) {
   if (verb != Verb::Pause && is_frozen(object, now))
     return fail_with(answer, Fault::Busy, "the guard has frozen it");
@@ -232,6 +240,8 @@ void BackendModel::change(Verb verb, Object& object, Now now, Micros& due, Answe
     due = now.mono + config_.start_latency;
     if (running == Running::Paused) return fail_with(answer, Fault::Conflict, "it is paused");
     if (object.runs_from) return;
+    if (wants_any_of(object.spec, foreign_ports_))
+      return fail_with(answer, Fault::PortTaken, "a port is in use");
     object.runs_from = due;
     object.paused = false;
     object.stopped_at.reset();

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,8 @@ class BackendModel {
                   uint32_t count = 1);
   // Replaces the configured chances; an empty map heals.
   void set_fault_rates(std::map<BackendFault, uint32_t> ppm) { config_.fault_ppm = std::move(ppm); }
+  // Ports on which somebody else listens: what publishes one cannot be started.
+  void set_foreign_ports(std::set<uint16_t> ports) { foreign_ports_ = std::move(ports); }
   // While true every call is answered Failed/Unreachable and changes nothing; workloads go on.
   void set_unreachable(bool unreachable) { unreachable_ = unreachable; }
   // Every workload stops with no stop time kept; what was being made is lost. Frozen ones too.
@@ -137,6 +140,7 @@ class BackendModel {
   std::deque<Planned> planned_;
   std::vector<workload::Object> last_list_;
   uint64_t version_ = 0;
+  std::set<uint16_t> foreign_ports_;
   bool unreachable_ = false;
   Micros last_seen_;
 };

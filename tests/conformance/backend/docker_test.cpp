@@ -182,14 +182,14 @@ TEST_P(DockerConformance, AnImageThatCannotBeFetchedIsRefusedAndLeavesNothing) {
   EXPECT_THAT(listed(), ::testing::IsEmpty());
 }
 
-TEST_P(DockerConformance, APortInUseIsBusy) {
+TEST_P(DockerConformance, APortInUseIsSaidToBe) {
   const Spec first = hello("paygress-a-g1");
   Spec second = hello("paygress-b-g1");
   second.ports = first.ports;
   EXPECT_DONE(create(first));
   EXPECT_DONE(create(second));
   EXPECT_DONE(ask(Verb::Start, first.name));
-  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::Busy);
+  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::PortTaken);
 }
 
 TEST(DockerUnreachable, IsAFailureAndNeverAbsence) {

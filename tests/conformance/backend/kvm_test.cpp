@@ -268,7 +268,7 @@ TEST_P(Kvm, DiesWithItsSupervisor) {
   EXPECT_TRUE(eventually([&] { return backend::identify(run->init.pid) != run->init; }));
 }
 
-TEST_P(Kvm, APortInUseIsBusy) {
+TEST_P(Kvm, APortInUseIsSaidToBe) {
   Spec spec = hello("paygress-b-g1");
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -278,7 +278,7 @@ TEST_P(Kvm, APortInUseIsBusy) {
   ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(listen(fd, 1), 0);
   EXPECT_DONE(create(spec));
-  EXPECT_FAILS(ask(Verb::Start, spec.name), Fault::Busy);
+  EXPECT_FAILS(ask(Verb::Start, spec.name), Fault::PortTaken);
   EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
   close(fd);
 }

@@ -147,14 +147,14 @@ TEST_P(LxdConformance, AnImageThatTheServerLacksIsRefusedAndLeavesNothing) {
   EXPECT_THAT(listed(), ::testing::IsEmpty());
 }
 
-TEST_P(LxdConformance, APortInUseIsBusy) {
+TEST_P(LxdConformance, APortInUseIsSaidToBe) {
   const Spec first = hello("paygress-a-g1");
   Spec second = hello("paygress-b-g1");
   second.ports = first.ports;
   EXPECT_DONE(create(first));
   EXPECT_DONE(create(second));
   EXPECT_DONE(ask(Verb::Start, first.name));
-  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::Busy);
+  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::PortTaken);
   EXPECT_EQ(inspect(second.name).running, Running::Stopped);
 }
 

@@ -103,6 +103,17 @@ TEST(Allocator, PortsOfOthersAreSkipped) {
   EXPECT_EQ(a.find(tier(), 4)->port_block, 40'000);
 }
 
+TEST(Allocator, ALeaseMovesToOtherPortsAndGivesItsOwnBack) {
+  Allocator a({100, 100, 100}, {1, 9, 40'000, 40'005});
+  a.take(lease_of(1), tier(), 1, {40'000, 40'001});
+  EXPECT_EQ(a.find_ports(2), 40'002);
+  a.move_ports(lease_of(1), {40'002, 40'003});
+  EXPECT_EQ(a.size(), 1u);
+  EXPECT_EQ(a.find_ports(3), std::nullopt) << "two on either side of its own";
+  a.release(lease_of(1));
+  EXPECT_TRUE(a.find_ports(6));
+}
+
 TEST(Allocator, CapacityIsExactInEveryDimension) {
   Allocator a({3, 2, 5}, {1, 9, 40'000, 40'005});
   EXPECT_TRUE(a.find(tier(3), 0));
