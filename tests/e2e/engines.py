@@ -55,7 +55,7 @@ class Enclosure:
         self.keeper = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
              BACKEND / "enclosure.sh", directory], stdin=subprocess.DEVNULL)
-        until(20, "the enclosure", (directory / "ready").exists)
+        until(120, "the enclosure", (directory / "ready").exists)
         children = f"/proc/{self.keeper.pid}/task/{self.keeper.pid}/children"
         self.first = pathlib.Path(children).read_text(encoding="ascii").split()[0]
 
@@ -68,7 +68,7 @@ class Enclosure:
             return subprocess.Popen(self.command(argv), stdout=out, stderr=out,
                                     stdin=subprocess.DEVNULL, env=environment)
 
-    def run(self, argv, environment=None, limit=120):
+    def run(self, argv, environment=None, limit=300):
         return subprocess.run(self.command(argv), capture_output=True, text=True, timeout=limit,
                               env=environment, check=False, stdin=subprocess.DEVNULL)
 
@@ -78,11 +78,11 @@ class Enclosure:
         path = pathlib.Path(f"/proc/{started.pid}/task/{started.pid}/children")
         for child in path.read_text(encoding="ascii").split():
             os.kill(int(child), number)
-        started.wait(timeout=60)
+        started.wait(timeout=300)
 
     def close(self):
         os.kill(int(self.first), signal.SIGKILL)
-        self.keeper.wait(timeout=20)
+        self.keeper.wait(timeout=120)
 
 
 class Engine:
@@ -114,13 +114,13 @@ class Engine:
             (d / "pid").unlink(missing_ok=True)
         self.process = self.enclosure.start(argv, d / "engine.log")
         path = "/_ping" if self.name == "docker" else "/1.0"
-        until(90, "the engine answers", lambda: self.ask("GET", path)[0] == 200)
+        until(300, "the engine answers", lambda: self.ask("GET", path)[0] == 200)
 
     def stop(self, number=signal.SIGTERM):
         self.enclosure.end(self.process, number)
 
     def ask(self, method, path, body=None, kind="application/json"):
-        argv = ["curl", "-sS", "-m", "120", "--unix-socket", self.socket, "-X", method, "-w",
+        argv = ["curl", "-sS", "-m", "300", "--unix-socket", self.socket, "-X", method, "-w",
                 "\n%{http_code}", "-H", f"Content-Type: {kind}", f"http://engine{path}"]
         if body is not None:
             argv[1:1] = ["--data-binary", body]
@@ -207,7 +207,7 @@ class Market:
             lines = [x for x in said.read_text(encoding="utf-8").splitlines() if x[:1] == "{"]
             return json.loads(lines[0]) if lines else None
 
-        self.market = until(120, "the market", market)
+        self.market = until(300, "the market", market)
         home = self.market["environment"]
         self.environment = dict(os.environ, **home)
         self.config = engine.directory / "provider.json"
@@ -249,12 +249,12 @@ class Market:
             asked = self.engine.enclosure.run(
                 [self.programs / "paygress-provider", "status", "--json", "--config", self.config])
             return asked.returncode == 0 and json.loads(asked.stdout).get("ready")
-        until(120, "the provider is ready", ready)
+        until(300, "the provider is ready", ready)
 
     def kill_provider(self):
         self.engine.enclosure.end(self.provider, signal.SIGKILL)
 
-    def buy(self, *arguments, limit=240):
+    def buy(self, *arguments, limit=400):
         return self.engine.enclosure.run([self.programs / "paygress", *arguments, "--json"],
                                          self.environment, limit)
 
@@ -288,10 +288,10 @@ def say(text):
 
 def story(engine, market):
     before = engine.inventory()
-    lease = market.spawn(45)
+    lease = market.spawn(75)
     say(f"bought {lease['pod_id']}")
-    expect(until(30, "root logs in", lambda: market.login(lease, "id -u")) == "0\n", "not root")
-    expect("Hello from" in until(20, "the page", lambda: market.page(lease)), "another page")
+    expect(until(60, "root logs in", lambda: market.login(lease, "id -u")) == "0\n", "not root")
+    expect("Hello from" in until(60, "the page", lambda: market.page(lease)), "another page")
     expect(len(engine.objects()) == 1, f"objects: {engine.objects()}")
     # Somebody else's password is not it.
     expect(market.login(dict(lease, ssh_password="x" * 16), "id -u") == "", "any password logs in")
@@ -304,8 +304,8 @@ def story(engine, market):
     while time.time() < expires - 3:
         expect(engine.objects() and all(engine.objects().values()), "it ended early")
         time.sleep(1)
-    until(60, "it is gone", lambda: not engine.objects())
-    until(30, f"nothing is left of {before}", lambda: engine.inventory() == before)
+    until(300, "it is gone", lambda: not engine.objects())
+    until(180, f"nothing is left of {before}", lambda: engine.inventory() == before)
     say("expired, and nothing is left")
 
 

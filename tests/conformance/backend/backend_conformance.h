@@ -48,7 +48,7 @@ inline std::chrono::microseconds usec(Micros time) {
 
 // Looks again every 50 ms, for as long as a slow, busy machine may need; false when it was in vain.
 inline bool eventually(const std::function<bool()>& holds) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(180);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > give_up) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

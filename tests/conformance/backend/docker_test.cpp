@@ -1,5 +1,6 @@
 // The engines' contract on a real dockerd, which the program starts in namespaces of its own and
 // ends again. Skipped where there is no dockerd or we are not root.
+#include "core/market/template.h"
 #include "tests/conformance/backend/enclosure.h"
 #include "tests/conformance/backend/guard_conformance.h"
 
@@ -21,6 +22,7 @@ class DockerEngine final : public EngineHost {
   }
   // Debian's registry of images, empty, on the enclosure's loopback: no other program is there.
   void start_registry() {
+    if (!http_get(5000).empty()) return;
     std::ofstream(dir() / "registry.yml")
         << "version: 0.1\nstorage: {filesystem: {rootdirectory: " << (dir() / "registry").string()
         << "}}\nhttp: {addr: \"127.0.0.1:5000\"}\n";
@@ -143,6 +145,48 @@ TEST_P(DockerConformance, TheEngineHoldsTheLimits) {
                     "\"HostIp\":\"127.0.0.1\"", "\"max-size\":\"10m\""})
     EXPECT_THAT(body, ::testing::HasSubstr(part));
   EXPECT_THAT(body, ::testing::Not(::testing::HasSubstr("22/tcp"))) << "no SSH, so not published";
+}
+
+// The network's six, with small images of ours under their names: pulled, started, reached on their
+// port, with the registry's variables and the buyer's password.
+TEST_P(DockerConformance, EveryTemplateOfTheNetworkIsServed) {
+  if (access("/usr/bin/docker-registry", X_OK) != 0) GTEST_SKIP() << "no docker-registry";
+  engine->start_registry();
+  size_t served = 0;
+  for (const auto& [slug, info] : market::TemplateRegistry::built_in().all()) {
+    if (slug == "hello") continue;  // is made, not pulled
+    SCOPED_TRACE(slug);
+    std::string name = *info.image_for("docker");
+    name = "localhost:5000/" + name.substr(0, name.rfind(':'));
+    const std::string port = std::to_string(info.ports.at(0).container_port);
+    engine->import("box-docker", name,
+                   {R"(CMD ["/bin/sh","-c","mkdir -p /www; env >/www/index.html; httpd -f -p )" +
+                    port + R"( -h /www"])"});
+    engine->push_away(name);
+    Spec spec = hello("paygress-" + slug + "-g1");
+    spec.template_slug = slug;
+    spec.image = name + ":1";
+    spec.ssh_host_port.reset();
+    spec.ports.clear();
+    for (const auto& p : info.ports)
+      spec.ports.push_back({backend_->unused_port(), p.container_port, p.label});
+    const auto variables = market::environment_of(info, {}, spec.root_password);
+    ASSERT_TRUE(variables.has_value());
+    spec.env = *variables;
+    spec.open_files_max = std::min<uint64_t>(info.open_files_max, 4096);
+    EXPECT_DONE(create(spec));
+    EXPECT_DONE(ask(Verb::Start, spec.name));
+    std::string page;
+    EXPECT_TRUE(eventually([&] {
+      page = backend_->fetch(spec.ports.at(0).host_port);
+      return page.find("HOSTNAME=") != page.npos;
+    }));
+    for (const auto& [key, value] : spec.env)
+      EXPECT_THAT(page, ::testing::HasSubstr(key + "=" + value));
+    EXPECT_DONE(ask(Verb::Remove, spec.name));
+    ++served;
+  }
+  EXPECT_EQ(served, 6u);
 }
 
 // What the registry has under a tag may change; a digest always means the same image.
