@@ -29,35 +29,18 @@ using workload::Answer;
 using workload::Call;
 using workload::Fault;
 using workload::Labels;
-using workload::Object;
-using workload::Outcome;
 using workload::Running;
 using workload::Spec;
-using workload::Verb;
 
 constexpr const char* kDiskFile = "disk.qcow2";
 constexpr const char* kSeedFile = "seed.iso";
 constexpr uint64_t kPidsMax = 256;      // threads of one qemu
 constexpr auto kFetchLimit = 30min;
-constexpr auto kToolLimit = 60s;        // qemu-img, xorrisofs
-constexpr auto kStartLimit = 60s;       // until the supervisor has the machine running
+constexpr auto kToolLimit = 300s;       // qemu-img, xorrisofs
+constexpr auto kStartLimit = 300s;      // until the supervisor has the machine running
 constexpr auto kStopLimit = std::chrono::seconds(kShutdownGraceSeconds + kQuitGraceSeconds + 4);
-constexpr auto kKillLimit = 10s;
-constexpr auto kWordLimit = 5s;         // of the supervisor
-constexpr size_t kLogTailBytes = 400;
-
-Answer done(const Call& call, std::string message = {}) {
-  return answer_to(call, Outcome::Done, Fault::None, std::move(message));
-}
-Answer failed(const Call& call, Fault fault, std::string message) {
-  return answer_to(call, Outcome::Failed, fault, std::move(message));
-}
-
-std::string log_tail(const fs::path& state) {
-  std::string log = read_small_file(state / kLogFile);
-  if (log.size() > kLogTailBytes) log.erase(0, log.size() - kLogTailBytes);
-  return log;
-}
+constexpr auto kKillLimit = 30s;
+constexpr auto kWordLimit = 15s;        // of the supervisor
 
 Result<void> put(const fs::path& file, std::string_view content, mode_t mode) {
   if (!write_file_whole(file, content, mode)) return fail("cannot write", file.string());
@@ -101,24 +84,13 @@ uint32_t user_of(const Labels& labels) {
 }  // namespace
 
 KvmEngine::KvmEngine(KvmConfig config, InstallId install)
-    : config_(std::move(config)),
-      install_(install),
+    : ObjectEngine(config.root, config.supervisor, install, Guarding::Impossible),
+      config_(std::move(config)),
       cgroups_(find_cgroups("paygress-kvm")),
       images_(config_.image_directory) {
-  PG_CHECK(config_.root.is_absolute() && config_.supervisor.is_absolute());
   std::error_code error;
-  fs::create_directories(config_.root, error);
-  fs::permissions(config_.root, fs::perms::owner_all, error);
-  sweep_leftovers(config_.root);
-  for (fs::directory_iterator it(config_.root, error), end; !error && it != end;
-       it.increment(error))
+  for (fs::directory_iterator it(root_, error), end; !error && it != end; it.increment(error))
     if (it->path().filename().string().starts_with(kProbePrefix)) unlink(it->path().c_str());
-}
-
-fs::path KvmEngine::state(const std::string& name) const { return config_.root / name / "state"; }
-
-std::string KvmEngine::group_name(const std::string& name) const {
-  return install_.hex().substr(0, 8) + "-" + name;
 }
 
 const KvmImage* KvmEngine::image_of(const Spec& spec) const {
@@ -141,48 +113,11 @@ std::string KvmEngine::key_trouble(const Spec& spec) const {
 Result<Accelerator> KvmEngine::accelerator() {
   const std::lock_guard lock(accelerator_mutex_);
   if (!accelerator_) {
-    auto found = find_accelerator(config_.root, config_.acceleration);
+    auto found = find_accelerator(root_, config_.acceleration);
     if (!found) return found;
     accelerator_ = *found;
   }
   return *accelerator_;
-}
-
-Answer KvmEngine::handle(const Call& call) {
-  if (auto wrong = what_is_wrong_with(call); !wrong.empty())
-    return failed(call, Fault::Invalid, wrong);
-  switch (call.verb) {
-    case Verb::Probe: return probe(call);
-    case Verb::Capacity: return capacity(call);
-    case Verb::List: return list(call);
-    case Verb::Create: return create(call);
-    default: break;
-  }
-  auto stored = read_object(config_.root, call.name);
-  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
-  // What another install made is as invisible as what does not exist.
-  const bool ours = stored->has_value() && (**stored).spec.labels.install == install_;
-  if (call.verb == Verb::Inspect) {
-    Answer answer = done(call);
-    Object absent;
-    absent.name = call.name;
-    absent.running = Running::Absent;
-    answer.objects.push_back(ours ? view(call.name, (**stored).spec.labels) : absent);
-    return answer;
-  }
-  if (!ours) {
-    if (call.verb == Verb::Stop || call.verb == Verb::Remove) return done(call);
-    return failed(call, Fault::NotFound, "no such object");
-  }
-  switch (call.verb) {
-    case Verb::Start: return start(call, **stored);
-    case Verb::Pause: return tell(call, "pause", "paused");
-    case Verb::Resume: return tell(call, "resume", "running");
-    case Verb::Stop: return stop(call);
-    case Verb::Remove: return remove(call, **stored);
-    default: break;
-  }
-  return failed(call, Fault::Invalid, "not a call of an engine");
 }
 
 void KvmEngine::leave() {
@@ -196,10 +131,7 @@ Answer KvmEngine::probe(const Call& call) {
     if (run_program(argv, kToolLimit).status != 0)
       return failed(call, Fault::Unreachable,
                     argv.front() + " is needed (packages qemu-system-x86, qemu-utils, xorriso)");
-  if (access(config_.supervisor.c_str(), X_OK) != 0)
-    return failed(call, Fault::Unreachable, "cannot run " + config_.supervisor.string());
-  if (access(config_.root.c_str(), W_OK) != 0)
-    return failed(call, Fault::Unreachable, "cannot write to " + config_.root.string());
+  if (auto why = unusable(call)) return *why;
   const auto works = accelerator();
   if (!works) return failed(call, Fault::Refused, to_string(works.error()));
   for (const auto& [name, image] : config_.images)
@@ -220,59 +152,14 @@ Answer KvmEngine::probe(const Call& call) {
   return answer;
 }
 
-Answer KvmEngine::capacity(const Call& call) const {
-  const auto capacity = machine_capacity(config_.root);
-  if (!capacity) return failed(call, Fault::Internal, to_string(capacity.error()));
-  Answer answer = done(call);
-  answer.capacity = *capacity;
-  return answer;
+// A supervisor that says nothing is one that just began or ends: the lock is what counts.
+Running KvmEngine::running_state(const StoredObject& object) const {
+  const auto said = ask_supervisor(state(object.spec.name), "status", kWordLimit);
+  return said == "paused" ? Running::Paused : Running::Running;
 }
 
-Object KvmEngine::view(const std::string& name, const Labels& labels) const {
-  Object object;
-  object.name = name;
-  object.labels = labels;
-  const fs::path dir = state(name);
-  if (is_locked(dir)) {
-    // A supervisor that says nothing is one that just began or ends: the lock is what counts.
-    const auto said = ask_supervisor(dir, "status", kWordLimit);
-    object.running = said == "paused" ? Running::Paused : Running::Running;
-    return object;
-  }
-  object.running = Running::Stopped;
-  if (const auto exit = read_exit(dir)) {
-    object.exit_code = exit->code;
-    object.stopped_at = UnixSeconds{exit->unix_s};
-  }
-  return object;
-}
-
-Answer KvmEngine::list(const Call& call) const {
-  Answer answer = done(call);
-  for (const auto& name : object_names(config_.root)) {
-    const auto stored = read_object(config_.root, name);
-    if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
-    if (!stored->has_value()) continue;  // removed since its name was read
-    const Labels& labels = (**stored).spec.labels;
-    if (labels.install == install_) answer.objects.push_back(view(name, labels));
-  }
-  return answer;
-}
-
-Answer KvmEngine::create(const Call& call) {
-  const auto stored = read_object(config_.root, call.name);
-  if (!stored) return failed(call, Fault::Internal, to_string(stored.error()));
-  if (stored->has_value()) {
-    const Labels& labels = (**stored).spec.labels;
-    if (labels.install != install_ || labels.spec_digest != call.spec->labels.spec_digest)
-      return failed(call, Fault::Conflict, "another object has this name");
-    Answer adopted = done(call, "it was there already");
-    adopted.serves_ssh = (**stored).serves_ssh;
-    return adopted;
-  }
+Answer KvmEngine::make(const Call& call) {
   const Spec& spec = *call.spec;
-  if (spec.labels.install != install_)
-    return failed(call, Fault::Invalid, "the spec carries another install");
   if (spec.guarded) return failed(call, Fault::Refused, "machines cannot be guarded");
   if (auto ok = check_machine(spec); !ok)
     return failed(call, Fault::Invalid, to_string(ok.error()));
@@ -282,7 +169,7 @@ Answer KvmEngine::create(const Call& call) {
   if (auto why = key_trouble(spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto base = images_.get(*image, kFetchLimit);
   if (!base) return failed(call, Fault::Internal, to_string(base.error()));
-  const auto made = make_object(config_.root, spec.name,
+  const auto made = make_object(root_, spec.name,
                                 [&](const fs::path& draft) { return fill(draft, spec, *base); });
   if (!made) return failed(call, Fault::Internal, to_string(made.error()));
   Answer answer = done(call);
@@ -321,7 +208,7 @@ Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
 
 Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& accelerator) const {
   const Spec& spec = object.spec;
-  const fs::path dir = config_.root / spec.name;
+  const fs::path dir = root_ / spec.name;
   MachineFiles paths;
   const std::string base = read_small_file(dir / "base");
   paths.base = base.substr(0, base.find('\n'));
@@ -336,9 +223,7 @@ Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& a
   if (auto ok = make_cgroups(cgroups_, group_name(spec.name), limits); !ok) return ok;
   const auto groups = cgroup_paths(cgroups_, group_name(spec.name));
   thaw(groups);
-  std::string group_lines;
-  for (const auto& group : groups) group_lines += group.string() + "\n";
-  if (auto ok = put(dir / "state" / kGroupsFile, group_lines, 0600); !ok) return ok;
+  if (!write_groups(spec.name, groups)) return fail("cannot write the list of groups");
   if (auto ok = put(dir / "state" / kFilesFile, files_text(machine.files), 0600); !ok) return ok;
   if (geteuid() == 0) {
     struct stat kvm {};
@@ -354,29 +239,19 @@ Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& a
 
 Answer KvmEngine::start(const Call& call, const StoredObject& object) {
   const fs::path dir = state(call.name);
-  if (is_locked(dir)) {
-    if (view(call.name, object.spec.labels).running == Running::Paused)
-      return failed(call, Fault::Conflict, "it is paused: resume it");
-    return done(call, "it was running already");
-  }
   std::vector<uint16_t> ports;
   if (object.spec.ssh_host_port) ports.push_back(*object.spec.ssh_host_port);
   for (const auto& port : object.spec.ports) ports.push_back(port.host_port);
-  for (const uint16_t port : ports) {
-    const auto free = port_is_free(object.spec.address, port);
-    if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
-    if (!*free)
-      return failed(call, Fault::PortTaken, "port " + std::to_string(port) + " is in use");
-  }
+  if (auto why = not_startable(call, object, ports)) return *why;
   if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto works = accelerator();
   if (!works) return failed(call, Fault::Refused, to_string(works.error()));
   if (auto ok = prepare(object, *works); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
-  const auto started = run_program({config_.supervisor.string(), dir.string()}, kStartLimit);
+  const auto started = run_program({supervisor_.string(), dir.string()}, kStartLimit);
   // A start that a provider did not live to see the end of may have been first.
   if (started.status != 0 && started.status != kRunsAlready)
-    return failed(call, Fault::Internal, started.output + log_tail(dir));
+    return failed(call, Fault::Internal, started.output + log_tail(call.name));
   return await_guest(call, object);
 }
 
@@ -389,12 +264,20 @@ Answer KvmEngine::await_guest(const Call& call, const StoredObject& object) cons
     return ssh_greets(spec.address, *spec.ssh_host_port) || !is_locked(dir) || leaving_;
   };
   const bool in_time = wait_until(settled, config_.boot_limit);
-  if (leaving_) return answer_to(call, Outcome::Unknown, Fault::None, "the provider ends");
+  if (leaving_) return uncertain(call, "the provider ends");
   if (in_time && is_locked(dir)) return done(call);
   kill_machine(call.name);
   return failed(call, Fault::Internal,
                 (in_time ? "it ended at once: " : "its SSH server does not answer: ") +
-                    log_tail(dir));
+                    log_tail(call.name));
+}
+
+Answer KvmEngine::pause(const Call& call, const StoredObject&) {
+  return tell(call, "pause", "paused");
+}
+
+Answer KvmEngine::resume(const Call& call, const StoredObject&) {
+  return tell(call, "resume", "running");
 }
 
 Answer KvmEngine::tell(const Call& call, const std::string& word,
@@ -403,17 +286,17 @@ Answer KvmEngine::tell(const Call& call, const std::string& word,
   if (!is_locked(dir)) return failed(call, Fault::Conflict, "it does not run");
   const auto said = ask_supervisor(dir, word, kWordLimit);
   if (said == expected) return done(call);
-  if (!said) return answer_to(call, Outcome::Unknown, Fault::None, "no answer to " + word);
+  if (!said) return uncertain(call, "no answer to " + word);
   return failed(call, Fault::Internal, *said);
 }
 
-Answer KvmEngine::stop(const Call& call) const {
+Answer KvmEngine::stop(const Call& call, const StoredObject&) {
   const fs::path dir = state(call.name);
   if (!is_locked(dir)) return done(call);
   ask_supervisor(dir, "stop", kWordLimit);
   if (wait_until([&] { return !is_locked(dir); }, kStopLimit) || kill_machine(call.name))
     return done(call);
-  return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+  return uncertain(call, "it does not end");
 }
 
 bool KvmEngine::kill_machine(const std::string& name) const {
@@ -427,25 +310,25 @@ bool KvmEngine::kill_machine(const std::string& name) const {
   return wait_until(ended, kKillLimit);
 }
 
-Answer KvmEngine::remove(const Call& call, const StoredObject& object) const {
+Answer KvmEngine::remove(const Call& call, const StoredObject& object) {
   if (!kill_machine(call.name))
-    return answer_to(call, Outcome::Unknown, Fault::None, "it does not end");
+    return uncertain(call, "it does not end");
   const auto groups = cgroup_paths(cgroups_, group_name(call.name));
   // A group is free a moment after its last member died.
   if (!wait_until([&] { return remove_cgroups(groups); }, kKillLimit))
-    return answer_to(call, Outcome::Unknown, Fault::None, "its control groups remain");
+    return uncertain(call, "its control groups remain");
   // A supervisor that a provider started before it died may come as late as now.
   const StateLock lock(state(call.name));
   if (!lock.held())
-    return answer_to(call, Outcome::Unknown, Fault::None, "it was started meanwhile");
+    return uncertain(call, "it was started meanwhile");
   if (object.spec.encrypted) {
-    if (auto ok = destroy_qcow2_luks_header(config_.root / call.name / kDiskFile); !ok)
+    if (auto ok = destroy_qcow2_luks_header(root_ / call.name / kDiskFile); !ok)
       return failed(call, Fault::Internal, to_string(ok.error()));
     forget_volume_key(config_.key_directory, object.spec.labels.lease);
   }
-  if (auto ok = delete_object(config_.root, call.name); !ok)
+  if (auto ok = delete_object(root_, call.name); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
-  PG_CHECK(!fs::exists(config_.root / call.name));
+  PG_CHECK(!fs::exists(root_ / call.name));
   return done(call);
 }
 

@@ -326,13 +326,18 @@ class KvmKilled : public Kvm {
  protected:
   // A provider of its own process that makes this one call, killed after `after`.
   void call_and_die(const Call& call, std::chrono::milliseconds after) {
-    const pid_t provider = fork();
-    ASSERT_GE(provider, 0);
-    if (provider == 0) {
+    do_and_die(after, [&] {
       net::Loop loop;  // not the parent's
       auto ours = backend::make_backend(loop, kvm().config(Daemon::Ours));
       (*ours)->call(call, [](const Answer&) {});
       loop.run_until([] { return false; }, kDeadline);
+    });
+  }
+  void do_and_die(std::chrono::milliseconds after, const std::function<void()>& work) {
+    const pid_t provider = fork();
+    ASSERT_GE(provider, 0);
+    if (provider == 0) {
+      work();
       _exit(1);
     }
     std::this_thread::sleep_for(after);
@@ -345,6 +350,20 @@ class KvmKilled : public Kvm {
   }
 };
 INSTANTIATE_TEST_SUITE_P(Kvm, KvmKilled, ::testing::Values(make_kvm()));
+
+// The probe's machine never ends by itself.
+TEST_P(KvmKilled, InTheMiddleOfAProbe) {
+  fs::create_directories(kvm().root());
+  for (int ms = 4; ms < 200; ms += 7)
+    do_and_die(std::chrono::milliseconds(ms), [&] {
+      for (;;) backend::find_accelerator(kvm().root(), backend::Acceleration::Tcg);
+    });
+  EXPECT_EQ(processes_of(kvm().root()), "");
+  for (const auto& left : fs::directory_iterator(kvm().root())) {
+    EXPECT_TRUE(left.path().filename().string().starts_with(backend::kProbePrefix));
+    fs::remove(left.path());
+  }
+}
 
 TEST_P(KvmKilled, InTheMiddleOfEveryCall) {
   for (int round = 0; round < 10; ++round) {
