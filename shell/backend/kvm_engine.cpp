@@ -35,6 +35,7 @@ using workload::Spec;
 constexpr const char* kDiskFile = "disk.qcow2";
 constexpr const char* kSeedFile = "seed.iso";
 constexpr uint64_t kPidsMax = 256;      // threads of one qemu
+constexpr int kEmulatedSlower = 4;       // at least
 constexpr auto kFetchLimit = 30min;
 constexpr auto kToolLimit = 300s;       // qemu-img, xorrisofs
 constexpr auto kStartLimit = 300s;      // until the supervisor has the machine running
@@ -252,18 +253,19 @@ Answer KvmEngine::start(const Call& call, const StoredObject& object) {
   // A start that a provider did not live to see the end of may have been first.
   if (started.status != 0 && started.status != kRunsAlready)
     return failed(call, Fault::Internal, started.output + log_tail(call.name));
-  return await_guest(call, object);
+  return await_guest(call, object, works->name == "tcg" ? kEmulatedSlower : 1);
 }
 
 // The machine runs at once; what was bought is a login. Its clock starts with this answer.
-Answer KvmEngine::await_guest(const Call& call, const StoredObject& object) const {
+Answer KvmEngine::await_guest(const Call& call, const StoredObject& object,
+                              int slower) const {
   if (!object.serves_ssh) return done(call);
   const fs::path dir = state(call.name);
   const Spec& spec = object.spec;
   const auto settled = [&] {
     return ssh_greets(spec.address, *spec.ssh_host_port) || !is_locked(dir) || leaving_;
   };
-  const bool in_time = wait_until(settled, config_.boot_limit);
+  const bool in_time = wait_until(settled, slower * config_.boot_limit);
   if (leaving_) return uncertain(call, "the provider ends");
   if (in_time && is_locked(dir)) return done(call);
   kill_machine(call.name);
