@@ -21,7 +21,6 @@
 
 namespace paygress::backend {
 
-inline constexpr int kRunsAlready = 3;          // exit status of a supervisor that is not needed
 inline constexpr int kQmpFd = 3;                    // qemu's end of the QMP socket pair
 inline constexpr const char* kFilesFile = "files";  // VmFile lines
 inline constexpr const char* kUserFile = "user";    // "<uid> <gid> <extra gid>", absent: ours

@@ -101,7 +101,7 @@ class Supervisor {
     close(info_pipe[0]);
     begin(init);
     while (!ended_) wait_for_something();
-    drain_log();
+    log_.drain(log_in_);
     write_exit(state_, {code_, std::time(nullptr)});
     return 0;
   }
@@ -132,7 +132,7 @@ class Supervisor {
       kill_at_ = 0;
     }
     if (ready <= 0) return;
-    if (fds[1].revents != 0) drain_log();
+    if (fds[1].revents != 0) log_.drain(log_in_);
     if (fds[0].revents != 0) take_signal();
   }
 
@@ -150,20 +150,6 @@ class Supervisor {
     while (waitpid(bwrap_, &status, WNOHANG) == bwrap_) {
       code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       ended_ = true;
-    }
-  }
-
-  void drain_log() {
-    char chunk[4096];
-    while (log_in_ >= 0) {
-      const ssize_t n = read(log_in_, chunk, sizeof chunk);
-      if (n < 0) return;
-      if (n == 0) {
-        close(log_in_);
-        log_in_ = -1;
-        return;
-      }
-      log_.append(chunk, static_cast<size_t>(n));
     }
   }
 
@@ -187,23 +173,13 @@ class Supervisor {
   int64_t kill_at_ = 0;  // CLOCK_BOOTTIME seconds; 0: not asked to stop
 };
 
-int start(const fs::path& state) {
-  if (!take_lock(state)) {
-    std::fprintf(stderr, "paygress-sandbox-init: it runs already, or its lock cannot be taken\n");
-    return 3;
-  }
-  if (run_in_background([&state](int ready) { return Supervisor(state, ready).run(); })) return 0;
-  std::fprintf(stderr, "paygress-sandbox-init: the sandbox did not start\n");
-  return 1;
-}
-
 }  // namespace
 }  // namespace paygress::backend
 
 int main(int argc, char** argv) {
-  if (argc != 2 || argv[1][0] != '/') {
-    std::fprintf(stderr, "usage: paygress-sandbox-init <absolute state directory>\n");
-    return 2;
-  }
-  return paygress::backend::start(argv[1]);
+  using namespace paygress::backend;
+  return keeper_main(argc, argv, {"paygress-sandbox-init", "sandbox"},
+                     [](const fs::path& state, int ready) {
+                       return Supervisor(state, ready).run();
+                     });
 }

@@ -128,7 +128,7 @@ class Supervisor {
       wait_for_something();
       if (!begun_ && now() >= speak_by) send_signal(run_.init, SIGKILL);
     }
-    drain_log();
+    log_.drain(log_in_);
     unlink((state_ / kControlSocket).c_str());
     // A machine that never ran has no end: the foreground process reports the failure.
     if (begun_) write_exit(state_, {code_, std::time(nullptr)});
@@ -191,7 +191,7 @@ class Supervisor {
                                  pollfd{client_, POLLIN, 0}};
     poll(fds.data(), fds.size(), begun_ && stage_ == Stage::Running ? -1 : 500);
     if (stage_ != Stage::Running) go_on_stopping();
-    if (fds[1].revents != 0) drain_log();
+    if (fds[1].revents != 0) log_.drain(log_in_);
     if (fds[2].revents != 0) drain_qmp();
     if (fds[3].revents != 0 && client_ < 0) client_ = accept4(control_, nullptr, nullptr,
                                                               SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -275,20 +275,6 @@ class Supervisor {
     }
   }
 
-  void drain_log() {
-    char chunk[4096];
-    while (log_in_ >= 0) {
-      const ssize_t n = read(log_in_, chunk, sizeof chunk);
-      if (n < 0) return;
-      if (n == 0) {
-        close(log_in_);
-        log_in_ = -1;
-        return;
-      }
-      log_.append(chunk, static_cast<size_t>(n));
-    }
-  }
-
   enum class Stage : uint8_t { Running, Button, Quit };
 
   fs::path state_;
@@ -316,23 +302,13 @@ class Supervisor {
   int64_t press_at_ = 0;
 };
 
-int start(const fs::path& state) {
-  if (!take_lock(state)) {
-    std::fprintf(stderr, "paygress-vm-init: it runs already, or its lock cannot be taken\n");
-    return kRunsAlready;
-  }
-  if (run_in_background([&state](int ready) { return Supervisor(state, ready).run(); })) return 0;
-  std::fprintf(stderr, "paygress-vm-init: the machine did not start\n");
-  return 1;
-}
-
 }  // namespace
 }  // namespace paygress::backend
 
 int main(int argc, char** argv) {
-  if (argc != 2 || argv[1][0] != '/') {
-    std::fprintf(stderr, "usage: paygress-vm-init <absolute state directory>\n");
-    return 2;
-  }
-  return paygress::backend::start(argv[1]);
+  using namespace paygress::backend;
+  return keeper_main(argc, argv, {"paygress-vm-init", "machine"},
+                     [](const fs::path& state, int ready) {
+                       return Supervisor(state, ready).run();
+                     });
 }
