@@ -20,6 +20,7 @@ using workload::Outcome;
 
 constexpr Micros kRequestLimit = 30'000'000_us;
 constexpr auto kLookAgain = std::chrono::milliseconds(300);
+constexpr auto kLookSoon = std::chrono::milliseconds(10);  // at first; then less and less often
 constexpr size_t kReplyBytesMax = size_t{16} << 20;
 
 bool has(const std::string& text, std::string_view part) {
@@ -139,6 +140,7 @@ ProxmoxTask ProxmoxApi::perform(const std::string& method, const std::string& pa
 
 ProxmoxTask ProxmoxApi::await(const std::string& upid, Micros until) const {
   const std::string path = "/nodes/" + config_.node + "/tasks/" + url_encode(upid) + "/status";
+  auto pause = kLookSoon;
   for (;;) {
     // The task goes on whether we hear of it or not: only its own word is an end.
     const ProxmoxReply reply = ask("GET", path, {}, until);
@@ -158,7 +160,8 @@ ProxmoxTask ProxmoxApi::await(const std::string& upid, Micros until) const {
       }
     }
     if (net::Loop::now().mono >= until) return unknown("the task has not ended in time");
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLookAgain);
   }
 }
 
