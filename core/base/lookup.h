@@ -10,7 +10,7 @@ namespace paygress {
 template <class Key, class Value, class Hash>
 class LookupMap {
  public:
-  // Pointers stay valid until the next insertion or erasure.
+  // Pointers stay valid until the entry is erased.
   Value* find(const Key& key) {
     auto it = map_.find(key);
     return it == map_.end() ? nullptr : &it->second;

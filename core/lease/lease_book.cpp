@@ -208,10 +208,7 @@ void LeaseBook::top_up_settled(const LeaseId& lease, const OpId& op) {
 void LeaseBook::handle_timer(Instant now, LeaseStep& out) {
   while (!looks_.empty() && looks_.begin()->first <= now.mono) {
     const LeaseId lease = looks_.begin()->second;
-    looks_.erase(looks_.begin());
-    const Micros again = now.mono + micros(kLookAgain);
-    ends_.at(lease).second = again;
-    looks_.emplace(again, lease);
+    look_at(now.mono + micros(kLookAgain), lease, leases_.at(lease));
     out.events.push_back(Look{lease});
   }
   if (next_sight_record_ && now.mono >= *next_sight_record_) {
@@ -242,14 +239,14 @@ std::optional<Micros> LeaseBook::next_deadline() const {
 
 void LeaseBook::recover(Instant now, LeaseStep& out) {
   std::vector<LeaseId> other_boot;
-  for (const auto& [id, l] : leases_)
+  for (const auto [id, l] : leases_)
     if (l.phase == Phase::Running && l.anchor.boot != now.boot) other_boot.push_back(id);
   for (const LeaseId& id : other_boot) {
     const Lease& l = leases_.at(id);
     const Instant seen = last_seen(l);
     record(LeaseDown{id, used_until(l, seen.mono), seen.wall, false}, out);
   }
-  for (const auto& [id, l] : leases_)
+  for (const auto [id, l] : leases_)
     if (l.phase == Phase::Ending) out.events.push_back(Retire{id});
 }
 
@@ -275,18 +272,15 @@ UnixSeconds LeaseBook::expires_at(const Lease& lease, Now now) const {
   return now.wall + remaining(lease, now);
 }
 
-void LeaseBook::index(const LeaseId& id, const Lease& lease) {
-  unindex(id);
-  const Micros end_at = end_mono(lease);
-  ends_[id] = {end_at, end_at};
-  looks_.emplace(end_at, id);
+void LeaseBook::look_at(Micros at, const LeaseId& id, Lease& lease) {
+  look_no_more(id, lease);
+  lease.next_look = at;
+  looks_.emplace(at, id);
 }
 
-void LeaseBook::unindex(const LeaseId& id) {
-  const auto it = ends_.find(id);
-  if (it == ends_.end()) return;
-  looks_.erase({it->second.second, id});
-  ends_.erase(it);
+void LeaseBook::look_no_more(const LeaseId& id, Lease& lease) {
+  if (lease.next_look) looks_.erase({*lease.next_look, id});
+  lease.next_look.reset();
 }
 
 // --- state -------------------------------------------------------------------------------------
@@ -340,7 +334,7 @@ void LeaseBook::apply_one(const LeaseReserved& r) {
   numbers_[r.number] = r.lease;
   ++unpaid_[r.owner];
   if (!r.workload_id.empty()) workload_ids_[r.workload_id] = r.lease;
-  PG_CHECK(leases_.emplace(r.lease, std::move(lease)).second);
+  leases_.insert(r.lease, std::move(lease));
 }
 
 void LeaseBook::apply_one(const LeaseVoided& r) {
@@ -376,7 +370,7 @@ void LeaseBook::apply_one(const LeaseStarted& r) {
   l.last_sight = r.at;
   l.started_at = r.at.wall;
   l.serves_ssh = r.serves_ssh;
-  index(r.lease, l);
+  look_at(end_mono(l), r.lease, l);
 }
 
 void LeaseBook::apply_one(const LeasesSighted& r) {
@@ -392,7 +386,7 @@ void LeaseBook::apply_one(const LeaseDown& r) {
   l.used = r.used;
   l.down_since = r.since;
   l.own_exit = r.own_exit;
-  unindex(r.lease);
+  look_no_more(r.lease, l);
 }
 
 void LeaseBook::apply_one(const LeaseUp& r) {
@@ -402,7 +396,7 @@ void LeaseBook::apply_one(const LeaseUp& r) {
   l.used += micros(r.charged_backoff);
   l.anchor = r.at;
   l.last_sight = r.at;
-  index(r.lease, l);
+  look_at(end_mono(l), r.lease, l);
 }
 
 void LeaseBook::apply_one(const LeaseExtended& r) {
@@ -415,7 +409,7 @@ void LeaseBook::apply_one(const LeaseExtended& r) {
   Totals& t = totals_[{r.lot.mint, r.lot.unit}];
   t.redeemed += r.lot.msat;
   t.open += r.lot.msat;
-  if (l.phase == Phase::Running) index(r.lease, l);
+  if (l.phase == Phase::Running) look_at(end_mono(l), r.lease, l);
 }
 
 void LeaseBook::apply_one(const LeaseEnding& r) {
@@ -424,7 +418,7 @@ void LeaseBook::apply_one(const LeaseEnding& r) {
   l.phase = Phase::Ending;
   l.end_reason = r.reason;
   l.used = r.used;
-  unindex(r.lease);
+  look_no_more(r.lease, l);
 }
 
 void LeaseBook::apply_one(const LeaseEnded& r) {
@@ -457,9 +451,7 @@ void LeaseBook::take_lots(Lease& lease, const LeaseEnded& ended) {
 }
 
 void LeaseBook::apply_one(const LeaseForgotten& r) {
-  const auto it = leases_.find(r.lease);
-  PG_CHECK(it != leases_.end());
-  const Lease& l = it->second;
+  const Lease& l = leases_.at(r.lease);
   PG_CHECK(l.phase == Phase::Ended || l.phase == Phase::Void);
   PG_CHECK(forgettable_.erase({l.over_at, r.lease}) == 1);
   const auto erase_own = [&](auto& names, const auto& name) {
@@ -469,7 +461,7 @@ void LeaseBook::apply_one(const LeaseForgotten& r) {
   erase_own(numbers_, l.terms.number);
   erase_own(newest_, l.terms.owner);
   erase_own(workload_ids_, l.terms.workload_id);
-  leases_.erase(it);
+  leases_.erase(r.lease);
 }
 
 void LeaseBook::apply_one(const ClaimOwed& r) {
@@ -487,15 +479,9 @@ void LeaseBook::apply_one(const DustKept& r) {
 
 // --- questions ---------------------------------------------------------------------------------
 
-const Lease* LeaseBook::find(const LeaseId& lease) const {
-  const auto it = leases_.find(lease);
-  return it == leases_.end() ? nullptr : &it->second;
-}
+const Lease* LeaseBook::find(const LeaseId& lease) const { return leases_.find(lease); }
 
-Lease* LeaseBook::find_mutable(const LeaseId& lease) {
-  const auto it = leases_.find(lease);
-  return it == leases_.end() ? nullptr : &it->second;
-}
+Lease* LeaseBook::find_mutable(const LeaseId& lease) { return leases_.find(lease); }
 
 const Lease* LeaseBook::by_number(uint32_t number) const {
   const auto it = numbers_.find(number);
@@ -535,13 +521,16 @@ void LeaseBook::check_invariants() const {
   size_t holding = 0;
   size_t unpaid = 0;
   size_t over = 0;
-  for (const auto& [id, l] : leases_) {
+  size_t running = 0;
+  for (const auto [id, l] : leases_) {
     PG_CHECK(l.terms.lease == id);
     PG_CHECK(l.used >= Micros{0});
     unpaid += l.phase == Phase::Reserved;
     over += l.phase == Phase::Ended || l.phase == Phase::Void;
     holding += l.phase != Phase::Ended && l.phase != Phase::Void;
-    PG_CHECK((l.phase == Phase::Running) == ends_.contains(id));
+    PG_CHECK((l.phase == Phase::Running) == l.next_look.has_value());
+    running += l.next_look.has_value();
+    PG_CHECK(!l.next_look || looks_.contains({*l.next_look, id}));
     Msat lots;
     for (const Lot& lot : l.lots) {
       open[{lot.mint, lot.unit}] += lot.msat;
@@ -551,6 +540,7 @@ void LeaseBook::check_invariants() const {
     if (l.phase == Phase::Creating || l.phase == Phase::Running || l.phase == Phase::Down)
       PG_CHECK(price_of(l.bought, l.terms.tier.rate_per_second).value() + l.credit == l.paid);
   }
+  PG_CHECK(running == looks_.size());
   PG_CHECK(holding == allocator_.size());
   PG_CHECK(over == forgettable_.size());
   for (const auto& [owner, count] : unpaid_) unpaid -= count;

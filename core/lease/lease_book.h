@@ -16,6 +16,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/indexed_map.h"
 #include "core/lease/allocator.h"
 #include "core/lease/price.h"
 #include "core/lease/records.h"
@@ -26,15 +27,17 @@ enum class Phase : uint8_t { Reserved, Creating, Running, Down, Ending, Ended, V
 std::string_view to_string(Phase phase);
 
 struct Lease {
-  LeaseReserved terms;
+  // What every look at a lease reads stands together (docs/benchmarks.md).
   Phase phase = Phase::Reserved;
   Seconds bought;
+  Micros used;              // before `anchor`
+  Instant anchor;           // Running: the meter runs since this moment
+  Instant last_sight;
+  std::optional<Micros> next_look;  // Running, volatile: when its end is looked at
+  LeaseReserved terms;
   Msat paid;                // all payments
   Msat credit;              // of `paid`: too little for another second
   std::vector<Lot> lots;    // first in, first out
-  Instant anchor;           // Running: the meter runs since this moment
-  Micros used;              // before `anchor`
-  Instant last_sight;
   UnixSeconds started_at;
   UnixSeconds down_since;
   UnixSeconds over_at;       // Void or Ended: since when
@@ -122,7 +125,7 @@ class LeaseBook {
   const Allocator& allocator() const { return allocator_; }
   Allocator& allocator() { return allocator_; }
   const std::map<MintUnit, Totals>& totals() const { return totals_; }
-  const std::map<LeaseId, Lease>& leases() const { return leases_; }
+  const IndexedMap<LeaseId, Lease, IdHash>& leases() const { return leases_; }
   const std::map<ClaimId, ClaimOwed>& claims() const { return claims_; }
   // Claims of one operation's or one lease's owner.
   Msat claimed_for(const OpId& op) const;
@@ -137,8 +140,8 @@ class LeaseBook {
   void end(Instant now, Lease& lease, EndReason reason, Micros used, LeaseStep& out);
   Micros used_until(const Lease& lease, Micros mono) const;
   Micros end_mono(const Lease& lease) const;
-  void index(const LeaseId& id, const Lease& lease);
-  void unindex(const LeaseId& id);
+  void look_at(Micros at, const LeaseId& id, Lease& lease);
+  void look_no_more(const LeaseId& id, Lease& lease);
   void leave_reserved(const Lease& lease);
   void take_lots(Lease& lease, const LeaseEnded& ended);
 
@@ -158,7 +161,7 @@ class LeaseBook {
   void apply_one(const DustKept& r);
 
   Allocator allocator_;
-  std::map<LeaseId, Lease> leases_;
+  IndexedMap<LeaseId, Lease, IdHash> leases_;
   std::map<uint32_t, LeaseId> numbers_;
   std::map<PubKey, LeaseId> newest_;
   std::map<PubKey, size_t> unpaid_;
@@ -168,8 +171,7 @@ class LeaseBook {
   uint64_t jobs_completed_ = 0;
   std::set<std::pair<UnixSeconds, LeaseId>> forgettable_;
   // volatile
-  std::map<LeaseId, std::pair<Micros, Micros>> ends_;      // lease -> (end, next look)
-  std::set<std::pair<Micros, LeaseId>> looks_;
+  std::set<std::pair<Micros, LeaseId>> looks_;             // (Lease::next_look, lease)
   std::map<LeaseId, std::set<OpId>> top_ups_;
   std::vector<LeaseId> sighted_;                           // since the last LeasesSighted
   std::optional<Micros> next_sight_record_;

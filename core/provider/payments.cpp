@@ -555,7 +555,7 @@ std::optional<Micros> Payments::next_deadline() const {
 
 void Payments::recover(Instant now, Step& out) {
   std::vector<LeaseId> unopened;
-  for (const auto& [id, lease] : m_.leases.leases())
+  for (const auto [id, lease] : m_.leases.leases())
     if (lease.phase == lease::Phase::Reserved &&
         m_.wallet.state().summary(lease.terms.op) == nullptr)
       unopened.push_back(id);

@@ -459,7 +459,7 @@ void Provider::check_invariants() const {
     running_->pool.check_invariants();
     running_->standby.check_invariants();
   }
-  for (const auto& [id, lease] : leases_.leases()) {
+  for (const auto [id, lease] : leases_.leases()) {
     const bool delivering =
         lease.phase == lease::Phase::Creating || lease.phase == lease::Phase::Running ||
         lease.phase == lease::Phase::Down || lease.phase == lease::Phase::Ending;

@@ -95,7 +95,7 @@ void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
 
 void Supervisor::recover(Now now, Step& out) {
   if (planted(Bug::recovery_forgets)) return ask_list(out);
-  for (auto& [lease, w] : workloads_) {
+  for (auto [lease, w] : workloads_) {
     w.provisioning_since = now.mono;
     w.live_since = now.mono;
     if (w.state != State::Failed || w.retired || w.gated) schedule(lease, w, now.mono);
@@ -299,7 +299,7 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
         schedule(lease, *w, now.mono);
     }
   }
-  for (auto& [lease, w] : workloads_) {
+  for (auto [lease, w] : workloads_) {
     if (w.state == State::Live && !w.retired && may_run(w) && w.pending == Pending::Nothing &&
         !present.contains(lease))
       schedule(lease, w, now.mono);
@@ -389,10 +389,7 @@ void Supervisor::sweep_stray(Now, const Object& object, Step& out) {
 
 // --- small parts -------------------------------------------------------------------------------
 
-Supervisor::Workload* Supervisor::find(const LeaseId& lease) {
-  const auto it = workloads_.find(lease);
-  return it == workloads_.end() ? nullptr : &it->second;
-}
+Supervisor::Workload* Supervisor::find(const LeaseId& lease) { return workloads_.find(lease); }
 
 void Supervisor::schedule(const LeaseId& lease, Workload& w, Micros at) {
   unschedule(lease, w);
@@ -455,7 +452,7 @@ void Supervisor::apply(const WorkloadRecord& entry) {
     w.gated = wanted->gated;
     w.generation = w.spec.labels.generation;
     if (w.generation > 0) w.spec.name = object_name(w.spec.labels.lease, w.generation);
-    PG_CHECK(workloads_.emplace(wanted->spec.labels.lease, std::move(w)).second);
+    workloads_.insert(wanted->spec.labels.lease, std::move(w));
   } else if (const auto* made = std::get_if<WorkloadGeneration>(&entry)) {
     Workload& w = workloads_.at(made->lease);
     PG_CHECK(made->generation == w.generation + 1);
@@ -489,20 +486,19 @@ void Supervisor::apply(const WorkloadRecord& entry) {
 }
 
 std::optional<State> Supervisor::state_of(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  if (it == workloads_.end()) return std::nullopt;
-  const bool suspect = quorum_lost_ && it->second.state == State::Live;
-  return suspect ? State::Suspect : it->second.state;
+  const Workload* w = workloads_.find(lease);
+  if (w == nullptr) return std::nullopt;
+  return quorum_lost_ && w->state == State::Live ? State::Suspect : w->state;
 }
 
 bool Supervisor::is_retiring(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  return it != workloads_.end() && it->second.retired;
+  const Workload* w = workloads_.find(lease);
+  return w != nullptr && w->retired;
 }
 
 void Supervisor::check_invariants() const {
   size_t running = 0;
-  for (const auto& [lease, w] : workloads_) {
+  for (const auto [lease, w] : workloads_) {
     running += w.state == State::Live && !w.retired;
     PG_CHECK(w.spec.labels.lease == lease);
     PG_CHECK(w.generation == 0 || w.spec.name == object_name(lease, w.generation));

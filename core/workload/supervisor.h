@@ -14,6 +14,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/indexed_map.h"
 #include "core/base/lookup.h"
 #include "core/workload/workload.h"
 
@@ -161,7 +162,7 @@ class Supervisor {
 
   SupervisorConfig config_;
   std::function<CallId()> next_call_;
-  std::map<LeaseId, Workload> workloads_;
+  IndexedMap<LeaseId, Workload, IdHash> workloads_;
   std::set<std::pair<Micros, LeaseId>> due_;
   LookupMap<uint64_t, LeaseId, std::hash<uint64_t>> calls_;  // call id -> lease
   std::map<CallId, std::string> stray_calls_;                // stop/remove of objects of nobody

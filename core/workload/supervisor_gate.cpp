@@ -55,29 +55,29 @@ void Supervisor::group_made(Now now, const LeaseId& lease, const std::string& na
 }
 
 std::string Supervisor::object_of(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  if (it == workloads_.end()) return {};
-  return object_name(lease, std::max(it->second.generation, 1u));
+  const Workload* w = workloads_.find(lease);
+  if (w == nullptr) return {};
+  return object_name(lease, std::max(w->generation, 1u));
 }
 
 bool Supervisor::is_gated(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  return it != workloads_.end() && it->second.gated;
+  const Workload* w = workloads_.find(lease);
+  return w != nullptr && w->gated;
 }
 
 bool Supervisor::is_allowed(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  return it != workloads_.end() && may_run(it->second);
+  const Workload* w = workloads_.find(lease);
+  return w != nullptr && may_run(*w);
 }
 
 bool Supervisor::serves_ssh(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  return it == workloads_.end() || it->second.serves_ssh;
+  const Workload* w = workloads_.find(lease);
+  return w == nullptr || w->serves_ssh;
 }
 
 uint32_t Supervisor::generation_of(const LeaseId& lease) const {
-  const auto it = workloads_.find(lease);
-  return it == workloads_.end() ? 0 : it->second.generation;
+  const Workload* w = workloads_.find(lease);
+  return w == nullptr ? 0 : w->generation;
 }
 
 void Supervisor::on_found(Now now, const LeaseId& lease, Workload& w, const Object& object,
