@@ -12,7 +12,6 @@ using namespace nostr;
 namespace {
 
 constexpr int64_t kAuthAgeMax = 600;  // NIP-42: about ten minutes
-constexpr size_t kReplacedKept = 64;
 
 // NIP-40. A value that is not a number does not expire.
 bool is_expired(const Event& event, UnixSeconds now) {
@@ -44,31 +43,33 @@ size_t rough_bytes(const Event& event) {
 }  // namespace
 
 RelayModel::RelayModel(RelayOptions options, Verify verify)
-    : options_(std::move(options)), verify_(std::move(verify)) {
+    : options_(std::move(options)),
+      verify_(std::move(verify)),
+      store_(options_.limits.stored_events) {
   PG_CHECK(verify_ != nullptr);
-  PG_CHECK(options_.limits.stored_events > 0 && options_.limits.results > 0);
+  PG_CHECK(options_.limits.results > 0);
 }
 
 RelayModel::Replies RelayModel::connect(ConnectionId connection) {
   if (connections_.size() >= options_.limits.connections) return {};
   Connection& state = connections_[connection];
   state = {};
+  audience_.leave(connection);
   if (!options_.auth_for_private_reads) return {};
   RandomStream stream(options_.seed, connection.value, "relay-challenge");
   state.challenge = std::to_string(stream.next());
   return {{connection, AuthChallenge{state.challenge}}};
 }
 
-void RelayModel::disconnect(ConnectionId connection) { connections_.erase(connection); }
+void RelayModel::disconnect(ConnectionId connection) {
+  connections_.erase(connection);
+  audience_.leave(connection);
+}
 
 void RelayModel::restart() {
   connections_.clear();
-  if (!faults_.forget_at_restart) return;
-  events_.clear();
-  by_time_.clear();
-  regular_by_time_.clear();
-  addresses_.clear();
-  replaced_.clear();
+  audience_.clear();
+  if (faults_.forget_at_restart) store_.clear();
 }
 
 RelayModel::Replies RelayModel::handle(UnixSeconds now, ConnectionId connection,
@@ -82,7 +83,7 @@ RelayModel::Replies RelayModel::handle(UnixSeconds now, ConnectionId connection,
   } else if (const auto* request = std::get_if<Subscribe>(&message)) {
     subscribe(now, connection, *request, out);
   } else if (const auto* close = std::get_if<Unsubscribe>(&message)) {
-    it->second.subscriptions.erase(close->subscription);
+    audience_.unsubscribe({connection, close->subscription});
   } else if (const auto* auth = std::get_if<Authenticate>(&message)) {
     authenticate(now, connection, auth->event, out);
   }
@@ -98,9 +99,10 @@ void RelayModel::publish(UnixSeconds now, ConnectionId from, const Event& event,
   if (faults_.refuse_events) return answer(false, "error: could not store");
   if (auto text = refusal(now, event)) return answer(false, std::move(*text));
   if (faults_.accept_and_forget) return answer(true, "");
-  if (events_.contains(event.id)) return answer(true, "duplicate: have this event");
+  if (store_.contains(event.id)) return answer(true, "duplicate: have this event");
   if (replacement_of(event.kind) != Replacement::Ephemeral) {
-    if (std::string text = store(event); !text.empty()) return answer(false, std::move(text));
+    if (std::string text = store_.insert(event); !text.empty())
+      return answer(false, std::move(text));
   }
   if (faults_.store_and_refuse)
     answer(false, "error: could not store");
@@ -122,50 +124,6 @@ std::optional<std::string> RelayModel::refusal(UnixSeconds now, const Event& eve
   return std::nullopt;
 }
 
-// The text of a refusal, or nothing.
-std::string RelayModel::store(const Event& event) {
-  const Replacement replacement = replacement_of(event.kind);
-  if (replacement != Replacement::Regular) {
-    std::string d;
-    if (replacement == Replacement::Addressable)
-      if (const std::string* value = tag_value(event.tags, "d")) d = *value;
-    const Address address{event.kind, event.pubkey, std::move(d)};
-    if (const auto it = addresses_.find(address); it != addresses_.end()) {
-      const EventId stored = it->second;
-      if (!supersedes(event, events_.at(stored))) return "replaced: have newer event";
-      replaced_.push_back(events_.at(stored));
-      if (replaced_.size() > kReplacedKept) replaced_.pop_front();
-      erase(stored);
-    }
-    addresses_[address] = event.id;
-  } else {
-    regular_by_time_.emplace(event.created_at, event.id);
-  }
-  by_time_.emplace(event.created_at, event.id);
-  events_.emplace(event.id, event);
-  if (events_.size() > options_.limits.stored_events) drop_oldest();
-  PG_CHECK(events_.size() == by_time_.size());
-  PG_CHECK(events_.size() == regular_by_time_.size() + addresses_.size());
-  return {};
-}
-
-void RelayModel::drop_oldest() {
-  // Offers and heartbeats are one per author; messages are what piles up.
-  const auto& from = regular_by_time_.empty() ? by_time_ : regular_by_time_;
-  const EventId id = from.rbegin()->second;
-  std::erase_if(addresses_, [&](const auto& entry) { return entry.second == id; });
-  erase(id);
-}
-
-void RelayModel::erase(const EventId& id) {
-  const auto it = events_.find(id);
-  PG_CHECK(it != events_.end());
-  const std::pair key{it->second.created_at, id};
-  by_time_.erase(key);
-  regular_by_time_.erase(key);
-  events_.erase(it);
-}
-
 bool RelayModel::hides(ConnectionId from, const Event& event) const {
   if (faults_.withheld.contains(event.pubkey)) return true;
   return faults_.equivocate && (mix64(from.value) + event.id.bytes[0]) % 2 == 0;
@@ -179,12 +137,9 @@ void RelayModel::send_event(ConnectionId to, const std::string& subscription, co
 }
 
 void RelayModel::broadcast(const Event& event, Replies& out) const {
-  for (const auto& [id, connection] : connections_) {
-    if (!may_read(connection, event)) continue;
-    for (const auto& [subscription, filters] : connection.subscriptions)
-      if (faults_.ignore_filters || matches_any(filters, event))
-        send_event(id, subscription, event, out);
-  }
+  for (const auto& [id, subscription] :
+       faults_.ignore_filters ? audience_.all() : audience_.listeners(event))
+    if (may_read(connections_.at(id), event)) send_event(id, subscription, event, out);
 }
 
 RelayModel::Replies RelayModel::pass_on(const Event& event) const {
@@ -195,19 +150,14 @@ RelayModel::Replies RelayModel::pass_on(const Event& event) const {
 
 RelayModel::Replies RelayModel::replay(size_t count, RandomStream& random) const {
   Replies out;
-  const size_t known = replaced_.size() + events_.size();
-  for (size_t i = 0; i < count && known > 0; ++i) {
-    const size_t which = random.below(known);
-    if (which < replaced_.size()) broadcast(replaced_[which], out);
-    else broadcast(std::next(events_.begin(), static_cast<ptrdiff_t>(which - replaced_.size()))
-                       ->second, out);
-  }
+  for (size_t i = 0; i < count && store_.known() > 0; ++i)
+    broadcast(store_.nth_known(random.below(store_.known())), out);
   return out;
 }
 
 // --- REQ ---------------------------------------------------------------------------------------
 
-std::optional<std::string> RelayModel::refusal(const Connection& connection,
+std::optional<std::string> RelayModel::refusal(ConnectionId from,
                                                const Subscribe& message) const {
   const RelayLimits& limits = options_.limits;
   const std::string& id = message.subscription;
@@ -215,11 +165,10 @@ std::optional<std::string> RelayModel::refusal(const Connection& connection,
   if (id.empty() || id.size() > limits.subscription_bytes) return "invalid: subscription id length";
   if (message.filters.empty()) return "invalid: no filter";
   if (message.filters.size() > limits.filters) return "invalid: too many filters";
-  if (!connection.subscriptions.contains(id) &&
-      connection.subscriptions.size() >= limits.subscriptions)
+  if (!audience_.contains({from, id}) && audience_.count_of(from) >= limits.subscriptions)
     return "rate-limited: too many subscriptions";
   const bool needs_auth =
-      options_.auth_for_private_reads && connection.authenticated.empty() &&
+      options_.auth_for_private_reads && connections_.at(from).authenticated.empty() &&
       std::any_of(message.filters.begin(), message.filters.end(), asks_for_private);
   if (needs_auth) return "auth-required: private messages are for their parties";
   return std::nullopt;
@@ -227,13 +176,13 @@ std::optional<std::string> RelayModel::refusal(const Connection& connection,
 
 void RelayModel::subscribe(UnixSeconds now, ConnectionId from, const Subscribe& message,
                            Replies& out) {
-  Connection& connection = connections_.at(from);
-  if (auto text = refusal(connection, message)) {
-    connection.subscriptions.erase(message.subscription);
+  const Audience::Seat seat{from, message.subscription};
+  if (auto text = refusal(from, message)) {
+    audience_.unsubscribe(seat);
     out.emplace_back(from, Closed{message.subscription, std::move(*text)});
     return;
   }
-  connection.subscriptions[message.subscription] = message.filters;
+  audience_.subscribe(seat, message.filters);
   send_stored(now, from, message, out);
   if (!faults_.no_eose) out.emplace_back(from, EndOfStored{message.subscription, std::nullopt});
 }
@@ -242,23 +191,19 @@ void RelayModel::subscribe(UnixSeconds now, ConnectionId from, const Subscribe& 
 void RelayModel::send_stored(UnixSeconds now, ConnectionId to, const Subscribe& message,
                              Replies& out) const {
   const Connection& connection = connections_.at(to);
-  std::vector<size_t> left;
+  const auto may_see = [&](const Event& event) {
+    return !is_expired(event, now) && may_read(connection, event);
+  };
+  EventStore::InOrder found;
   for (const auto& filter : message.filters) {
-    const size_t limit = filter.limit ? size_t{*filter.limit} : options_.limits.results;
-    left.push_back(std::min(limit, options_.limits.results));
+    const size_t asked = filter.limit ? size_t{*filter.limit} : options_.limits.results;
+    const size_t limit = std::min(asked, options_.limits.results);
+    if (faults_.ignore_filters)
+      store_.newest(limit, may_see, found);
+    else
+      store_.find(filter, limit, may_see, found);
   }
-  for (const auto& [time, id] : by_time_) {
-    const Event& event = events_.at(id);
-    if (is_expired(event, now) || !may_read(connection, event)) continue;
-    bool wanted = false;
-    for (size_t i = 0; i < left.size(); ++i) {
-      if (left[i] == 0) continue;
-      if (!faults_.ignore_filters && !matches(message.filters[i], event)) continue;
-      --left[i];
-      wanted = true;
-    }
-    if (wanted) send_event(to, message.subscription, event, out);
-  }
+  for (const auto& [time, id] : found) send_event(to, message.subscription, store_.at(id), out);
 }
 
 // --- AUTH (NIP-42) -----------------------------------------------------------------------------

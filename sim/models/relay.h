@@ -6,27 +6,21 @@
 // are neither taken nor served. NIP-42: off unless asked for. Not modelled: NIP-09, 45, 50, 77.
 #pragma once
 
-#include <compare>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/base/random.h"
 #include "core/nostr/message.h"
+#include "sim/models/audience.h"
+#include "sim/models/event_store.h"
 
 namespace paygress::sim {
-
-struct ConnectionId {
-  uint64_t value = 0;
-  auto operator<=>(const ConnectionId&) const = default;
-};
 
 // What a relay refuses or cuts off; the defaults are the strictest of the relays in use.
 struct RelayLimits {
@@ -88,34 +82,20 @@ class RelayModel {
 
   RelayFaults& faults() { return faults_; }
   const RelayOptions& options() const { return options_; }
-  size_t stored() const { return events_.size(); }
-  bool has(const EventId& id) const { return events_.contains(id); }
+  size_t stored() const { return store_.size(); }
+  bool has(const EventId& id) const { return store_.contains(id); }
 
  private:
-  using Subscriptions = std::map<std::string, std::vector<nostr::Filter>>;
   struct Connection {
-    Subscriptions subscriptions;
     std::string challenge;
     std::set<PubKey> authenticated;
   };
-  // Newest first, ties lowest id first: the order in which stored events are served.
-  struct Newer {
-    bool operator()(const std::pair<UnixSeconds, EventId>& a,
-                    const std::pair<UnixSeconds, EventId>& b) const {
-      return a.first != b.first ? a.first > b.first : a.second < b.second;
-    }
-  };
-  using Address = std::tuple<uint16_t, PubKey, std::string>;
 
   void publish(UnixSeconds now, ConnectionId from, const nostr::Event& event, Replies& out);
   std::optional<std::string> refusal(UnixSeconds now, const nostr::Event& event) const;
-  std::string store(const nostr::Event& event);
-  void drop_oldest();
-  void erase(const EventId& id);
   void broadcast(const nostr::Event& event, Replies& out) const;
   void subscribe(UnixSeconds now, ConnectionId from, const nostr::Subscribe& message, Replies& out);
-  std::optional<std::string> refusal(const Connection& connection,
-                                     const nostr::Subscribe& message) const;
+  std::optional<std::string> refusal(ConnectionId from, const nostr::Subscribe& message) const;
   void send_stored(UnixSeconds now, ConnectionId to, const nostr::Subscribe& message,
                    Replies& out) const;
   void authenticate(UnixSeconds now, ConnectionId from, const nostr::Event& event, Replies& out);
@@ -128,11 +108,8 @@ class RelayModel {
   Verify verify_;
   RelayFaults faults_;
   std::map<ConnectionId, Connection> connections_;
-  std::map<EventId, nostr::Event> events_;
-  std::set<std::pair<UnixSeconds, EventId>, Newer> by_time_;
-  std::set<std::pair<UnixSeconds, EventId>, Newer> regular_by_time_;
-  std::map<Address, EventId> addresses_;
-  std::deque<nostr::Event> replaced_;  // a few: for replay()
+  EventStore store_;
+  Audience audience_;
 };
 
 }  // namespace paygress::sim
