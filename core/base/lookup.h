@@ -21,8 +21,9 @@ class LookupMap {
   }
   bool contains(const Key& key) const { return map_.contains(key); }
   // Returns false and changes nothing when the key is present.
-  bool insert(const Key& key, Value value) {
-    return map_.try_emplace(key, std::move(value)).second;
+  template <class V>
+  bool insert(const Key& key, V&& value) {
+    return map_.try_emplace(key, std::forward<V>(value)).second;
   }
   Value& operator[](const Key& key) { return map_[key]; }
   bool erase(const Key& key) { return map_.erase(key) != 0; }

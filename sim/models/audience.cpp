@@ -58,6 +58,7 @@ std::vector<Audience::Seat> Audience::listeners(const nostr::Event& event) const
 
 std::vector<Audience::Seat> Audience::all() const {
   std::vector<Seat> seats;
+  seats.reserve(seats_.size());
   for (const auto& [seat, filters] : seats_) seats.push_back(seat);
   return seats;
 }
