@@ -14,15 +14,24 @@ std::string at(std::string_view what, size_t index) {
   return std::string(what) + " " + std::to_string(index);
 }
 
+// Output `index` of an attempt: the first ones of a refund come from its claim.
+Result<OutputSecret> secret_of(const OutputDeriver& deriver, const WalletSeed& seed,
+                               const std::optional<TokenOutputs>& refund, uint32_t counter_start,
+                               uint32_t index) {
+  const uint32_t of_token = refund ? refund->count : 0;
+  if (index < of_token) return refund_output(seed, refund->claim, refund->attempt, index);
+  return deriver.at(counter_start + (index - of_token));
+}
+
 Result<std::vector<BlindedMessage>> derive_outputs(const MakeOutputs& work,
                                                    const WalletSeed& seed) {
   const auto deriver = OutputDeriver::make(seed, work.keyset);
   if (!deriver) return std::unexpected(deriver.error());
   std::vector<BlindedMessage> outputs;
   outputs.reserve(work.amounts.size());
-  uint32_t counter = work.counter_start;
+  uint32_t index = 0;
   for (const Amount amount : work.amounts) {
-    const auto output = deriver->at(counter++);
+    const auto output = secret_of(*deriver, seed, work.refund, work.counter_start, index++);
     if (!output) return std::unexpected(output.error());
     const auto blinded = blind(output->secret, output->r);
     if (!blinded) return std::unexpected(blinded.error());
@@ -86,6 +95,12 @@ OutputsReady make_outputs(const MakeOutputs& work, const WalletSeed& seed) {
   auto outputs = derive_outputs(work, seed);
   if (!outputs) return ready;
   PG_CHECK(outputs->size() == work.amounts.size());
+  if (work.refund)
+    for (const Proof& input : work.inputs) {
+      const auto y = hash_to_curve(input.secret);
+      if (!y) return ready;
+      ready.points.push_back(y->compressed());
+    }
   ready.outputs = std::move(*outputs);
   ready.body = encode_swap_request(work.inputs, ready.outputs);
   return ready;
@@ -102,7 +117,8 @@ ProofsReady open_signatures(const OpenSignatures& work, const WalletSeed& seed) 
   proofs.reserve(work.outputs.size());
   std::string dleq_problem;
   for (size_t i = 0; i < work.outputs.size(); ++i) {
-    const auto secret = deriver->at(work.counter_start + static_cast<uint32_t>(i));
+    const auto secret =
+        secret_of(*deriver, seed, work.refund, work.counter_start, static_cast<uint32_t>(i));
     if (!secret) return ready.problem = to_string(secret.error()), ready;
     const Point& key = work.keys.at(work.outputs[i].amount);
     std::string problem;

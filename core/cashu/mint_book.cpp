@@ -178,27 +178,64 @@ std::vector<std::string> MintBook::keyset_ids(const std::string& mint) const {
   return ids;
 }
 
-Result<SwapPlan> MintBook::plan(const std::string& mint, const std::string& unit,
-                                const std::vector<Proof>& inputs, UnixSeconds now) const {
+Result<MintBook::Terms> MintBook::terms(const std::string& mint, const std::string& unit,
+                                        const std::vector<Proof>& inputs, UnixSeconds now) const {
   const auto page = pages_.find(mint);
   if (page == pages_.end()) return fail("unknown mint");
-  std::map<std::string, uint64_t> fee_ppk;
+  std::map<std::string, uint64_t> ppk;
   std::vector<Keyset> usable;
   for (const auto& [id, keyset] : page->second.keysets) {
-    fee_ppk.emplace(id, keyset.input_fee_ppk);
+    ppk.emplace(id, keyset.input_fee_ppk);
     if (keyset.active && !keyset.keys.empty()) usable.push_back(keyset);
   }
   const auto face = total(inputs);
   if (!face) return std::unexpected(face.error());
-  const auto fee = swap_fee(inputs, fee_ppk);
+  const auto fee = swap_fee(inputs, ppk);
   if (!fee) return std::unexpected(fee.error());
   if (*fee >= *face) return fail("the mint's fee takes all of it");
   const auto target = choose_output_keyset(usable, unit, now, kExpiryHorizon);
   if (!target) return std::unexpected(target.error());
-  auto amounts = split_amount(*face - *fee, (*target)->keys);
+  return Terms{*face, *fee, **target};
+}
+
+Result<SwapPlan> MintBook::plan(const std::string& mint, const std::string& unit,
+                                const std::vector<Proof>& inputs, UnixSeconds now) const {
+  const auto known = terms(mint, unit, inputs, now);
+  if (!known) return std::unexpected(known.error());
+  auto amounts = split_amount(known->face - known->fee, known->target.keys);
   if (!amounts) return std::unexpected(amounts.error());
   if (amounts->size() > kAttemptOutputsMax) return fail("needs too many outputs");
-  return SwapPlan{(*target)->id, std::move(*amounts), *fee};
+  return SwapPlan{known->target.id, std::move(*amounts), known->fee};
+}
+
+Result<RefundPlan> MintBook::plan_refund(const std::string& mint, const std::string& unit,
+                                         const std::vector<Proof>& inputs, Amount worth,
+                                         std::optional<Amount> face, UnixSeconds now) const {
+  const auto known = terms(mint, unit, inputs, now);
+  if (!known) return std::unexpected(known.error());
+  PG_CHECK(worth <= known->face);
+  if (!face && worth <= known->fee) return fail("worth no more than the mint's fee");
+  RefundPlan plan;
+  plan.keyset = known->target.id;
+  plan.fee = known->fee;
+  plan.face = std::min(face ? *face : worth - known->fee, known->face - known->fee);
+  auto token = split_amount(plan.face, known->target.keys);
+  if (!token) return std::unexpected(token.error());
+  plan.token = std::move(*token);
+  if (const Amount change = known->face - known->fee - plan.face; change > 0) {
+    auto rest = split_amount(change, known->target.keys);
+    if (!rest) return std::unexpected(rest.error());
+    plan.change = std::move(*rest);
+  }
+  if (plan.token.size() + plan.change.size() > kAttemptOutputsMax)
+    return fail("needs too many outputs");
+  return plan;
+}
+
+std::optional<uint64_t> MintBook::fee_ppk(const std::string& mint,
+                                          const std::string& keyset) const {
+  const Keyset* known = find(mint, keyset);
+  return known == nullptr ? std::nullopt : std::optional(known->input_fee_ppk);
 }
 
 const std::vector<std::string>& MintBook::problems(const std::string& mint) const {

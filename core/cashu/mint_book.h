@@ -33,6 +33,16 @@ struct SwapPlan {
   bool operator==(const SwapPlan&) const = default;
 };
 
+// How proofs of ours become a refund token: sum(inputs) = face + change + fee.
+struct RefundPlan {
+  std::string keyset;
+  std::vector<Amount> token;
+  std::vector<Amount> change;
+  Amount face = 0;
+  Amount fee = 0;
+  bool operator==(const RefundPlan&) const = default;
+};
+
 class MintBook {
  public:
   explicit MintBook(const std::vector<std::string>& mints);
@@ -67,10 +77,26 @@ class MintBook {
   // Error when an input's keyset is unknown, the fee eats everything, or no keyset can hold it.
   Result<SwapPlan> plan(const std::string& mint, const std::string& unit,
                         const std::vector<Proof>& inputs, UnixSeconds now) const;
+  // The first attempt (no `face`): the claim is `worth` and bears the fee, the token is the rest.
+  // A later one keeps the face; what the fee has grown by comes out of the change, and only when
+  // that is used up out of the face. Error also when it is worth no more than the fee.
+  Result<RefundPlan> plan_refund(const std::string& mint, const std::string& unit,
+                                 const std::vector<Proof>& inputs, Amount worth,
+                                 std::optional<Amount> face, UnixSeconds now) const;
+  // Of one input of this keyset, in thousandths; nothing when the keyset is unknown.
+  std::optional<uint64_t> fee_ppk(const std::string& mint, const std::string& keyset) const;
   // What was refused in the mint's answers (a wrong id, a collision), for the operator; bounded.
   const std::vector<std::string>& problems(const std::string& mint) const;
 
  private:
+  // The fee of these inputs and the keyset for new outputs.
+  struct Terms {
+    Amount face = 0;
+    Amount fee = 0;
+    Keyset target;
+  };
+  Result<Terms> terms(const std::string& mint, const std::string& unit,
+                      const std::vector<Proof>& inputs, UnixSeconds now) const;
   struct Page {
     bool configured = false;
     std::optional<std::set<uint32_t>> nuts;

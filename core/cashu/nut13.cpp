@@ -16,6 +16,7 @@ namespace {
 constexpr uint32_t kPurpose = 129372;  // UTF-8 of a peanut, as NUT-13 has it
 constexpr std::string_view kHmacDomain = "Cashu_KDF_HMAC_SHA256";
 constexpr std::string_view kEntropyDomain = "paygress-cashu-wallet-bip39-v1:";
+constexpr std::string_view kRefundDomain = "paygress-refund-v1";
 constexpr std::string_view kLegacyFirst = "paygress-cashu-wallet-v1:a:";
 constexpr std::string_view kLegacySecond = "paygress-cashu-wallet-v1:b:";
 
@@ -93,6 +94,22 @@ Result<OutputDeriver> OutputDeriver::make(const WalletSeed& seed, std::string_vi
   deriver.bip32_ = true;
   deriver.keyset_node_ = *node;
   return deriver;
+}
+
+Result<OutputSecret> refund_output(const WalletSeed& seed, const ClaimId& claim, uint32_t attempt,
+                                   uint32_t index) {
+  ByteArray<8> numbers{};
+  for (size_t i = 0; i < 4; ++i) {
+    numbers[i] = static_cast<uint8_t>(attempt >> (24 - 8 * i));
+    numbers[4 + i] = static_cast<uint8_t>(index >> (24 - 8 * i));
+  }
+  const auto derive = [&](uint8_t kind) {
+    const ByteArray<1> last = {kind};
+    return crypto::hmac_sha256(seed.bytes, {as_bytes(kRefundDomain), claim.bytes, numbers, last});
+  };
+  const auto r = crypto::reduce_scalar(derive(0x01));
+  if (!r) return fail("this output has no blinding factor");
+  return OutputSecret{to_hex(derive(0x00)), *r};
 }
 
 Result<OutputSecret> OutputDeriver::at(uint32_t counter) const {

@@ -55,4 +55,11 @@ class OutputDeriver {
   Bytes keyset_id_;
 };
 
+// An output of a refund token. Not NUT-13: it depends on the claim and on nothing that a ledger
+// counts, so that a ledger that was rolled back makes the same token again (money-sagas.md flaw
+// 15). HMAC-SHA-256(seed, "paygress-refund-v1" || claim || attempt || index || kind), numbers in 4
+// bytes big endian; kind 0 is the secret, kind 1 the blinding factor. Error once in 2^127.
+Result<OutputSecret> refund_output(const WalletSeed& seed, const ClaimId& claim, uint32_t attempt,
+                                   uint32_t index);
+
 }  // namespace paygress::cashu

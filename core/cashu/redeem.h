@@ -23,8 +23,12 @@ struct Attempt {               // one set of outputs on one keyset; every attemp
   uint32_t counter_start = 0;  // NUT-13 counters [start, start + outputs.size())
   std::vector<BlindedMessage> outputs;
   Bytes body;                  // the exact bytes of POST /v1/swap
+  // Of a refund: so many of the first outputs are the token's. Their secrets come from the claim
+  // (nut13.h) and use no counters; the counters are those of the rest, the change.
+  uint32_t of_token = 0;
+  uint32_t number = 0;         // of a refund: in the derivation of the token's secrets
 };
-BOOST_DESCRIBE_STRUCT(Attempt, (), (keyset, counter_start, outputs, body))
+BOOST_DESCRIBE_STRUCT(Attempt, (), (keyset, counter_start, outputs, body, of_token, number))
 
 struct OpOpened {              // written in one batch with the first AttemptMade
   OpId op;                     // H(smallest Y)
@@ -44,6 +48,29 @@ struct OpDone { OpId op; std::vector<Proof> proofs; Amount fee = 0; bool late = 
 enum class Verdict : uint8_t { Released, SpentElsewhere };  // both provisional for 7 days
 struct OpClosed { OpId op; Verdict verdict = Verdict::Released; UnixSeconds at; };
 struct OpForgotten { OpId op; };                    // 7 days after OpClosed; the Ys stay
+// A refund: proofs of OURS become a token over exactly `face`, and change. Written in one batch
+// with its first AttemptMade; from here on the inputs are reserved for it, and every attempt has
+// them (money-sagas.md flaw 12). It has no hold and no verdict: only outputs seen close it.
+struct RefundOpened {
+  OpId op;                     // H(smallest Y) of the inputs
+  ClaimId claim;
+  std::string mint;
+  std::string unit;
+  std::vector<Proof> inputs;
+  std::vector<Point> points;   // hash_to_curve of each input
+  Amount face = 0;             // of the token; a later, dearer fee comes out of our change
+  Amount fee = 0;              // of the first attempt: what the claim bears
+  UnixSeconds opened_at;
+};
+struct RefundDone {
+  OpId op;
+  std::vector<Proof> token;    // given away
+  std::vector<Proof> change;   // ours
+  Amount fee = 0;              // what the mint really took
+  std::string text;            // the token, as it is sent; secret
+  bool found = false;          // an earlier life made the token (a rolled-back ledger): nothing of
+                               // the inputs was spent
+};
 BOOST_DESCRIBE_STRUCT(OpOpened, (), (op, mint, unit, inputs, ys, opened_at, hold_until, points))
 BOOST_DESCRIBE_STRUCT(AttemptMade, (), (op, attempt))
 BOOST_DESCRIBE_STRUCT(HoldEnded, (), (op))
@@ -51,8 +78,11 @@ BOOST_DESCRIBE_STRUCT(EmptySince, (), (op, at, inputs))
 BOOST_DESCRIBE_STRUCT(OpDone, (), (op, proofs, fee, late))
 BOOST_DESCRIBE_STRUCT(OpClosed, (), (op, verdict, at))
 BOOST_DESCRIBE_STRUCT(OpForgotten, (), (op))
-using RedeemRecord =
-    std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed, OpForgotten>;
+BOOST_DESCRIBE_STRUCT(RefundOpened, (), (op, claim, mint, unit, inputs, points, face, fee,
+                                         opened_at))
+BOOST_DESCRIBE_STRUCT(RefundDone, (), (op, token, change, fee, text, found))
+using RedeemRecord = std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed,
+                                  OpForgotten, RefundOpened, RefundDone>;
 
 // --- effects and their answers ----------------------------------------------------------------
 struct MintCall {              // HTTP to `mint` + the endpoint's path; answered by MintReply
@@ -63,6 +93,14 @@ struct MintCall {              // HTTP to `mint` + the endpoint's path; answered
   Bytes body;                  // empty for GET
   Micros deadline;             // from the start of the call; no answer by then is NoReply
 };
+// The outputs of a refund that make the token: derived from the claim and the attempt, so that a
+// ledger that was rolled back makes the same token again and not a second one (flaw 15).
+struct TokenOutputs {
+  ClaimId claim;
+  uint32_t attempt = 0;
+  uint32_t count = 0;          // so many of the first outputs
+};
+BOOST_DESCRIBE_STRUCT(TokenOutputs, (), (claim, attempt, count))
 // Derives and blinds outputs (NUT-13, NUT-00) and writes the request's bytes; answered by
 // OutputsReady. Curve work: done outside step, by a pure function, with the wallet's seed.
 struct MakeOutputs {
@@ -72,6 +110,7 @@ struct MakeOutputs {
   uint32_t counter_start = 0;
   std::vector<Amount> amounts;
   std::vector<Proof> inputs;   // for the body; sent without dleq
+  std::optional<TokenOutputs> refund;  // then `points` of the answer are the inputs'
 };
 // Checks count, ids, amounts and DLEQ of signatures, then unblinds; answered by ProofsReady.
 struct OpenSignatures {
@@ -82,6 +121,7 @@ struct OpenSignatures {
   std::vector<BlindedMessage> outputs;
   std::vector<BlindSignature> signatures;
   std::map<Amount, Point> keys;
+  std::optional<TokenOutputs> refund;
 };
 // Checks a received token: hash_to_curve of every secret, DLEQ where present; answered by
 // TokenChecked. Done before anything is sent to the mint. Without keys nothing is verified: only
@@ -92,9 +132,10 @@ struct CheckToken {
   std::map<std::string, std::map<Amount, Point>> keys;  // by full keyset id
 };
 BOOST_DESCRIBE_STRUCT(MintCall, (), (id, mint, endpoint, path_argument, body, deadline))
-BOOST_DESCRIBE_STRUCT(MakeOutputs, (), (id, op, keyset, counter_start, amounts, inputs))
+BOOST_DESCRIBE_STRUCT(MakeOutputs, (), (id, op, keyset, counter_start, amounts, inputs,
+                                        refund))
 BOOST_DESCRIBE_STRUCT(OpenSignatures, (),
-                      (id, op, keyset, counter_start, outputs, signatures, keys))
+                      (id, op, keyset, counter_start, outputs, signatures, keys, refund))
 BOOST_DESCRIBE_STRUCT(CheckToken, (), (id, proofs, keys))
 using RedeemEffect = std::variant<MintCall, MakeOutputs, OpenSignatures, CheckToken>;
 
@@ -106,7 +147,12 @@ struct MintReply {
                RestoreAnswer, QuoteAnswer>
       answer;
 };
-struct OutputsReady { CallId id; std::vector<BlindedMessage> outputs; Bytes body; };
+struct OutputsReady {
+  CallId id;
+  std::vector<BlindedMessage> outputs;
+  Bytes body;
+  std::vector<Point> points;   // of a refund: hash_to_curve of each input
+};
 struct ProofsReady {
   CallId id;
   std::vector<Proof> proofs;
@@ -118,7 +164,7 @@ struct TokenChecked {
   std::string problem;         // empty = good; else which proof failed and how
 };
 BOOST_DESCRIBE_STRUCT(MintReply, (), (id, answer))
-BOOST_DESCRIBE_STRUCT(OutputsReady, (), (id, outputs, body))
+BOOST_DESCRIBE_STRUCT(OutputsReady, (), (id, outputs, body, points))
 BOOST_DESCRIBE_STRUCT(ProofsReady, (), (id, proofs, problem))
 BOOST_DESCRIBE_STRUCT(TokenChecked, (), (id, ys, problem))
 using RedeemInput = std::variant<MintReply, OutputsReady, ProofsReady, TokenChecked>;
@@ -142,8 +188,16 @@ struct Redeemed {              // OpDone is in this step; at most once per opera
 struct NotTaken { OpId op; Verdict verdict = Verdict::Released; };  // provisional for 7 days
 struct Alarm { OpId op; std::string text; };  // for the operator; the operation goes on
 struct Checked { TokenChecked result; };      // the answer to Redeemer::check
-using RedeemEvent =
-    std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm, Checked>;
+struct RefundMade {            // RefundDone is in this step; at most once per claim, ever
+  ClaimId claim;
+  std::string text;            // the token; secret
+  Amount face = 0;
+  Amount fee = 0;              // what the claim bears of the swap
+};
+struct RefundNotMade { ClaimId claim; };      // nothing was sent, nothing is reserved: try again
+struct Probed { CallId id; bool all_spent = false; };  // the answer to Redeemer::probe
+using RedeemEvent = std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm,
+                                 Checked, RefundMade, RefundNotMade, Probed>;
 
 struct RedeemStep {
   std::vector<RedeemRecord> records;  // already applied to the Redeemer that returned them

@@ -17,7 +17,8 @@ Amount sum_of(const Items& items) {
 }
 
 uint32_t end_of(const Attempt& attempt) {
-  return attempt.counter_start + static_cast<uint32_t>(attempt.outputs.size());
+  return attempt.counter_start +
+         static_cast<uint32_t>(attempt.outputs.size()) - attempt.of_token;
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ void RedeemState::apply(const RedeemRecord& record) {
 void RedeemState::on(const OpOpened& record) {
   PG_CHECK(!record.inputs.empty() && record.inputs.size() == record.ys.size());
   PG_CHECK(record.points.size() == record.ys.size());
-  for (const YHash& y : record.ys) PG_CHECK(owners_.insert(y, record.op));
+  for (const YHash& y : record.ys) PG_CHECK(owners_.insert(y, record.op) || !policy_.unique_y);
   OpSummary summary;
   summary.mint = record.mint;
   summary.unit = record.unit;
@@ -45,7 +46,7 @@ void RedeemState::on(const AttemptMade& record) {
   Counter& counter = counters_[attempt.keyset];
   if (counter.mint.empty()) counter.mint = operation.opened.mint;
   PG_CHECK(counter.mint == operation.opened.mint);
-  if (count_attempts_) counter.next = std::max(counter.next, end_of(attempt));
+  if (policy_.reserve_counters) counter.next = std::max(counter.next, end_of(attempt));
   operation.attempts.push_back(attempt);
 }
 
@@ -75,7 +76,8 @@ void RedeemState::on(const OpDone& record) {
   PG_CHECK(!__builtin_add_overflow(summary.amount, record.fee, &spent));
   PG_CHECK(spent == sum_of(operation.opened.inputs));
   for (const Proof& proof : record.proofs) wallet_.add({summary.mint, summary.unit}, proof);
-  if (!count_attempts_)
+  flows_[{summary.mint, summary.unit}].received += summary.amount;
+  if (!policy_.reserve_counters)
     for (const Attempt& attempt : operation.attempts)
       counters_[attempt.keyset].next = std::max(counters_[attempt.keyset].next, end_of(attempt));
   live_.erase(record.op);
@@ -84,6 +86,15 @@ void RedeemState::on(const OpDone& record) {
 void RedeemState::on(const OpClosed& record) {
   Operation& operation = live_operation(record.op);
   PG_CHECK(!operation.closed);
+  if (operation.refund) {  // only with same_inputs off: the proofs are given up for lost
+    PG_CHECK(!policy_.same_inputs);
+    summaries_[record.op].watched = false;
+    for (const Proof& input : operation.opened.inputs)
+      wallet_.remove({operation.opened.mint, operation.opened.unit}, input.secret);
+    refunds_.erase(operation.refund->claim);
+    live_.erase(record.op);
+    return;
+  }
   operation.closed = record;
   summaries_[record.op].status =
       record.verdict == Verdict::Released ? OpStatus::Released : OpStatus::SpentElsewhere;
@@ -93,6 +104,55 @@ void RedeemState::on(const OpForgotten& record) {
   PG_CHECK(live_operation(record.op).closed.has_value());
   summaries_[record.op].watched = false;
   live_.erase(record.op);
+}
+
+void RedeemState::on(const RefundOpened& record) {
+  PG_CHECK(!record.inputs.empty() && record.points.size() == record.inputs.size());
+  PG_CHECK(record.face > 0 && record.face + record.fee <= sum_of(record.inputs));
+  OpSummary summary;
+  summary.mint = record.mint;
+  summary.unit = record.unit;
+  PG_CHECK(summaries_.insert(record.op, std::move(summary)));
+  PG_CHECK(refunds_.emplace(record.claim, record.op).second);
+  if (policy_.reserve_inputs)
+    for (const Proof& input : record.inputs)
+      wallet_.reserve({record.mint, record.unit}, input.secret);
+  Operation& operation = live_[record.op];
+  operation.refund = RefundTerms{record.claim, record.face, record.fee};
+  operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
+                      record.opened_at, {},          record.points};
+}
+
+void RedeemState::on(const RefundDone& record) {
+  const Operation& operation = live_operation(record.op);
+  PG_CHECK(operation.refund.has_value());
+  OpSummary& summary = summaries_[record.op];
+  summary.status = OpStatus::Done;
+  summary.amount = sum_of(record.token);
+  summary.fee = record.fee;
+  summary.watched = false;
+  const WalletStore::Purse purse{summary.mint, summary.unit};
+  PG_CHECK(record.found || summary.amount + sum_of(record.change) + record.fee ==
+                               sum_of(operation.opened.inputs));
+  for (const Proof& input : operation.opened.inputs) {
+    if (!record.found)
+      wallet_.remove(purse, input.secret);
+    else if (policy_.reserve_inputs)
+      wallet_.release(purse, input.secret);
+  }
+  for (const Proof& proof : record.change) wallet_.add(purse, proof);
+  Flow& flow = flows_[purse];
+  flow.given += summary.amount;
+  flow.fees += record.fee;
+  flow.change += sum_of(record.change);
+  if (record.found) flow.found += summary.amount;
+  refunds_.erase(operation.refund->claim);
+  live_.erase(record.op);
+}
+
+std::optional<OpId> RedeemState::refund_of(const ClaimId& claim) const {
+  const auto found = refunds_.find(claim);
+  return found == refunds_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Operation& RedeemState::live_operation(const OpId& op) {
@@ -129,16 +189,20 @@ std::vector<std::pair<std::string, std::string>> RedeemState::used_keysets() con
 
 void RedeemState::check_invariants() const {
   wallet_.check_invariants();
+  for (const auto& [purse, flow] : flows_)
+    PG_CHECK(wallet_.balance(purse) + flow.given + flow.fees == flow.received + flow.found ||
+             !policy_.same_inputs);
   std::set<std::pair<std::string, uint32_t>> used;
   for (const auto& [op, operation] : live_) {
     const OpSummary* summary = summaries_.find(op);
     PG_CHECK(summary && summary->watched && summary->status != OpStatus::Done);
     PG_CHECK(op == operation.opened.op && !operation.attempts.empty());
-    for (const YHash& y : operation.opened.ys) PG_CHECK(op_of(y) == op);
+    for (const YHash& y : operation.opened.ys) PG_CHECK(op_of(y) == op || !policy_.unique_y);
+    PG_CHECK(!operation.refund || refunds_.at(operation.refund->claim) == op);
     for (const Attempt& attempt : operation.attempts) {
-      PG_CHECK(!count_attempts_ || end_of(attempt) <= next_counter(attempt.keyset));
+      PG_CHECK(!policy_.reserve_counters || end_of(attempt) <= next_counter(attempt.keyset));
       for (uint32_t counter = attempt.counter_start; counter < end_of(attempt); ++counter)
-        PG_CHECK(!count_attempts_ || used.emplace(attempt.keyset, counter).second);
+        PG_CHECK(!policy_.reserve_counters || used.emplace(attempt.keyset, counter).second);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/lookup.h"
+#include "core/base/rule.h"
 #include "core/cashu/redeem.h"
 #include "core/cashu/wallet_store.h"
 
@@ -21,12 +22,38 @@ enum class OpStatus : uint8_t {
   Done             // the new proofs are ours
 };
 
+// Each rule that keeps money whole, so that a test can switch one off and show that it is missed.
+struct RedeemPolicy {
+  Rule restore;                 // off: only checkstate is asked
+  Rule same_bytes;              // off: new outputs each time, the old ones forgotten
+  Rule watch_old_attempts;      // off: only the newest attempt is restored
+  Rule pending_is_wait;         // off: PENDING counts as unspent
+  Rule codes_are_no_verdict;    // off: 11001 = spent elsewhere, 10001 = released
+  Rule verdict_is_provisional;  // off: a closed operation is never looked at again
+  Rule reserve_counters;        // off: counters are taken only by OpDone
+  Rule record_before_post;      // off: the records of begin follow the answer
+  Rule brake_attempts;          // off: a new attempt after every rebuildable error
+  Rule hold_stops_posting;      // off: the same bytes are posted for ever
+  Rule unique_y;                // off: a token is not recognised; its operation is another one
+  Rule record_refund_before_post;  // off: a refund's records follow the mint's answer
+  Rule reserve_inputs;          // off: two refunds may take the same proofs
+  Rule same_inputs;             // off: SPENT without outputs makes the refund again from others
+};
+
+// What a refund is for; the rest of it is as any operation's.
+struct RefundTerms {
+  ClaimId claim;
+  Amount face = 0;
+  Amount fee = 0;               // of the first attempt
+};
+
 struct Operation {              // one that may still change
   OpOpened opened;
   std::vector<Attempt> attempts;
   bool hold_over = false;
   std::optional<EmptySince> empty;  // absent, or inputs is Unspent or Spent
   std::optional<OpClosed> closed;
+  std::optional<RefundTerms> refund;  // of our own proofs: no hold, no verdict
 };
 
 struct OpSummary {              // kept for every operation, for ever
@@ -39,10 +66,19 @@ struct OpSummary {              // kept for every operation, for ever
   bool watched = true;          // false once Done, or 7 days after a verdict
 };
 
+// What came into a purse and left it, since the ledger began.
+struct Flow {
+  Amount received = 0;          // proofs of finished receives
+  Amount given = 0;             // refund tokens
+  Amount fees = 0;              // of swaps of our own proofs
+  Amount change = 0;            // proofs of ours swapped for others of ours, beside the tokens
+  Amount found = 0;             // of `given`: made by an earlier life of a rolled-back ledger
+  bool operator==(const Flow&) const = default;
+};
+
 class RedeemState {
  public:
-  // `count_attempts` off plants the bug "counter raised after success" (tests only).
-  explicit RedeemState(bool count_attempts = true) : count_attempts_(count_attempts) {}
+  explicit RedeemState(RedeemPolicy policy = {}) : policy_(policy) {}
 
   // A record that contradicts the earlier ones is a broken invariant.
   void apply(const RedeemRecord& record);
@@ -53,19 +89,24 @@ class RedeemState {
   // Null when unknown, Done, or no longer watched.
   const Operation* live(const OpId& op) const;
   const std::map<OpId, Operation>& live() const { return live_; }
-  // Operations without a verdict.
+  // Operations without a verdict, refunds included.
   size_t open_count() const;
+  // The refund under way for this claim; nothing when there is none.
+  std::optional<OpId> refund_of(const ClaimId& claim) const;
+  size_t refunds_open() const { return refunds_.size(); }
 
   // First NUT-13 counter of the keyset that no attempt has used.
   uint32_t next_counter(const std::string& keyset) const;
   // (mint, keyset id) of every keyset we ever made outputs on: another mint may not claim the id.
   std::vector<std::pair<std::string, std::string>> used_keysets() const;
 
+  const std::map<WalletStore::Purse, Flow>& flows() const { return flows_; }
   const WalletStore& wallet() const { return wallet_; }
   // For the records of others that spend our proofs (refunds, withdrawals).
   WalletStore& wallet() { return wallet_; }
 
-  // Outputs never exceed inputs; no counter is used twice; each live Y names its operation.
+  // Outputs never exceed inputs; no counter is used twice; each live Y names its operation; what is
+  // in a purse is what came in less what left it.
   void check_invariants() const;
 
  private:
@@ -80,13 +121,17 @@ class RedeemState {
   void on(const OpDone& record);
   void on(const OpClosed& record);
   void on(const OpForgotten& record);
+  void on(const RefundOpened& record);
+  void on(const RefundDone& record);
   Operation& live_operation(const OpId& op);
 
-  bool count_attempts_;
+  RedeemPolicy policy_;
   std::map<OpId, Operation> live_;
+  std::map<ClaimId, OpId> refunds_;          // live ones
   LookupMap<OpId, OpSummary, IdHash> summaries_;
   LookupMap<YHash, OpId, IdHash> owners_;
   std::map<std::string, Counter> counters_;  // by keyset id: secrets depend on nothing else
+  std::map<WalletStore::Purse, Flow> flows_;
   WalletStore wallet_;
 };
 

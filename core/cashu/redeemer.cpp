@@ -27,7 +27,7 @@ bool answers(const MakeOutputs& asked, const OutputsReady& made) {
 }  // namespace
 
 Redeemer::Redeemer(std::vector<std::string> mints, RedeemPolicy policy)
-    : policy_(policy), state_(policy.reserve_counters), book_(mints) {}
+    : policy_(policy), state_(policy), book_(mints) {}
 
 // --- before anything is touched ---------------------------------------------------------------
 
@@ -104,12 +104,17 @@ MakeOutputs Redeemer::outputs_for(const OpId& op, const std::vector<Proof>& inpu
   work.keyset = plan.keyset;
   work.amounts = plan.amounts;
   work.inputs = inputs;
-  // Two attempts being made at once must not share counters, so they are taken here as well as by
-  // the AttemptMade record. Those of an attempt that is never made are a harmless gap.
-  uint32_t& reserved = reserved_[plan.keyset];
-  work.counter_start = std::max(reserved, state_.next_counter(plan.keyset));
-  reserved = work.counter_start + static_cast<uint32_t>(plan.amounts.size());
+  work.counter_start = take_counters(plan.keyset, plan.amounts.size());
   return work;
+}
+
+// Two attempts being made at once must not share counters, so they are taken here as well as by the
+// AttemptMade record. Those of an attempt that is never made are a harmless gap.
+uint32_t Redeemer::take_counters(const std::string& keyset, size_t count) {
+  uint32_t& reserved = reserved_[keyset];
+  const uint32_t start = std::max(reserved, state_.next_counter(keyset));
+  reserved = start + static_cast<uint32_t>(count);
+  return start;
 }
 
 // --- driving ----------------------------------------------------------------------------------
@@ -119,8 +124,12 @@ RedeemStep Redeemer::handle(Now now, const RedeemInput& input) {
   if (const auto* reply = std::get_if<MintReply>(&input)) on_mint_reply(now, *reply, step);
   if (const auto* made = std::get_if<OutputsReady>(&input)) on_outputs(now, *made, step);
   if (const auto* ready = std::get_if<ProofsReady>(&input)) on_proofs(now, *ready, step);
-  if (const auto* checked = std::get_if<TokenChecked>(&input))
-    step.events.push_back(Checked{*checked});
+  if (const auto* checked = std::get_if<TokenChecked>(&input)) {
+    if (probes_.contains(checked->id))
+      on_probe_points(*checked, step);
+    else
+      step.events.push_back(Checked{*checked});
+  }
   return step;
 }
 
@@ -204,6 +213,7 @@ RedeemStep Redeemer::refresh_mints(Now now) {
 // --- answers ----------------------------------------------------------------------------------
 
 void Redeemer::on_mint_reply(Now now, const MintReply& reply, RedeemStep& step) {
+  if (probes_.contains(reply.id)) return on_probe_answer(reply.id, reply.answer, step);
   if (book_calls_.contains(reply.id)) return on_book_answer(now, reply.id, reply.answer, step);
   const auto owner = calls_.find(reply.id);
   if (owner == calls_.end()) return;
@@ -252,14 +262,17 @@ void Redeemer::on_outputs(Now now, const OutputsReady& made, RedeemStep& step) {
   if (!turn.operation.hold_over && drive.hold_ends <= now.mono) on_hold_end(turn);
   if (turn.operation.hold_over || !answers(drive.making, made))
     return become_waiting(turn, Reason::Unspent);
+  const auto& refund = drive.making.refund;
   emit(AttemptMade{turn.op,
-                   {drive.making.keyset, drive.making.counter_start, made.outputs, made.body}},
+                   {drive.making.keyset, drive.making.counter_start, made.outputs, made.body,
+                    refund ? refund->count : 0, refund ? refund->attempt : 0}},
        step);
   drive.posting = turn.operation.attempts.size() - 1;
   step_post(turn);
 }
 
 void Redeemer::on_draft_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step) {
+  if (draft.refund) return on_refund_outputs(now, std::move(draft), made, step);
   for (const YHash& y : draft.opened.ys) draft_ys_.erase(y);
   const OpId op = draft.opened.op;
   if (!answers(draft.making, made)) {
@@ -269,7 +282,8 @@ void Redeemer::on_draft_outputs(Now now, Draft draft, const OutputsReady& made, 
   draft.opened.opened_at = now.wall;
   draft.opened.hold_until = now.wall + draft.hold;
   emit(std::move(draft.opened), step);
-  emit(AttemptMade{op, {draft.making.keyset, draft.making.counter_start, made.outputs, made.body}},
+  emit(AttemptMade{op,
+                   {draft.making.keyset, draft.making.counter_start, made.outputs, made.body}},
        step);
   step.events.push_back(Opened{op});
   start_drive(now, op, step);
@@ -312,8 +326,9 @@ void Redeemer::start_drive(Now now, const OpId& op, RedeemStep& step) {
   const Operation& operation = *state_.live(op);
   PG_CHECK(!operation.attempts.empty());
   Drive& drive = drives_[op];
-  drive.hold_ends = now.mono + remaining(operation.opened.opened_at, operation.opened.hold_until,
-                                         now.wall);
+  drive.hold_ends = operation.refund ? Micros::max()
+                                     : now.mono + remaining(operation.opened.opened_at,
+                                                            operation.opened.hold_until, now.wall);
   drive.posting = operation.attempts.size() - 1;
   drive.scheduled = Micros::max();
   Turn turn = turn_of(now, op, step);
@@ -343,9 +358,12 @@ void Redeemer::drop(const OpId& op) {
 
 void Redeemer::emit(RedeemRecord record, RedeemStep& step) {
   state_.apply(record);
-  const bool intent =
-      std::holds_alternative<OpOpened>(record) || std::holds_alternative<AttemptMade>(record);
-  auto& records = intent && !policy_.record_before_post ? withheld_ : step.records;
+  bool withheld = std::holds_alternative<OpOpened>(record) && !policy_.record_before_post;
+  withheld |= std::holds_alternative<RefundOpened>(record) && !policy_.record_refund_before_post;
+  if (const auto* made = std::get_if<AttemptMade>(&record))
+    withheld = made->attempt.of_token > 0 ? !policy_.record_refund_before_post
+                                          : !policy_.record_before_post;
+  auto& records = withheld ? withheld_ : step.records;
   records.push_back(std::move(record));
 }
 

@@ -42,20 +42,14 @@ inline constexpr size_t kPostsWatchedMax = 16;   // of one operation, for late a
 inline constexpr size_t kAttemptsMax = 8;        // NUT-13: restore looks only 300 counters ahead
 inline constexpr size_t kOpenOperationsMax = 1024;
 
-// Each rule that keeps money whole, so that a test can switch one off and show that it is missed.
-// Never changed outside tests and the simulator.
-struct RedeemPolicy {
-  bool restore = true;                 // off: only checkstate is asked
-  bool same_bytes = true;              // off: new outputs each time, the old ones forgotten
-  bool watch_old_attempts = true;      // off: only the newest attempt is restored
-  bool pending_is_wait = true;         // off: PENDING counts as unspent
-  bool codes_are_no_verdict = true;    // off: 11001 = spent elsewhere, 10001 = released
-  bool verdict_is_provisional = true;  // off: a closed operation is never looked at again
-  bool reserve_counters = true;        // off: counters are taken only by OpDone
-  bool record_before_post = true;      // off: the records of begin follow the answer
-  bool brake_attempts = true;          // off: a new attempt after every rebuildable error
-  bool hold_stops_posting = true;      // off: the same bytes are posted for ever
-};
+inline constexpr size_t kRefundsOpenMax = 64;    // under way at a time; the others wait
+inline constexpr size_t kProbesMax = 256;        // the oldest are given up
+inline constexpr Amount kRefundSlack = 2;        // spare change, for a fee that grows meanwhile
+inline constexpr Seconds kOursAlarm{15 * 60};    // our inputs are spent, the outputs not visible
+inline constexpr Seconds kOursOperator{24 * 3600};
+
+// Why a refund cannot begin now. TooSmall is final: the claim is worth no more than the fee.
+enum class NoRefund : uint8_t { TooSmall, NoFunds, MintNotReady, Busy };
 
 class Redeemer {
  public:
@@ -69,7 +63,9 @@ class Redeemer {
   // The same for a token that is refused: only whether it is known.
   CheckToken identify(const Token& token);
   // The operation that owns one of these secrets, whatever became of it. For ever.
-  std::optional<OpId> op_of(const YHash& y) const { return state_.op_of(y); }
+  std::optional<OpId> op_of(const YHash& y) const {
+    return policy_.unique_y ? state_.op_of(y) : std::nullopt;
+  }
 
   struct Begun {
     OpId op;
@@ -79,6 +75,25 @@ class Redeemer {
   // its MakeOutputs holds the records and the event Opened (or NotOpened).
   std::expected<Begun, Refusal> begin(Now now, const TokenQuote& quote,
                                       const std::vector<Point>& points, Seconds hold = kHold);
+
+  // A token worth `worth` less the mint's fee, made from our own proofs: the claim saga of
+  // money-sagas.md section 3. Nothing is reserved durably until the answer to its MakeOutputs,
+  // whose step holds the records; before the first POST restore is asked (flaw 15). Ends in the
+  // event RefundMade, however long it takes, or in RefundNotMade when nothing was begun.
+  // Precondition: no refund of this claim is under way or done; worth > 0.
+  std::expected<RedeemStep, NoRefund> begin_refund(Now now, const ClaimId& claim,
+                                                   const std::string& mint,
+                                                   const std::string& unit, Amount worth);
+  bool refund_under_way(const ClaimId& claim) const;
+  // Asks whether a token we gave was spent; ends in the event Probed, or in nothing when the mint
+  // does not answer. Changes nothing.
+  struct Probing {
+    CallId id;
+    RedeemStep step;
+  };
+  Probing probe(const std::string& mint, const std::vector<Proof>& proofs);
+  // Money is owed at this mint, configured or not: it is read as well. Before recover().
+  void depend_on(const std::string& mint) { book_.depend_on(mint); }
 
   // --- driving ---
   // Answers to calls this process did not make, or no longer waits for, change nothing; except a
@@ -122,6 +137,9 @@ class Redeemer {
     bool last_look = false;           // SPENT long enough: one more empty restore is the verdict
     bool told_in_doubt = false;
     bool told_alarm = false;
+    bool told_late = false;           // a refund's alarm of the first day
+    bool fresh = false;               // a refund that this process opened and has not posted yet
+    bool found = false;               // its outputs were signed before it was posted
     std::optional<MintError> last_error;  // of the last POST: for refresh and speed only
     size_t posting = 0;               // the attempt whose bytes are sent
     size_t opening = 0;               // the attempt whose signatures are being opened
@@ -133,6 +151,7 @@ class Redeemer {
     OpOpened opened;
     MakeOutputs making;
     Seconds hold;
+    std::optional<RefundTerms> refund;
   };
   struct BookCall {
     MintAsk ask;
@@ -155,11 +174,17 @@ class Redeemer {
   void send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step);
   void read_mint(Now now, const std::string& mint, RedeemStep& step);
   MakeOutputs outputs_for(const OpId& op, const std::vector<Proof>& inputs, const SwapPlan& plan);
+  MakeOutputs outputs_for(const OpId& op, const std::vector<Proof>& inputs, const RefundPlan& plan,
+                          const TokenOutputs& token);
+  uint32_t take_counters(const std::string& keyset, size_t count);
+  std::vector<Proof> refund_inputs(const std::string& mint, const std::string& unit,
+                                   Amount worth) const;
   void on_mint_reply(Now now, const MintReply& reply, RedeemStep& step);
   void on_book_answer(Now now, CallId id, const decltype(MintReply::answer)& answer,
                       RedeemStep& step);
   void on_outputs(Now now, const OutputsReady& made, RedeemStep& step);
   void on_draft_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step);
+  void on_refund_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step);
   void on_proofs(Now now, const ProofsReady& ready, RedeemStep& step);
   void on_wake(Turn& turn);
   void start_drive(Now now, const OpId& op, RedeemStep& step);
@@ -186,6 +211,10 @@ class Redeemer {
   void become_watched(Turn& turn);
   void become_closed(Turn& turn, Verdict verdict);
   void become_done(Turn& turn, const std::vector<Proof>& proofs);
+  void become_refunded(Turn& turn, const std::vector<Proof>& proofs);
+  void on_own_spent(Turn& turn);
+  void start_making(Turn& turn, MakeOutputs making);
+  std::optional<size_t> token_complete(const Turn& turn) const;
   bool take_signatures(Turn& turn, size_t attempt, const std::vector<BlindSignature>& signatures);
   std::optional<size_t> complete_attempt(const Turn& turn) const;
   void note_empty(Turn& turn, ProofState inputs);
@@ -203,6 +232,15 @@ class Redeemer {
   std::map<CallId, OpId> calls_;              // which operation an answer belongs to
   std::map<CallId, Draft> drafts_;
   std::map<YHash, OpId> draft_ys_;
+  struct Probe {
+    std::string mint;
+    size_t points = 0;
+    CallId id;                                // as it was given to the caller
+  };
+  void on_probe_points(const TokenChecked& checked, RedeemStep& step);
+  void on_probe_answer(CallId call, const decltype(MintReply::answer)& answer, RedeemStep& step);
+  std::map<CallId, Probe> probes_;            // by the call whose answer is awaited; bounded
+  std::set<std::string> draft_secrets_;       // of proofs that a refund is about to reserve
   std::map<CallId, BookCall> book_calls_;     // ids and give_up ascend together
   std::map<std::string, Micros> refresh_at_;  // by mint, while it is not being read
   std::map<std::string, uint32_t> reserved_;  // counters handed to MakeOutputs, by keyset

@@ -44,6 +44,7 @@ void Redeemer::step_post(Turn& turn) {
   PG_CHECK(!turn.operation.closed);
   PG_CHECK(!turn.operation.hold_over || !policy_.hold_stops_posting);
   drive.repost = false;
+  drive.fresh = false;
   call_mint(turn, Phase::Posting, Endpoint::Swap, turn.operation.attempts[drive.posting].body);
   drive.posts.emplace(drive.call, drive.posting);
   if (drive.posts.size() > kPostsWatchedMax) {
@@ -59,7 +60,8 @@ void Redeemer::on_post_answer(Turn& turn, const decltype(MintReply::answer)& ans
       return step_open(turn, drive.posting, true);
   const auto* error = std::get_if<MintError>(&answer);
   drive.last_error = error ? std::optional(*error) : std::nullopt;
-  if (error && !policy_.codes_are_no_verdict && !turn.operation.closed) {
+  const bool may_close = !turn.operation.closed && !turn.operation.refund;
+  if (error && !policy_.codes_are_no_verdict && may_close) {
     if (error->code == 11001) return become_closed(turn, Verdict::SpentElsewhere);
     if (error->code == 10001 || error->code == 11002)
       return become_closed(turn, Verdict::Released);
@@ -109,8 +111,12 @@ void Redeemer::on_restore_answer(Turn& turn, const decltype(MintReply::answer)& 
     if (ours.contains(restored->outputs[i].b))
       drive.signatures[restored->outputs[i].b] = restored->signatures[i];
 
+  // Signed before it was posted: by an earlier life of a ledger that was rolled back (flaw 15). Did
+  // that life use these inputs? They tell.
+  if (drive.fresh && !drive.signatures.empty()) return step_check(turn);
   if (const auto complete = complete_attempt(turn)) return step_open(turn, *complete, true);
   if (drive.signatures.empty()) return on_restored_none(turn);
+  if (token_complete(turn)) return step_check(turn);  // whose swap was it? The inputs tell.
   // A swap is atomic at an honest mint; a lagging replica can look like this, so go on asking.
   alarm(turn, "the mint shows only a part of a swap");
   give_time(turn, Reason::Partial);
@@ -122,6 +128,7 @@ void Redeemer::on_restored_none(Turn& turn) {
     emit(OpForgotten{turn.op}, turn.step);
     return drop(turn.op);
   }
+  if (turn.drive.fresh) return step_post(turn);
   if (turn.drive.last_look) return become_closed(turn, Verdict::SpentElsewhere);
   step_check(turn);
 }
@@ -167,6 +174,7 @@ void Redeemer::on_check_answer(Turn& turn, const decltype(MintReply::answer)& an
 }
 
 void Redeemer::on_spent(Turn& turn) {
+  if (turn.operation.refund) return on_own_spent(turn);
   const bool first = !turn.operation.empty || turn.operation.empty->inputs != ProofState::Spent;
   note_empty(turn, ProofState::Spent);
   const bool due = verdict_is_due(turn);
@@ -178,9 +186,13 @@ void Redeemer::on_spent(Turn& turn) {
 
 void Redeemer::on_unspent(Turn& turn) {
   Drive& drive = turn.drive;
+  if (const auto attempt = token_complete(turn)) {
+    drive.found = true;
+    return step_open(turn, *attempt, true);
+  }
   const bool no_more_posts = turn.operation.hold_over && policy_.hold_stops_posting;
   const bool hopeless = drive.last_error && is_permanent(*drive.last_error);
-  if (turn.operation.hold_over || hopeless) {
+  if (turn.operation.hold_over || (hopeless && !turn.operation.refund)) {
     note_empty(turn, ProofState::Unspent);
     if (verdict_is_due(turn)) return become_closed(turn, Verdict::Released);
     return become_waiting(turn, Reason::Unspent, !no_more_posts);
@@ -195,6 +207,7 @@ void Redeemer::on_unspent(Turn& turn) {
 
 void Redeemer::on_mint_read(Turn& turn) {
   if (const auto complete = complete_attempt(turn)) return step_open(turn, *complete, false);
+  if (const auto token = token_complete(turn)) return step_open(turn, *token, false);
   if (turn.operation.closed) return become_watched(turn);
   if (turn.operation.hold_over) return become_waiting(turn, Reason::Unspent);
   step_new_attempt(turn);
@@ -206,8 +219,21 @@ void Redeemer::step_new_attempt(Turn& turn) {
   Drive& drive = turn.drive;
   const OpOpened& opened = turn.operation.opened;
   const auto& attempts = turn.operation.attempts;
-  const auto plan = book_.plan(opened.mint, opened.unit, opened.inputs, turn.now.wall);
-  if (!plan) return become_waiting(turn, Reason::Unspent, true);
+  const auto& refund = turn.operation.refund;
+  std::optional<SwapPlan> plan;
+  std::optional<RefundPlan> refund_plan;
+  if (refund) {
+    auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs, refund->face,
+                                  refund->face, turn.now.wall);
+    if (made) refund_plan = *std::move(made);
+  }
+  if (auto made = book_.plan(opened.mint, opened.unit, opened.inputs, turn.now.wall)) plan = *made;
+  if (!plan || (refund && !refund_plan)) return become_waiting(turn, Reason::Unspent, true);
+  if (refund_plan) {
+    plan->amounts = refund_plan->token;
+    plan->amounts.insert(plan->amounts.end(), refund_plan->change.begin(),
+                         refund_plan->change.end());
+  }
   if (policy_.brake_attempts && policy_.same_bytes) {
     for (size_t i = 0; i < attempts.size(); ++i)
       if (attempts[i].keyset == plan->keyset && amounts_of(attempts[i]) == plan->amounts) {
@@ -219,7 +245,18 @@ void Redeemer::step_new_attempt(Turn& turn) {
     alarm(turn, "the mint's keysets changed too often during one swap");
     return become_waiting(turn, Reason::Unspent);
   }
-  drive.making = outputs_for(turn.op, opened.inputs, *plan);
+  if (refund_plan) {
+    const TokenOutputs token{refund->claim,
+                             attempts.front().number + static_cast<uint32_t>(attempts.size()),
+                             static_cast<uint32_t>(refund_plan->token.size())};
+    return start_making(turn, outputs_for(turn.op, opened.inputs, *refund_plan, token));
+  }
+  start_making(turn, outputs_for(turn.op, opened.inputs, *plan));
+}
+
+void Redeemer::start_making(Turn& turn, MakeOutputs making) {
+  Drive& drive = turn.drive;
+  drive.making = std::move(making);
   if (!drive.posts.contains(drive.call)) calls_.erase(drive.call);
   drive.call = drive.making.id;
   calls_.emplace(drive.call, turn.op);
@@ -247,7 +284,12 @@ void Redeemer::step_open(Turn& turn, size_t attempt, bool may_ask_keys) {
   work.counter_start = made.counter_start;
   work.outputs = made.outputs;
   work.keys = keyset->keys;
-  for (const BlindedMessage& output : made.outputs)
+  if (turn.operation.refund)
+    work.refund = TokenOutputs{turn.operation.refund->claim, made.number, made.of_token};
+  // Of a refund that an earlier life made, the token alone.
+  if (turn.operation.refund && complete_attempt(turn) != attempt)
+    work.outputs.resize(made.of_token);
+  for (const BlindedMessage& output : work.outputs)
     work.signatures.push_back(drive.signatures.at(output.b));
   if (!drive.posts.contains(drive.call)) calls_.erase(drive.call);
   drive.call = work.id;
@@ -259,6 +301,9 @@ void Redeemer::step_open(Turn& turn, size_t attempt, bool may_ask_keys) {
 
 void Redeemer::on_opened(Turn& turn, const ProofsReady& ready) {
   const Attempt& attempt = turn.operation.attempts.at(turn.drive.opening);
+  if (ready.problem.empty() && turn.operation.refund &&
+      (ready.proofs.size() == attempt.outputs.size() || ready.proofs.size() == attempt.of_token))
+    return become_refunded(turn, ready.proofs);
   if (ready.problem.empty() && ready.proofs.size() == attempt.outputs.size())
     return become_done(turn, ready.proofs);
   // Not credited and not given up: the outputs can be derived again, and the mint is asked again.

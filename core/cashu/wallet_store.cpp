@@ -1,5 +1,7 @@
 #include "core/cashu/wallet_store.h"
 
+#include <algorithm>
+
 #include "core/base/check.h"
 
 namespace paygress::cashu {
@@ -17,6 +19,23 @@ void WalletStore::remove(const Purse& purse, const std::string& secret) {
   PG_CHECK(proof != owned->second.end());
   balances_[purse] -= proof->second.amount;
   owned->second.erase(proof);
+  reserved_.erase(secret);
+}
+
+void WalletStore::reserve(const Purse& purse, const std::string& secret) {
+  PG_CHECK(contains(purse, secret));
+  PG_CHECK(reserved_.insert(secret).second);
+}
+
+void WalletStore::release(const Purse& purse, const std::string& secret) {
+  PG_CHECK(contains(purse, secret));
+  PG_CHECK(reserved_.erase(secret) == 1);
+}
+
+std::vector<Proof> WalletStore::spendable(const Purse& purse) const {
+  std::vector<Proof> found = proofs(purse);
+  std::erase_if(found, [&](const Proof& proof) { return reserved_.contains(proof.secret); });
+  return found;
 }
 
 Amount WalletStore::balance(const Purse& purse) const {
@@ -40,6 +59,10 @@ bool WalletStore::contains(const Purse& purse, const std::string& secret) const 
 
 void WalletStore::check_invariants() const {
   PG_CHECK(proofs_.size() == balances_.size());
+  for (const std::string& secret : reserved_)
+    PG_CHECK(std::any_of(proofs_.begin(), proofs_.end(), [&](const auto& entry) {
+      return entry.second.contains(secret);
+    }));
   for (const auto& [purse, owned] : proofs_) {
     Amount sum = 0;
     for (const auto& [secret, proof] : owned) {

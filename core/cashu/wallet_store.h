@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,19 @@ class WalletStore {
   // The proof is spent or given away. Unknown secrets are a broken invariant.
   void remove(const Purse& purse, const std::string& secret);
 
-  // In the purse's unit; 0 for an unknown purse.
+  // The proof is an input of an operation under way: still ours, and nobody else's to spend.
+  // Precondition: owned, and not reserved.
+  void reserve(const Purse& purse, const std::string& secret);
+  // Takes it back. Precondition: reserved.
+  void release(const Purse& purse, const std::string& secret);
+
+  // In the purse's unit, reserved proofs included; 0 for an unknown purse.
   Amount balance(const Purse& purse) const;
   const std::map<Purse, Amount>& balances() const { return balances_; }
   // Ordered by secret.
   std::vector<Proof> proofs(const Purse& purse) const;
+  // Those that no operation has reserved. Ordered by secret.
+  std::vector<Proof> spendable(const Purse& purse) const;
   bool contains(const Purse& purse, const std::string& secret) const;
   // Balances are the sums of the proofs.
   void check_invariants() const;
@@ -35,6 +44,7 @@ class WalletStore {
  private:
   std::map<Purse, std::map<std::string, Proof>> proofs_;
   std::map<Purse, Amount> balances_;
+  std::set<std::string> reserved_;
 };
 
 }  // namespace paygress::cashu

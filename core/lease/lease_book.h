@@ -7,6 +7,7 @@
 //
 // Conservation, per mint and unit, after every record (check_invariants):
 //   redeemed == consumed + lots of leases not yet settled + claims + kept
+//   claims   == tokens given + the mint's fee on them + claims still owed
 //
 // Functions that decide append to the Step given; its records are already applied.
 #pragma once
@@ -18,6 +19,7 @@
 
 #include "core/base/indexed_map.h"
 #include "core/lease/allocator.h"
+#include "core/lease/claim_book.h"
 #include "core/lease/price.h"
 #include "core/lease/records.h"
 
@@ -43,9 +45,22 @@ struct Lease {
   UnixSeconds over_at;       // Void or Ended: since when
   bool own_exit = false;
   bool serves_ssh = true;
+  bool cancelled = false;    // Reserved: its owner does not want it any more
+  Micros settle_floor;       // Ending: what was surely used, were it found stopped
+  UnixSeconds ending_at;
   EndReason end_reason = EndReason::Expired;
   std::optional<LeaseEnded> statement;
 };
+
+// The last moment at which it surely ran. Precondition: Running.
+const Instant& last_seen(const Lease& lease);
+
+// Why money is owed: the reasons of the claims.
+inline constexpr std::string_view kClaimUnused = "unused time";
+inline constexpr std::string_view kClaimLate = "paid too late";
+inline constexpr std::string_view kClaimLittle = "paid too little";
+inline constexpr std::string_view kClaimTopUp = "top-up of a lease that ended";
+inline constexpr std::string_view kClaimStopped = "stopped before it was paid";
 
 // What of an open lease or payment is whose, by (mint, unit).
 struct Totals {
@@ -54,6 +69,8 @@ struct Totals {
   Msat claims;
   Msat kept;
   Msat open;  // lots of leases that are not settled
+  Msat paid;  // of `claims`: tokens given, and the fee that the claims bore
+  Msat given;  // of `paid`: the tokens
 
   bool operator==(const Totals&) const = default;
 };
@@ -77,6 +94,9 @@ class LeaseBook {
   // Preconditions: the allocation in `terms` was found by allocator().find just now; a lease of
   // that id is unknown or void.
   void reserve(LeaseReserved terms, LeaseStep& out);
+  // Its owner asks for the end, in any state (flaw 17); asking again has no effect. The meter
+  // stops now; the money comes back when the object's absence is confirmed.
+  void stop(Instant now, const LeaseId& lease, LeaseStep& out);
   // The token was not taken. No effect unless the lease is Reserved.
   void void_reservation(Now now, const LeaseId& lease, LeaseStep& out);
   // Money arrived for the reservation. True: it is a lease now (Creating). False: it came too late
@@ -100,7 +120,15 @@ class LeaseBook {
                LeaseStep& out);
   void on_up(Instant now, const LeaseId& lease, Seconds backoff, LeaseStep& out);
   void on_gave_up(Instant now, const LeaseId& lease, LeaseStep& out);
-  void on_gone(Instant now, const LeaseId& lease, LeaseStep& out);
+  // `unanswered`: a create of it may still be carried out until then.
+  void on_gone(Instant now, const LeaseId& lease, std::optional<UnixSeconds> unanswered,
+               LeaseStep& out);
+
+  // --- claims (from the refund desk) ---
+  void claim_paid(Now now, const ClaimId& claim, std::string token, Msat face, Msat fee,
+                  LeaseStep& out);
+  void claim_kept(Now now, const ClaimId& claim, LeaseStep& out);
+  void claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out);
 
   // --- time ---
   // A top-up's redeeming is under way: the end waits for it, at most kGrace.
@@ -108,6 +136,8 @@ class LeaseBook {
   void top_up_settled(const LeaseId& lease, const OpId& op);
   void handle_timer(Instant now, LeaseStep& out);
   std::optional<Micros> next_deadline() const;
+  // Now and then: frees what was held, forgets what is long over.
+  void housekeep(Now now, LeaseStep& out);
   // After the fold. A lease that ran in another boot of the machine stands since its last sight.
   void recover(Instant now, LeaseStep& out);
 
@@ -126,9 +156,10 @@ class LeaseBook {
   Allocator& allocator() { return allocator_; }
   const std::map<MintUnit, Totals>& totals() const { return totals_; }
   const IndexedMap<LeaseId, Lease, IdHash>& leases() const { return leases_; }
-  const std::map<ClaimId, ClaimOwed>& claims() const { return claims_; }
-  // Claims of one operation's or one lease's owner.
-  Msat claimed_for(const OpId& op) const;
+  const ClaimBook& claims() const { return claims_; }
+  // What of this mint's money is not ours to spend: what was paid for leases that are not settled,
+  // and claims that are still owed (flaw 16).
+  Msat liabilities(const MintUnit& purse) const;
   uint64_t jobs_completed() const { return jobs_completed_; }
   void check_invariants() const;
 
@@ -144,6 +175,8 @@ class LeaseBook {
   void look_no_more(const LeaseId& id, Lease& lease);
   void leave_reserved(const Lease& lease);
   void take_lots(Lease& lease, const LeaseEnded& ended);
+  void settle(Instant now, Lease& lease, std::optional<UnixSeconds> since, LeaseStep& out);
+  Totals& totals_of(const ClaimId& claim);
 
   void apply_one(const LeaseReserved& r);
   void apply_one(const LeaseVoided& r);
@@ -159,6 +192,13 @@ class LeaseBook {
   void apply_one(const LeasePortsMoved& r);
   void apply_one(const ClaimOwed& r);
   void apply_one(const DustKept& r);
+  void apply_one(const LeaseCancelled& r);
+  void apply_one(const LeaseSettled& r);
+  void apply_one(const LeaseCleared& r);
+  void apply_one(const ClaimPaid& r);
+  void apply_one(const ClaimKept& r);
+  void apply_one(const ClaimRedeemed& r);
+  void apply_one(const ClaimForgotten& r);
 
   Allocator allocator_;
   IndexedMap<LeaseId, Lease, IdHash> leases_;
@@ -166,10 +206,11 @@ class LeaseBook {
   std::map<PubKey, LeaseId> newest_;
   std::map<PubKey, size_t> unpaid_;
   std::map<std::string, LeaseId> workload_ids_;
-  std::map<ClaimId, ClaimOwed> claims_;
+  ClaimBook claims_;
   std::map<MintUnit, Totals> totals_;
   uint64_t jobs_completed_ = 0;
   std::set<std::pair<UnixSeconds, LeaseId>> forgettable_;
+  std::set<std::pair<UnixSeconds, LeaseId>> held_;         // by `held_until`
   // volatile
   std::set<std::pair<Micros, LeaseId>> looks_;             // (Lease::next_look, lease)
   std::map<LeaseId, std::set<OpId>> top_ups_;

@@ -3,6 +3,8 @@
 //   Reserved -> Paid -> Started -> (Down -> Up)* -> Ending -> Ended -> Forgotten
 //      `-> Voided (not paid, or paid too late or too little: the money is a claim)
 //
+// A claim: Owed -> Paid (a token, its owner's) -> Redeemed -> Forgotten, or Owed -> Kept (dust)
+//
 // A lease is a meter: it runs while the workload runs, so that time that was not delivered is not
 // charged. All money is msat and is held as lots, so that a claim can be paid at its own mint.
 #pragma once
@@ -111,6 +113,9 @@ struct LeaseEnded {           // the object's absence is confirmed; the final st
   Msat claimed;
   Msat kept;
   UnixSeconds at;
+  // A create of it was never answered and may still be carried out: until then its ports, number
+  // and capacity are nobody else's (money-sagas.md flaw 4). Zero: nothing is held.
+  UnixSeconds held_until;
 };
 struct LeaseForgotten { LeaseId lease; };
 struct LeasePortsMoved {      // before it ever ran: somebody else listens on one of the old ones
@@ -131,6 +136,24 @@ struct ClaimOwed {
 };
 // What of a payment without a lease is too small to be a token.
 struct DustKept { OpId op; Lot lot; UnixSeconds at; };
+// Its owner stopped it before it was paid: money that arrives becomes a claim (flaw 17).
+struct LeaseCancelled { LeaseId lease; UnixSeconds at; };
+// The engine says that it stopped before its owner asked for the stop: so much less is charged
+// (flaw 11).
+struct LeaseSettled { LeaseId lease; Micros used; UnixSeconds at; };
+struct LeaseCleared { LeaseId lease; UnixSeconds at; };  // what `held_until` held is free
+// The claim is a token now, which is its owner's; in one batch with the wallet's RefundDone.
+struct ClaimPaid {
+  ClaimId claim;
+  std::string token;          // secret
+  Msat face;                  // its value
+  Msat fee;                   // what the claim bore of the swap
+  Msat kept;                  // the rest: less than the mint's smallest coin
+  UnixSeconds at;
+};
+struct ClaimKept { ClaimId claim; UnixSeconds at; };      // worth no more than the mint's fee
+struct ClaimRedeemed { ClaimId claim; UnixSeconds at; };  // its owner has spent the token
+struct ClaimForgotten { ClaimId claim; };                 // long after
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
                                           workload_id, ssh_port, ports, password, minimum, at,
@@ -143,15 +166,23 @@ BOOST_DESCRIBE_STRUCT(LeaseDown, (), (lease, used, since, own_exit))
 BOOST_DESCRIBE_STRUCT(LeaseUp, (), (lease, at, charged_backoff))
 BOOST_DESCRIBE_STRUCT(LeaseExtended, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseEnding, (), (lease, reason, used, at))
-BOOST_DESCRIBE_STRUCT(LeaseEnded, (), (lease, used, consumed, claimed, kept, at))
+BOOST_DESCRIBE_STRUCT(LeaseEnded, (), (lease, used, consumed, claimed, kept, at, held_until))
 BOOST_DESCRIBE_STRUCT(LeaseForgotten, (), (lease))
 BOOST_DESCRIBE_STRUCT(LeasePortsMoved, (), (lease, ssh_port, ports))
 BOOST_DESCRIBE_STRUCT(ClaimOwed, (), (claim, lease, op, owner, lot, reason, at))
 BOOST_DESCRIBE_STRUCT(DustKept, (), (op, lot, at))
+BOOST_DESCRIBE_STRUCT(LeaseCancelled, (), (lease, at))
+BOOST_DESCRIBE_STRUCT(LeaseSettled, (), (lease, used, at))
+BOOST_DESCRIBE_STRUCT(LeaseCleared, (), (lease, at))
+BOOST_DESCRIBE_STRUCT(ClaimPaid, (), (claim, token, face, fee, kept, at))
+BOOST_DESCRIBE_STRUCT(ClaimKept, (), (claim, at))
+BOOST_DESCRIBE_STRUCT(ClaimRedeemed, (), (claim, at))
+BOOST_DESCRIBE_STRUCT(ClaimForgotten, (), (claim))
 
 using LeaseRecord =
     std::variant<LeaseReserved, LeaseVoided, LeasePaid, LeaseStarted, LeasesSighted, LeaseDown,
                  LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
-                 DustKept, LeasePortsMoved>;
+                 DustKept, LeaseCancelled, LeaseSettled, LeaseCleared, ClaimPaid, ClaimKept,
+                 ClaimRedeemed, ClaimForgotten, LeasePortsMoved>;
 
 }  // namespace paygress::lease

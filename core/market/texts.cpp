@@ -205,6 +205,12 @@ std::string rate_limited(Seconds retry_after) {
 std::string refund_pending() {
   return "The refund is being made; it follows shortly";
 }
+std::string stopped_before_running() {
+  return "Stopped by its owner before the workload ran; the refund is in this reply";
+}
+std::string paid_too_late() {
+  return "The mint confirmed the payment too late; the refund is in this reply";
+}
 
 }  // namespace text
 

@@ -85,6 +85,8 @@ std::string race_lost();
 std::string request_expired(Seconds age);  // negative: from the future
 std::string rate_limited(Seconds retry_after);
 std::string refund_pending();
+std::string stopped_before_running();
+std::string paid_too_late();
 
 }  // namespace text
 

@@ -4,8 +4,11 @@
 //   accept -> CheckToken -> [Checked] reserve, begin -> MakeOutputs -> [Opened] the request is a
 //   record -> POST -> [Redeemed] credit + workload intent, one batch -> ... -> the final answer
 //
+//   stop / expiry / failure -> the object is confirmed absent -> LeaseEnded + claims -> RefundMade:
+//   the token and the answer of everybody who waits for it, one batch
+//
 // Every answer that touched a token is recorded before it leaves. Money whose lease is void or over
-// becomes a claim in the same batch.
+// becomes a claim in the same batch; whoever asked is answered when the claim is a token.
 #pragma once
 
 #include <map>
@@ -17,6 +20,7 @@
 #include "core/cashu/redeemer.h"
 #include "core/provider/outbox.h"
 #include "core/provider/quote.h"
+#include "core/provider/refunds.h"
 #include "core/provider/replies.h"
 #include "core/workload/supervisor.h"
 
@@ -41,6 +45,16 @@ class LeaseHooks {
   virtual bool on_event(lease::Instant now, const lease::LeaseEvent& event, Step& out) = 0;
 };
 
+inline constexpr Seconds kInterimRetry{30};
+
+// Each rule that a test may switch off to show that it is missed.
+struct DeskPolicy {
+  Rule record_refusals;  // off: a refusal is said and forgotten (flaw 7)
+  Rule credit_in_batch;  // off: the credit of a spawn follows its proofs in a later batch
+  Rule top_up_in_batch;  // off: so does the extension
+  Rule outbox;           // off: an answer is sent once, and not again after a restart
+};
+
 // The machines that a payment touches. All must outlive the desk.
 struct PaymentMachines {
   const Settings& settings;
@@ -54,7 +68,8 @@ struct PaymentMachines {
 
 class Payments {
  public:
-  explicit Payments(PaymentMachines machines) : m_(machines) {}
+  explicit Payments(PaymentMachines machines, DeskPolicy policy = {})
+      : m_(machines), policy_(policy), refunds_(m_.leases, m_.wallet) {}
   void set_install(const InstallId& install) { install_ = install; }
   // Must outlive this object, or its last call.
   void set_hooks(LeaseHooks* hooks) { hooks_ = hooks; }
@@ -66,6 +81,14 @@ class Payments {
                     Step& out);
   void accept_top_up(const RequestKey& key, const PrivateMessage& message, TopUpQuote quote,
                      Step& out);
+  // The owner ends a lease early, in whatever state it is; answered when the end is confirmed and
+  // what was not used is a token (flaws 2, 11, 17 and 18).
+  void stop(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
+            const std::string& pod, Step& out);
+  // How the lease is; after its end the final statement with the refund (flaw 18).
+  market::StatusReply status_of(const lease::Lease& lease, Now now) const;
+  // A token that this request asked for, or will, is still its owner's to fetch.
+  bool owes(const RequestKey& key) const;
   // The same request is being looked at in this process already.
   bool under_way(const RequestKey& key) const { return under_way_.contains(key); }
 
@@ -90,7 +113,7 @@ class Payments {
   void take(lease::Instant now, workload::Step step, Step& out);
   void take(lease::Instant now, lease::LeaseStep step, Step& out);
 
-  void handle_timer(Now now, Step& out);
+  void handle_timer(lease::Instant now, Step& out);
   std::optional<Micros> next_deadline() const;
   // After the fold: reservations that never reached the wallet are void, payments that were
   // credited have a workload, and answers that no quorum took are sent again.
@@ -113,8 +136,8 @@ class Payments {
   std::optional<Refused> reserve(lease::Instant now, const Intent& intent, const OpId& op,
                                  Step& out);
   void void_reservation(lease::Instant now, const LeaseId& lease, Step& out);
+  void move_ports(lease::Instant now, const LeaseId& lease, Step& out);
   // When it has a key of a consumer and is over.
-  void move_ports(Instant now, const LeaseId& lease, Step& out);
   void forget_key(const LeaseId& lease, Step& out);
   void drop(lease::Instant now, const OpId& op, const Refused& refused, Step& out);
   void on(lease::Instant now, const cashu::Checked& event, Step& out);
@@ -125,11 +148,23 @@ class Payments {
   void on(lease::Instant now, const cashu::Redeemed& event, Step& out);
   void on(lease::Instant now, const cashu::NotTaken& event, Step& out);
   void on(lease::Instant now, const cashu::Alarm& event, Step& out);
+  void on(lease::Instant now, const cashu::RefundMade& event, Step& out);
+  void on(lease::Instant now, const cashu::RefundNotMade& event, Step& out);
+  void on(lease::Instant now, const cashu::Probed& event, Step& out);
+  void credit(lease::Instant now, const cashu::Redeemed& event, Step& out);
   void redeemed_spawn(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                       Step& out);
   void redeemed_top_up(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                        Step& out);
-  void on_finished(lease::Instant now, const LeaseId& lease, Step& out);
+  void book(lease::Instant now, lease::LeaseStep step, Step& out);
+  const lease::Lease* stoppable(const PubKey& owner, const std::string& pod) const;
+  std::optional<std::vector<ClaimId>> final_claims(const lease::Lease& lease) const;
+  void settle(lease::Instant now, const LeaseId& id, Step& out);
+  void settle_op(lease::Instant now, const OpId& op, Step& out);
+  void settled(lease::Instant now, const ClaimId& claim, Step& out);
+  market::ErrorReply reply_without_lease(const Request& request, std::string_view reason,
+                                         const std::vector<market::RefundToken>& refunds) const;
+  void expect_interim(lease::Instant now, const Request& request);
   std::string password();
   void record_opened(Now now, const RequestKey& key, const PrivateMessage& message,
                      RequestKind kind, std::optional<LeaseId> lease, std::optional<OpId> op,
@@ -137,17 +172,20 @@ class Payments {
   void answer(Now now, const RequestKey& key, market::Reply reply, Step& out);
   void check(Check check, Step& out);
   void interim(Now now, const Request& request, Step& out);
-  void interim(Now now, const PubKey& to, Transport transport, const EventId& reply_to,
-               const std::optional<market::RequestId>& id, Step& out);
+  void interim(Now now, market::ErrorType type, const PubKey& to, Transport transport,
+               const EventId& reply_to, const std::optional<market::RequestId>& id, Step& out);
   void record(OwnRecord entry, Step& out);
 
   PaymentMachines m_;
+  DeskPolicy policy_;
+  Refunds refunds_;
   InstallId install_;
   LeaseHooks* hooks_ = nullptr;
   std::map<CallId, Check> checking_;
   std::map<OpId, Intent> opening_;
   std::set<RequestKey> under_way_;
-  std::map<OpId, Micros> interim_due_;
+  std::map<RequestKey, Micros> interim_due_;
+  std::vector<cashu::Redeemed> deferred_;  // only with a policy off
 };
 
 }  // namespace paygress::provider

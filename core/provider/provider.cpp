@@ -43,7 +43,8 @@ struct Provider::Running {
              session_timing(p.settings_)),
         outbox(pool, p.calls_),
         payments({p.settings_, p.requests_, p.leases_, p.wallet_, p.workloads_, outbox,
-                  p.entropy_}),
+                  p.entropy_},
+                 p.desk_policy_),
         standby({p.settings_, p.failover_, p.standby_book_, p.requests_, p.leases_, p.workloads_,
                  p.announcer_, p.calls_, pool, outbox, payments, [&p] { return p.vitals(); }},
                 p.failover_policy_) {
@@ -53,10 +54,11 @@ struct Provider::Running {
 
 Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Policies policies)
     : settings_(std::move(settings)),
+      desk_policy_(policies.desk),
       entropy_(entropy),
       jitter_seed_(jitter_seed),
       leases_(settings_.sold, settings_.ranges),
-      workloads_({}, [this] { return workload_calls_.next(); }),
+      workloads_({}, [this] { return workload_calls_.next(); }, policies.workloads),
       wallet_(settings_.mints, policies.redeem),
       failover_(settings_.self, micros(settings_.heartbeat_interval), policies.failover),
       failover_policy_(policies.failover),
@@ -273,7 +275,7 @@ void Provider::run_timers(Now now, Step& out) {
     leases_.handle_timer(instant(now), step);
     running_->payments.take(instant(now), std::move(step), out);
   }
-  if (due(running_->payments.next_deadline())) running_->payments.handle_timer(now, out);
+  if (due(running_->payments.next_deadline())) running_->payments.handle_timer(instant(now), out);
   if (due(waiting_.next_deadline()))
     handle_waiting(now, waiting_.take_due(now), Patience::Decide, out);
   if (due(running_->outbox.next_deadline())) running_->outbox.handle_timer(now);
@@ -285,7 +287,12 @@ void Provider::run_timers(Now now, Step& out) {
 
 void Provider::housekeeping(Now now, Step& out) {
   housekeeping_due_ = now.mono + micros(kHousekeepingEvery);
+  lease::LeaseStep of_leases;
+  leases_.housekeep(now, of_leases);
+  running_->payments.take(instant(now), std::move(of_leases), out);
   for (OwnRecord& entry : requests_.forget(now.wall)) {
+    // The token that it asked for is still its owner's to ask for again.
+    if (running_->payments.owes(std::get<RequestForgotten>(entry).key)) continue;
     running_->outbox.forget(std::get<RequestForgotten>(entry).key);
     record(std::move(entry), out);
   }
@@ -393,7 +400,7 @@ void Provider::handle_request(Now now, const PrivateMessage& message, Patience p
                                  out);
   } else if (const auto* stop = std::get_if<market::StopRequest>(&request)) {
     if (stale) return payments.refuse(instant(now), key, message, RequestKind::Stop, expired, out);
-    handle_status(now, message, stop->pod_id, id, out);  // as a provider without stop answers
+    payments.stop(instant(now), key, message, stop->pod_id, out);
   } else if (!stale) {
     handle_status(now, message, std::get<market::StatusRequest>(request).pod_id, id, out);
   }
@@ -418,8 +425,7 @@ void Provider::handle_status(Now now, const PrivateMessage& message, const std::
     reply = market::error_reply(market::ErrorType::NotFound, market::text::workload_not_found(pod),
                                 market::TokenState::Untouched);
   else {
-    auto status =
-        status_reply(settings_, leases_, *found, workloads_.state_of(found->terms.lease), now);
+    auto status = running_->payments.status_of(*found, now);
     running_->standby.describe(*found, now, status);
     reply = std::move(status);
   }
@@ -465,6 +471,23 @@ void Provider::check_invariants() const {
         lease.phase == lease::Phase::Down || lease.phase == lease::Phase::Ending;
     PG_CHECK(delivering == workloads_.state_of(id).has_value());
   }
+  check_conservation();
+}
+
+// The wallet's books and the leases' agree: what was received is what was paid for leases, and the
+// tokens that were given are those that claims became.
+void Provider::check_conservation() const {
+  std::map<lease::MintUnit, std::pair<Msat, Msat>> wallet;  // received, given
+  for (const auto& [purse, flow] : wallet_.state().flows()) {
+    if (flow.received == 0) continue;
+    auto& sums = wallet[{purse.mint, purse.unit}];
+    sums.first = cashu::value_of(flow.received, purse.unit).value();
+    if (flow.given > 0) sums.second = cashu::value_of(flow.given, purse.unit).value();
+  }
+  std::map<lease::MintUnit, std::pair<Msat, Msat>> leases;
+  for (const auto& [purse, totals] : leases_.totals())
+    if (totals.redeemed > Msat{0}) leases[purse] = {totals.redeemed, totals.given};
+  PG_CHECK(wallet == leases);
 }
 
 }  // namespace paygress::provider

@@ -6,7 +6,8 @@
 //   nostr::RelayPool       relays, subscriptions, publishing, each event once
 //   RequestBook            who asked for what, and what the answer was
 //   quote_spawn, ...       what is refused before a token is touched
-//   Payments               from an accepted quote to money on a lease
+//   Payments               from an accepted quote to money on a lease, and its end
+//   Refunds                claims: from money that is owed to a token that was given
 //   cashu::Redeemer        tokens at their mints
 //   lease::LeaseBook       money and time
 //   workload::Supervisor   objects on the engine
@@ -50,6 +51,8 @@ struct Counters {
 struct Policies {
   cashu::RedeemPolicy redeem;
   failover::RulePolicy failover = {};
+  workload::SupervisorPolicy workloads = {};
+  DeskPolicy desk = {};
 };
 
 class Provider {
@@ -104,11 +107,13 @@ class Provider {
   void handle_status(Now now, const PrivateMessage& message, const std::string& pod,
                      const std::optional<market::RequestId>& id, Step& out);
   void complain(Now now, const PrivateMessage& message, const std::string& problem, Step& out);
+  void check_conservation() const;
   bool too_old_or_new(Now now, const PrivateMessage& message) const;
   Vitals vitals() const;
   void record(OwnRecord entry, Step& out);
 
   Settings settings_;
+  DeskPolicy desk_policy_;
   Entropy& entropy_;
   uint64_t jitter_seed_;
   lease::BootId machine_;

@@ -1,5 +1,7 @@
 #include "core/provider/replies.h"
 
+#include <algorithm>
+
 namespace paygress::provider {
 namespace {
 
@@ -12,6 +14,16 @@ std::vector<market::TemplateAccessPort> access_ports(const lease::Lease& lease) 
 
 uint16_t ssh_port(const lease::Lease& lease) {
   return lease.serves_ssh ? lease.terms.ssh_port.value_or(0) : uint16_t{0};
+}
+
+template <class Reply>
+void put_refunds(const std::vector<market::RefundToken>& refunds, Reply& reply) {
+  Msat sum;
+  for (const market::RefundToken& refund : refunds) sum += refund.msat;
+  reply.refund_msat = sum;
+  if (refunds.empty()) return;
+  reply.refund_token = refunds.front().token;
+  reply.refunds = refunds;
 }
 
 }  // namespace
@@ -97,10 +109,38 @@ market::TopUpReply top_up_reply(const lease::LeaseBook& leases, const lease::Lea
   return reply;
 }
 
-market::ErrorReply owed_reply(market::ErrorType type, std::string message, Msat owed) {
+std::vector<market::RefundToken> refunds_of(const lease::ClaimBook& claims,
+                                            const std::vector<ClaimId>& ids) {
+  std::vector<market::RefundToken> refunds;
+  for (const ClaimId& id : ids) {
+    const lease::ClaimEntry* entry = claims.find(id);
+    PG_CHECK(entry != nullptr && entry->state != lease::ClaimState::Owed);
+    if (entry->paid)
+      refunds.push_back({entry->paid->token, entry->owed.lot.mint, entry->paid->face});
+  }
+  std::sort(refunds.begin(), refunds.end(), [](const auto& a, const auto& b) {
+    return a.msat != b.msat ? a.msat > b.msat : a.mint < b.mint;
+  });
+  return refunds;
+}
+
+market::ErrorReply refund_reply(market::ErrorType type, std::string message,
+                                const std::vector<market::RefundToken>& refunds) {
   market::ErrorReply reply =
       market::error_reply(type, std::move(message), market::TokenState::Taken);
-  reply.refund_msat = owed;
+  put_refunds(refunds, reply);
+  if (!refunds.empty()) reply.details = refunds.front().token;
+  return reply;
+}
+
+market::StatusReply end_reply(const Settings& settings, const lease::LeaseBook& leases,
+                              const lease::Lease& lease,
+                              const std::vector<market::RefundToken>& refunds, Now now) {
+  market::StatusReply reply = status_reply(settings, leases, lease, std::nullopt, now);
+  const bool ran_out = lease.phase == lease::Phase::Ended &&
+                       lease.end_reason == lease::EndReason::Expired;
+  reply.status = ran_out ? "Expired" : "Stopped";
+  put_refunds(refunds, reply);
   return reply;
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/lease/lease_book.h"
 #include "core/market/texts.h"
@@ -24,8 +25,16 @@ market::StatusReply status_reply(const Settings& settings, const lease::LeaseBoo
                                  Now now);
 market::TopUpReply top_up_reply(const lease::LeaseBook& leases, const lease::Lease& lease,
                                 std::string pod, Seconds bought, Msat paid, Now now);
-// An error about money that was taken and is owed back: it is a claim in the ledger.
-market::ErrorReply owed_reply(market::ErrorType type, std::string message, Msat owed);
+// The tokens of these claims, which are all settled, the largest first; of dust there is none.
+std::vector<market::RefundToken> refunds_of(const lease::ClaimBook& claims,
+                                            const std::vector<ClaimId>& ids);
+// An error about money that was taken and comes back with it.
+market::ErrorReply refund_reply(market::ErrorType type, std::string message,
+                                const std::vector<market::RefundToken>& refunds);
+// What a lease came to, for a stop or for a status after the end.
+market::StatusReply end_reply(const Settings& settings, const lease::LeaseBook& leases,
+                              const lease::Lease& lease,
+                              const std::vector<market::RefundToken>& refunds, Now now);
 market::ErrorReply error_reply_of(const Refused& refused);
 
 // The JSON of a reply with the request's id in it.

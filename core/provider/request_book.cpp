@@ -42,15 +42,23 @@ const Request* RequestBook::spawn_of(const LeaseId& lease) const {
   return it == spawns_.end() ? nullptr : find(it->second);
 }
 
+std::vector<RequestKey> RequestBook::stops_of(const LeaseId& lease) const {
+  const auto it = stops_.find(lease);
+  if (it == stops_.end()) return {};
+  return {it->second.begin(), it->second.end()};
+}
+
 std::vector<EventId> RequestBook::seen_events() const {
   std::vector<EventId> events;
   for (const auto& [at, event] : seen_order_) events.push_back(event);
   return events;
 }
 
-// Only answered requests are ever forgotten; a refusal sooner than one that touched a token.
+// Only answered requests are ever forgotten; a refusal sooner than one that touched a token or a
+// lease.
 UnixSeconds RequestBook::forget_at(const Request& request) const {
-  return request.answer->at + (request.opened.op ? kRequestKept : kRefusalKept);
+  const bool touched = request.opened.op || request.opened.lease;
+  return request.answer->at + (touched ? kRequestKept : kRefusalKept);
 }
 
 std::vector<OwnRecord> RequestBook::forget(UnixSeconds now) const {
@@ -79,11 +87,18 @@ void RequestBook::apply(const OwnRecord& record) {
     if (opened->op) ops_.emplace(*opened->op, opened->key);
     if (opened->kind == RequestKind::Spawn && opened->lease)
       spawns_.emplace(*opened->lease, opened->key);
+    if (opened->kind == RequestKind::Stop && opened->lease)
+      stops_[*opened->lease].insert(opened->key);
   } else if (const auto* answered = std::get_if<RequestAnswered>(&record)) {
     Request& request = requests_.at(answered->key);
     if (request.answer) forgettable_.erase({forget_at(request), answered->key});
     request.answer = *answered;
     request.delivered = false;
+    if (request.opened.kind == RequestKind::Stop && request.opened.lease) {
+      const auto waiting = stops_.find(*request.opened.lease);
+      if (waiting != stops_.end()) waiting->second.erase(answered->key);
+      if (waiting != stops_.end() && waiting->second.empty()) stops_.erase(waiting);
+    }
     index_forget(answered->key);
   } else if (const auto* delivered = std::get_if<AnswerDelivered>(&record)) {
     requests_.at(delivered->key).delivered = true;
@@ -105,7 +120,9 @@ void RequestBook::check_invariants() const {
   size_t answered = 0;
   for (const auto& [key, request] : requests_) {
     PG_CHECK(request.opened.key == key);
-    PG_CHECK(request.answer || request.opened.op);  // only what touched a token may be unanswered
+    // Only what touched a token or waits for a lease's end may be unanswered.
+    const bool waits = request.opened.kind == RequestKind::Stop && request.opened.lease;
+    PG_CHECK(request.answer || request.opened.op || waits);
     answered += request.answer.has_value();
   }
   PG_CHECK(answered == forgettable_.size());

@@ -36,6 +36,8 @@ class RequestBook {
   const Request* find(const RequestKey& key) const;
   const Request* by_op(const OpId& op) const;      // the first request with that token
   const Request* spawn_of(const LeaseId& lease) const;
+  // Stops of this lease that wait for its end.
+  std::vector<RequestKey> stops_of(const LeaseId& lease) const;
   bool seen(const EventId& event) const { return seen_.contains(event); }
   std::vector<EventId> seen_events() const;        // oldest first, for the relay pool's memory
   const std::map<RequestKey, Request>& all() const { return requests_; }
@@ -54,6 +56,7 @@ class RequestBook {
   std::map<RequestKey, Request> requests_;
   std::map<OpId, RequestKey> ops_;
   std::map<LeaseId, RequestKey> spawns_;
+  std::map<LeaseId, std::set<RequestKey>> stops_;  // unanswered
   std::set<std::pair<UnixSeconds, RequestKey>> forgettable_;
   LookupMap<EventId, UnixSeconds, IdHash> seen_;
   std::set<std::pair<UnixSeconds, EventId>> seen_order_;

@@ -52,8 +52,9 @@ std::string_view to_string(State state) {
   return "unknown";
 }
 
-Supervisor::Supervisor(SupervisorConfig config, std::function<CallId()> next_call)
-    : config_(config), next_call_(std::move(next_call)) {
+Supervisor::Supervisor(SupervisorConfig config, std::function<CallId()> next_call,
+                       SupervisorPolicy policy)
+    : config_(config), policy_(policy), next_call_(std::move(next_call)) {
   PG_CHECK(config_.calls_max > 0);
   PG_CHECK(next_call_ != nullptr);
 }
@@ -74,6 +75,9 @@ void Supervisor::retire(Now now, const LeaseId& lease, Step& out) {
   if (w == nullptr || w->retired) return;
   record(WorkloadRetired{lease, now.wall}, out);
   w->failures = 0;
+  // What may not run is no longer charged as running, whatever a look would show.
+  w->settled = w->state != State::Live || !may_run(*w) || w->seen_running == now.mono;
+  if (w->waits_for_group) w->creates.erase(w->generation);  // that create was never asked for
   if (w->pending == Pending::Nothing) advance(now, lease, *w, out);
 }
 
@@ -109,12 +113,13 @@ void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
   if (engine_is_lost(answer)) ++engine_losses_;
   if (list_call_ == answer.id) return on_list(now, answer, out);
   if (stray_calls_.contains(answer.id)) {
-    const std::string name = stray_calls_.at(answer.id);
+    const Stray stray = stray_calls_.at(answer.id);
     stray_calls_.erase(answer.id);
-    if (answer.verb == Verb::Stop && answer.outcome != Outcome::Unknown) {
+    if (answer.verb == Verb::Stop && answer.outcome != Outcome::Unknown && stray.remove) {
       const CallId id = next_call_();
-      stray_calls_.emplace(id, name);
-      out.calls.push_back({id, Verb::Remove, name, std::nullopt, micros(config_.call_deadline)});
+      stray_calls_.emplace(id, stray);
+      out.calls.push_back(
+          {id, Verb::Remove, stray.name, std::nullopt, micros(config_.call_deadline)});
     }
     return;  // what is still there is met again by the next sweep
   }
@@ -160,11 +165,13 @@ void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
 
 void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
                            Step& out) {
+  if (answer.outcome != Outcome::Unknown) w.creates.erase(w.generation);
   if (w.retired) return advance(now, lease, w, out);
   if (answer.outcome == Outcome::Failed) return on_trouble(now, lease, w, answer, out);
   if (answer.outcome == Outcome::Unknown) {
     ++w.failures;
     w.create_lost = true;
+    if (!policy_.labels) return make_generation(now, lease, w, out);
     return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
   }
   w.serves_ssh = answer.serves_ssh;
@@ -175,9 +182,11 @@ void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Ans
 
 void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
                          Step& out) {
-  if (w.retired) return advance(now, lease, w, out);
+  if (w.retired) return on_retired_look(now, lease, w, answer, out);
+  const bool taken_for_absent =
+      planted(Bug::unknown_is_absent) || !policy_.unknown_is_not_absent;
   const bool unknown = answer.outcome == Outcome::Unknown;
-  if (proves_absence(answer) || (unknown && planted(Bug::unknown_is_absent))) {
+  if (proves_absence(answer) || (unknown && taken_for_absent)) {
     Object absent;
     absent.name = w.spec.name;
     absent.running = Running::Absent;
@@ -189,8 +198,29 @@ void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answe
   on_observed(now, lease, w, answer.objects.front(), out);
 }
 
+// The last look before it is stopped: when it had stopped already, its owner pays until then.
+void Supervisor::on_retired_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
+                                 Step& out) {
+  const bool absent = proves_absence(answer);
+  const bool told = answer.outcome == Outcome::Done && answer.objects.size() == 1;
+  const bool refused = answer.outcome == Outcome::Failed && answer.fault != Fault::Unreachable;
+  if (!absent && !told && !refused) return on_trouble(now, lease, w, answer, out);
+  if (told && answer.objects.front().running == Running::Unknown)
+    return schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, 0)));
+  const Running running = absent ? Running::Absent
+                          : told ? answer.objects.front().running
+                                 : Running::Running;
+  const bool down = running == Running::Absent || running == Running::Stopped;
+  if (!std::exchange(w.settled, true) && w.state == State::Live && down)
+    out.events.push_back(WentDown{
+        lease, told ? answer.objects.front().stopped_at : std::nullopt, false});
+  advance(now, lease, w, out);
+}
+
 void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object,
                              Step& out) {
+  if (object.running != Running::Absent && object.running != Running::Unknown)
+    w.creates.erase(w.generation);
   if (!may_run(w)) return on_found(now, lease, w, object, out);
   switch (object.running) {
     case Running::Running: return on_running(now, lease, w, out);
@@ -205,6 +235,7 @@ void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& ou
   w.failures = 0;
   w.create_lost = false;
   w.seen_in = engine_losses_;
+  w.seen_running = now.mono;
   if (w.state == State::Live) {
     const Micros reset_at = w.live_since + micros(config_.attempts_reset_after);
     if (w.attempts > 0 && now.mono >= reset_at) become(now, lease, State::Live, 0, "", out);
@@ -218,6 +249,11 @@ void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& ou
     out.events.push_back(Started{lease, w.serves_ssh});
   else
     out.events.push_back(CameUp{lease, std::exchange(w.backoff_charged, Seconds{0})});
+}
+
+Micros Supervisor::give_up_at(const Workload& w) const {
+  const bool down = w.state == State::Respawning;
+  return w.provisioning_since + micros(down ? config_.give_up_down_after : config_.give_up_after);
 }
 
 // Stopped or absent while it is wanted.
@@ -240,7 +276,7 @@ void Supervisor::on_not_running(Now now, const LeaseId& lease, Workload& w, cons
     return schedule(lease, w, now.mono + micros(backoff));
   }
   if (object.running == Running::Absent) {
-    if (now.mono >= w.provisioning_since + micros(config_.give_up_after))
+    if (now.mono >= give_up_at(w))
       return give_up(now, lease, w, "the engine could not make it in time", out);
     if (std::exchange(w.create_lost, false))  // it may be on its way still: look once more
       return schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, w.failures - 1)));
@@ -263,7 +299,7 @@ void Supervisor::on_trouble(Now now, const LeaseId& lease, Workload& w, const An
   const bool refused = answer.outcome == Outcome::Failed && answer.fault != Fault::Unreachable;
   if (making && refused && w.failures >= config_.create_failures_max)
     return give_up(now, lease, w, answer.message, out);
-  if (making && now.mono >= w.provisioning_since + micros(config_.give_up_after))
+  if (making && now.mono >= give_up_at(w))
     return give_up(now, lease, w, "the engine did not answer in time", out);
   schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, w.failures - 1)));
   if (making && answer.fault == Fault::PortTaken && !w.started_once)
@@ -281,13 +317,17 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
   }
   has_inventory_ = true;
   std::set<LeaseId> present;
+  std::set<std::string> names;
   for (const Object& object : answer.objects) {
     const LeaseId& lease = object.labels.lease;
-    present.insert(lease);
     Workload* w = find(lease);
     const bool newest = w != nullptr && object.name == w->spec.name && w->generation > 0;
+    if (!policy_.labels && !newest) continue;
+    present.insert(lease);
+    names.insert(object.name);
+    if (w != nullptr) w->creates.erase(object.labels.generation);
     if (!newest || (w->retired && w->removed)) {
-      sweep_stray(now, object, out);
+      sweep_stray(now, object, w != nullptr, out);
     } else if (!may_run(*w)) {
       if (object.running == Running::Running && w->pending == Pending::Nothing)
         schedule(lease, *w, now.mono);
@@ -299,6 +339,7 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
         schedule(lease, *w, now.mono);
     }
   }
+  std::erase_if(quarantined_, [&](const auto& entry) { return !names.contains(entry.first); });
   for (auto [lease, w] : workloads_) {
     if (w.state == State::Live && !w.retired && may_run(w) && w.pending == Pending::Nothing &&
         !present.contains(lease))
@@ -310,12 +351,22 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
     if (present.contains(lease)) {
       schedule(lease, *w, now.mono + micros(step_of(kEngineBackoff, w->failures++)));
     } else {
-      unschedule(lease, *w);
-      removed_.erase(lease);
-      record(WorkloadGone{lease, now.wall}, out);
-      out.events.push_back(Gone{lease});
+      confirm_gone(now, lease, *w, out);
     }
   }
+}
+
+void Supervisor::confirm_gone(Now now, const LeaseId& lease, Workload& w, Step& out) {
+  Gone gone{lease, std::nullopt};
+  for (const auto& [generation, at] : w.creates) {
+    const UnixSeconds lost_at = at + config_.create_lost_after;
+    if (lost_at > now.wall && (!gone.unanswered || lost_at > *gone.unanswered))
+      gone.unanswered = lost_at;
+  }
+  unschedule(lease, w);
+  removed_.erase(lease);
+  record(WorkloadGone{lease, now.wall}, out);
+  out.events.push_back(gone);
 }
 
 // --- time --------------------------------------------------------------------------------------
@@ -354,6 +405,7 @@ void Supervisor::advance(Now now, const LeaseId& lease, Workload& w, Step& out) 
       return ask_list(out);
     }
     set_removed(lease, w, false);  // a list showed it still there: stop and remove again
+    if (!w.settled) return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
     return ask(now, lease, w, Verb::Stop, Pending::Stop, out);
   }
   if (w.state == State::Failed) return;
@@ -378,12 +430,20 @@ void Supervisor::give_up(Now now, const LeaseId& lease, Workload& w, std::string
   out.events.push_back(GaveUp{lease, std::move(reason)});
 }
 
-void Supervisor::sweep_stray(Now, const Object& object, Step& out) {
-  const auto same = [&](const auto& entry) { return entry.second == object.name; };
+// `of_lease`: the ledger knows the lease, and this is not the object that it wants. Otherwise the
+// object is somebody's we do not remember: it must not run, but it is not thrown away at once.
+void Supervisor::sweep_stray(Now now, const Object& object, bool of_lease, Step& out) {
+  const auto same = [&](const auto& entry) { return entry.second.name == object.name; };
   if (std::any_of(stray_calls_.begin(), stray_calls_.end(), same)) return;
   if (stray_calls_.size() >= config_.calls_max) return;  // the next sweep takes the rest
+  bool remove = of_lease;
+  if (!of_lease && object.running == Running::Stopped) {
+    const Micros since = quarantined_.emplace(object.name, now.mono).first->second;
+    if (now.mono < since + micros(config_.quarantine)) return;
+    remove = true;
+  }
   const CallId id = next_call_();
-  stray_calls_.emplace(id, object.name);
+  stray_calls_.emplace(id, Stray{object.name, remove});
   out.calls.push_back({id, Verb::Stop, object.name, std::nullopt, micros(config_.call_deadline)});
 }
 
@@ -457,6 +517,7 @@ void Supervisor::apply(const WorkloadRecord& entry) {
     Workload& w = workloads_.at(made->lease);
     PG_CHECK(made->generation == w.generation + 1);
     w.generation = made->generation;
+    w.creates[made->generation] = made->at;
     w.spec.labels.generation = made->generation;
     w.spec.name = object_name(made->lease, made->generation);
   } else if (const auto* moved = std::get_if<WorkloadMoved>(&entry)) {
@@ -469,6 +530,7 @@ void Supervisor::apply(const WorkloadRecord& entry) {
     w.since = moved->at;
     w.attempts = moved->attempts;
     w.started_once |= moved->state == State::Live;
+    if (moved->state == State::Live) w.creates.erase(w.generation);
   } else if (const auto* retired = std::get_if<WorkloadRetired>(&entry)) {
     Workload& w = workloads_.at(retired->lease);
     if (!w.retired) running_count_ -= w.state == State::Live;

@@ -6,6 +6,9 @@
 // caller makes `records` durable BEFORE it carries out `calls`.
 //
 // "Unknown" changes no state: the supervisor looks again. Nothing destructive follows from it.
+//
+// An object with our labels that no lease wants: an older generation of a lease is stopped and
+// removed at the next sweep; one of no lease at all is stopped, kept for the quarantine, removed.
 #pragma once
 
 #include <functional>
@@ -16,6 +19,7 @@
 
 #include "core/base/indexed_map.h"
 #include "core/base/lookup.h"
+#include "core/base/rule.h"
 #include "core/workload/workload.h"
 
 namespace paygress::workload {
@@ -25,9 +29,18 @@ struct SupervisorConfig {
   Seconds create_deadline{300};     // an image pull takes its time
   Seconds call_deadline{30};
   Seconds give_up_after{1200};      // Provisioning without success
+  Seconds give_up_down_after{1800};  // Respawning without success
+  Seconds create_lost_after{1800};  // a create so old is no longer carried out
+  Seconds quarantine{600};          // an object of no lease is stopped so long before its removal
   uint32_t create_failures_max = 4;
   Seconds attempts_reset_after{600};  // Live this long: the restart count begins anew
   size_t calls_max = 32;            // under way at once, so that one slow pull delays nobody
+};
+
+// Each rule that a test may switch off to show that it is missed.
+struct SupervisorPolicy {
+  Rule labels;        // off: objects are known by their newest name alone, and nothing is swept
+  Rule unknown_is_not_absent;  // off: an engine that does not answer has lost the object
 };
 
 struct Step {
@@ -42,7 +55,8 @@ std::string object_name(const LeaseId& lease, uint32_t generation);
 class Supervisor {
  public:
   // `next_call` gives fresh CallIds, unique over restarts.
-  Supervisor(SupervisorConfig config, std::function<CallId()> next_call);
+  Supervisor(SupervisorConfig config, std::function<CallId()> next_call,
+             SupervisorPolicy policy = {});
 
   // Precondition: no workload of this lease is known. `spec.name` is set by the supervisor.
   void want(Now now, Spec spec, RestartPolicy restart, Step& out) {
@@ -113,6 +127,9 @@ class Supervisor {
     bool started_once = false;
     bool retired = false;
     bool gated = false;
+    // Generations whose create was not answered and whose object was not seen. Kept over a restart
+    // by the records of those that never ran.
+    std::map<uint32_t, UnixSeconds> creates;
     // volatile
     bool allowed = false;       // gated only
     bool started_here = false;  // by this process
@@ -126,6 +143,8 @@ class Supervisor {
     bool removed = false;       // the engine confirmed a removal; absence is not yet confirmed
     bool create_lost = false;   // the last create has no answer: it may still come
     bool serves_ssh = true;
+    bool settled = false;       // retired: it is known whether it ran until then (flaw 11)
+    std::optional<Micros> seen_running;
     bool may_start = true;      // the next look that finds it stopped may start it
     Micros live_since;
     Micros provisioning_since;
@@ -140,6 +159,7 @@ class Supervisor {
   void on_found(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void fence(Now now, const LeaseId& lease, Workload& w, std::optional<UnixSeconds> since,
              Step& out);
+  Micros give_up_at(const Workload& w) const;
   void schedule(const LeaseId& lease, Workload& w, Micros at);
   void unschedule(const LeaseId& lease, Workload& w);
   void advance(Now now, const LeaseId& lease, Workload& w, Step& out);
@@ -152,20 +172,29 @@ class Supervisor {
   void on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void on_running(Now now, const LeaseId& lease, Workload& w, Step& out);
   void on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
+  void on_retired_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
+                       Step& out);
+  void confirm_gone(Now now, const LeaseId& lease, Workload& w, Step& out);
   void on_trouble(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
   void make_generation(Now now, const LeaseId& lease, Workload& w, Step& out);
   void give_up(Now now, const LeaseId& lease, Workload& w, std::string reason, Step& out);
   void become(Now now, const LeaseId& lease, State state, uint8_t attempts, std::string reason,
               Step& out);
   void record(WorkloadRecord record, Step& out);
-  void sweep_stray(Now now, const Object& object, Step& out);
+  void sweep_stray(Now now, const Object& object, bool of_lease, Step& out);
 
   SupervisorConfig config_;
+  SupervisorPolicy policy_;
   std::function<CallId()> next_call_;
   IndexedMap<LeaseId, Workload, IdHash> workloads_;
   std::set<std::pair<Micros, LeaseId>> due_;
   LookupMap<uint64_t, LeaseId, std::hash<uint64_t>> calls_;  // call id -> lease
-  std::map<CallId, std::string> stray_calls_;                // stop/remove of objects of nobody
+  struct Stray {
+    std::string name;
+    bool remove = false;   // as soon as it is stopped
+  };
+  std::map<CallId, Stray> stray_calls_;                      // stop/remove of objects of nobody
+  std::map<std::string, Micros> quarantined_;                // objects of no lease: stopped since
   std::optional<CallId> list_call_;
   std::set<LeaseId> removed_;      // every workload with `removed`
   std::set<LeaseId> confirmable_;  // removed before the list under way was asked for

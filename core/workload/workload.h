@@ -78,7 +78,9 @@ struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit
 struct GaveUp { LeaseId lease; std::string reason; };
 // Somebody else listens on a port of one that never ran: set_ports() gives it others.
 struct PortsTaken { LeaseId lease; };
-struct Gone { LeaseId lease; };                     // confirmed absent, every generation
+// Confirmed absent, every generation. `unanswered`: a create of it was never answered, and may
+// still be carried out until then: what it would use is nobody else's (money-sagas.md flaw 4).
+struct Gone { LeaseId lease; std::optional<UnixSeconds> unanswered; };
 struct Sighted { LeaseId lease; };                  // seen running just now
 // A gated workload that is not allowed to run was looked at. `unstopped`: it runs, and nothing of
 // this process ever started or resumed it.

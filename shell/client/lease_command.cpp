@@ -100,6 +100,17 @@ Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& le
   return {};
 }
 
+// What was left of a pod that is over is in its status: it is taken when it is not here yet.
+Outcome<void> fetch_refunds(const Options& options, const market::Reply& reply,
+                            const market::RequestId& request) {
+  const std::vector<std::string> refunds = refunds_of(reply);
+  if (refunds.empty()) return {};
+  auto session = open_session(options);
+  if (!session) return std::unexpected(session.error());
+  for (const std::string& refund : refunds) take_refund(**session, refund, request);
+  return {};
+}
+
 // Needs no lock: nothing is paid, so nothing has to be recorded.
 Outcome<void> status(const Options& options, const PodOptions& wanted) {
   auto identity = load_identity(options.home);
@@ -120,6 +131,7 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   if (!answer) return std::unexpected(answer.error());
   auto reply = meaning(answer->reply, request);
   if (!reply) return std::unexpected(reply.error());
+  if (auto ok = fetch_refunds(options, *reply, lease->request); !ok) return ok;
   return print_status(options, *lease, *reply, set);
 }
 
@@ -136,6 +148,10 @@ Outcome<void> stop(const Options& options, const PodOptions& wanted) {
   auto reply = ask_provider(**session, request, Seconds{wanted.payment.timeout_seconds},
                             "paygress stop " + lease->pod);
   if (!reply) return std::unexpected(reply.error());
+  const auto* status = std::get_if<market::StatusReply>(&*reply);
+  if (status == nullptr || status->status == "Running")
+    return failure(ExitCode::Failed, "this provider cannot end a pod early: it answered its status",
+                   "The pod ends by itself when its paid time is over.");
   lease->expires_at = lease->at = shell::now().wall;
   if (auto ok = (*session)->file->commit({*lease}); !ok) return ok;
   return print_status(options, *lease, *reply);

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 #include "core/cashu/mint_url.h"
 #include "core/consumer/pricing.h"
 #include "core/market/error_type.h"
@@ -28,14 +30,6 @@ std::vector<std::string> refund_texts(const std::optional<std::vector<market::Re
   else if (one)
     texts.push_back(*one);
   return texts;
-}
-
-std::vector<std::string> refunds_of(const market::Reply& reply) {
-  if (const auto* error = std::get_if<market::ErrorReply>(&reply))
-    return refund_texts(error->refunds, error->refund_token);
-  if (const auto* status = std::get_if<market::StatusReply>(&reply))
-    return refund_texts(status->refunds, status->refund_token);
-  return {};
 }
 
 // What became of our token; nothing when the reply does not say.
@@ -75,6 +69,26 @@ std::string token_advice(const market::ErrorReply& error, uint64_t token) {
 
 }  // namespace
 
+std::vector<std::string> refunds_of(const market::Reply& reply) {
+  if (const auto* error = std::get_if<market::ErrorReply>(&reply))
+    return refund_texts(error->refunds, error->refund_token);
+  if (const auto* status = std::get_if<market::StatusReply>(&reply))
+    return refund_texts(status->refunds, status->refund_token);
+  return {};
+}
+
+void take_refund(Session& session, const std::string& refund, const market::RequestId& request) {
+  if (const auto token = cashu::decode_token(refund); token)
+    if (const auto known = session.file->state().token_with(token->proofs))
+      if (session.file->state().tokens().at(*known).fate == TokenFate::Received) return;
+  progress("receiving the refund");
+  auto got = session.purse.receive(refund, TokenOrigin::Refund, request);
+  if (got)
+    note(fmt::format("refund received: {} sat", *got));
+  else
+    note("the refund is stored, but not in the wallet yet: " + printable(got.error().message));
+}
+
 void add_payment_options(CLI::App& command, PaymentOptions& payment, bool needed) {
   auto* group = command.add_option_group("payment");
   group->add_option("--amount", payment.amount, "Pay with a token of so many sats")
@@ -97,7 +111,12 @@ Outcome<std::unique_ptr<Session>> open_session(const Options& options) {
   auto file = WalletFile::open(options.home, identity->key.public_key());
   if (!file) return std::unexpected(file.error());
   auto session = std::make_unique<Session>(*std::move(identity), *std::move(file));
-  if (!session->file->state().open_ops().empty()) {
+  const auto refund_waits = [](const auto& entry) {
+    return entry.second.stored.origin == TokenOrigin::Refund &&
+           entry.second.fate == TokenFate::Here;
+  };
+  const consumer::WalletState& state = session->file->state();
+  if (!state.open_ops().empty() || std::ranges::any_of(state.tokens(), refund_waits)) {
     progress("going on with what an earlier command left open");
     session->purse.recover();
   }
@@ -190,14 +209,8 @@ Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMad
       records.push_back(TokenChanged{request.token, *fate, now});
   }
   if (auto ok = session.file->commit(records); !ok) return std::unexpected(ok.error());
-  for (const std::string& refund : refunds_of(answer->reply)) {
-    progress("receiving the refund");
-    auto got = session.purse.receive(refund, TokenOrigin::Refund, request.request);
-    if (got)
-      note(fmt::format("refund received: {} sat", *got));
-    else
-      note("the refund is stored, but not in the wallet yet: " + printable(got.error().message));
-  }
+  for (const std::string& refund : refunds_of(answer->reply))
+    take_refund(session, refund, request.request);
   return meaning(answer->reply, request);
 }
 

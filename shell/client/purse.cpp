@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/cashu/curve_work.h"
+#include "core/cashu/dhke.h"
 #include "core/cashu/keyset.h"
 #include "core/cashu/mint_url.h"
 #include "core/cashu/token_quote.h"
@@ -245,6 +246,25 @@ Outcome<Amount> Purse::receive_stored(uint64_t number) {
   if (auto ok = file_.commit({*made}); !ok) return std::unexpected(ok.error());
   if (auto ok = run(*made, true); !ok) return std::unexpected(ok.error());
   return quote->net;
+}
+
+std::optional<cashu::ProofState> Purse::state_of(uint64_t number) {
+  const consumer::TokenStored& token = file_.state().tokens().at(number).stored;
+  std::vector<cashu::Point> ys;
+  for (const Proof& proof : token.proofs) {
+    const auto y = cashu::hash_to_curve(proof.secret);
+    if (!y) return std::nullopt;
+    ys.push_back(y->compressed());
+  }
+  const auto answer = mints_.ask(token.mint, Endpoint::CheckState, {},
+                                 cashu::encode_check_request(ys));
+  const auto* checked = std::get_if<cashu::CheckAnswer>(&answer);
+  if (checked == nullptr || checked->states.size() != ys.size()) return std::nullopt;
+  const auto any = [&](cashu::ProofState state) {
+    return std::ranges::any_of(checked->states, [&](const auto& s) { return s.state == state; });
+  };
+  if (any(cashu::ProofState::Spent)) return cashu::ProofState::Spent;
+  return any(cashu::ProofState::Pending) ? cashu::ProofState::Pending : cashu::ProofState::Unspent;
 }
 
 Outcome<uint64_t> Purse::make_token(const std::vector<std::string>& mints, Payment payment,

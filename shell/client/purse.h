@@ -35,6 +35,9 @@ class Purse {
   // Swaps a stored token for proofs of ours: whoever swaps first has it.
   Outcome<cashu::Amount> receive_stored(uint64_t number);
 
+  // What the mint says of a stored token's proofs; nothing when it does not answer.
+  std::optional<cashu::ProofState> state_of(uint64_t number);
+
   struct Payment {
     cashu::Amount amount = 0;   // the token's face value
     bool net = false;           // `amount` is what must be left after the mint's fee on the token

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 
 #include "core/cashu/mint_url.h"
+#include "core/consumer/pending.h"
 #include "core/market/time_text.h"
 #include "shell/base/clock.h"
 #include "shell/client/lease_session.h"
@@ -22,6 +23,7 @@ struct WalletOptions {
   std::string token;
   uint64_t number = 0;
   int64_t timeout_seconds = 600;
+  bool take_back = false;
 };
 
 Outcome<void> balance(const Options& options, const WalletOptions&) {
@@ -154,6 +156,70 @@ Outcome<void> reclaim(const Options& options, const WalletOptions& wanted) {
   return print_received(options, **session, *got);
 }
 
+std::string state_text(const std::optional<cashu::ProofState>& state) {
+  if (!state) return "the mint does not answer";
+  switch (*state) {
+    case cashu::ProofState::Unspent: return "not redeemed";
+    case cashu::ProofState::Pending: return "being paid with";
+    case cashu::ProofState::Spent: return "redeemed";
+  }
+  return "?";
+}
+
+// The command that brings the answer, or the money, of one of them.
+std::string advice_of(const consumer::PendingToken& pending, const consumer::StoredToken& token,
+                      const std::optional<cashu::ProofState>& state) {
+  const bool spent = state == cashu::ProofState::Spent;
+  if (pending.waiting == consumer::Waiting::Refund) return "paygress wallet receive";
+  if (spent && token.stored.request)
+    return "ask again for the answer: request " + token.stored.request->hex();
+  if (spent || state == cashu::ProofState::Pending) return "";
+  if (pending.may_take_back) return "paygress wallet pending --take-back";
+  return fmt::format("paygress wallet reclaim {}", pending.number);
+}
+
+Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
+  auto session = open_session(options);
+  if (!session) return std::unexpected(session.error());
+  Purse& purse = (*session)->purse;
+  const consumer::WalletState& state = (*session)->file->state();
+  json::array array;
+  std::vector<std::vector<std::string>> rows{
+      {"NR", "SENT", "AMOUNT", "MINT", "PROVIDER SAYS", "MINT SAYS", "WHAT TO DO"}};
+  for (const auto& entry : consumer::pending_tokens(state, shell::now().wall)) {
+    const auto known = purse.state_of(entry.number);
+    std::string todo = advice_of(entry, state.tokens().at(entry.number), known);
+    std::optional<Amount> back;
+    if (wanted.take_back && entry.may_take_back && known == cashu::ProofState::Unspent) {
+      auto got = purse.receive_stored(entry.number);
+      if (got) back = *got;
+      todo = got ? fmt::format("taken back: {} sat", *got) : got.error().message;
+    }
+    const auto& token = state.tokens().at(entry.number);
+    array.push_back(json::object{
+        {"number", entry.number},
+        {"mint", token.stored.mint},
+        {"amount", token.stored.amount},
+        {"waiting", consumer::to_text(entry.waiting)},
+        {"mint_says", state_text(known)},
+        {"may_take_back", entry.may_take_back},
+        {"taken_back", back ? json::value(*back) : json::value(nullptr)},
+        {"request_id", token.stored.request ? json::value(token.stored.request->hex())
+                                            : json::value(nullptr)}});
+    rows.push_back({std::to_string(entry.number), market::to_human_time(token.stored.at),
+                    fmt::format("{} {}", token.stored.amount, token.stored.unit),
+                    token.stored.mint, std::string(consumer::to_text(entry.waiting)),
+                    state_text(known), std::move(todo)});
+  }
+  if (options.json)
+    print_json(array);
+  else if (array.empty())
+    note("nothing is pending: of every token it is known what became of it");
+  else
+    print_table(rows);
+  return {};
+}
+
 Outcome<void> history(const Options& options, const WalletOptions&) {
   auto state = WalletFile::look(options.home);
   if (!state) return std::unexpected(state.error());
@@ -215,6 +281,10 @@ void add_wallet_command(CLI::App& app, const Options& options, int& exit_code) {
   auto* back = add("reclaim", "Swap a token that was given away back to us, if nobody took it",
                    reclaim);
   back->add_option("number", wanted->number, "Its number in the history")->required();
+  auto* waiting = add("pending", "Tokens that left and whose end is not known; what the mint says",
+                      pending);
+  waiting->add_flag("--take-back", wanted->take_back,
+                    "Swap those back that nobody redeemed and nobody is expected to");
   add("history", "Every operation and token, and what became of it", history);
   wallet->footer(
       "Example:\n  paygress wallet mint --mint https://mint.example 100\n"

@@ -124,11 +124,11 @@ std::string verification_text(const json::object& found) {
     const json::object& line = entry.get_object();
     const auto n = [&](const char* key) { return json::serialize(line.at(key)); };
     out += fmt::format(
-        "{} {}: {} msat redeemed = {} consumed + {} on leases + {} owed + {} kept; {} in the "
-        "wallet\n",
+        "{} {}: {} msat redeemed = {} consumed + {} on leases + {} owed + {} kept; {} "
+        "refunded, {} in the wallet\n",
         line.at("mint").get_string().c_str(), line.at("unit").get_string().c_str(),
         n("redeemed_msat"), n("consumed_msat"), n("open_msat"), n("claims_msat"), n("kept_msat"),
-        n("wallet_msat"));
+        n("refunded_msat"), n("wallet_msat"));
   }
   for (const json::value& problem : found.at("problems").get_array())
     out += fmt::format("DAMAGED: {}\n", problem.get_string().c_str());

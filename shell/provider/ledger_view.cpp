@@ -24,15 +24,21 @@ void check_money(const Books& books, Verification& found) {
     line.unit = purse.unit;
     line.wallet = static_cast<int64_t>(balance) * (purse.unit == "sat" ? kMsatPerSat : 1);
   }
+  for (const auto& [purse, flow] : books.wallet().flows()) {
+    MoneyLine& line = lines[{purse.mint, purse.unit}];
+    line.left = static_cast<int64_t>(flow.given + flow.fees - flow.found) *
+                (purse.unit == "sat" ? kMsatPerSat : 1);
+  }
   for (const auto& [key, line] : lines) {
     const lease::Totals& t = line.totals;
     if (t.redeemed != t.consumed + t.claims + t.kept + t.open)
       found.problems.push_back(fmt::format(
           "{} {}: {} msat were redeemed, but leases, claims and kept dust account for {}",
           line.mint, line.unit, t.redeemed.value, (t.consumed + t.claims + t.kept + t.open).value));
-    if (line.wallet != t.redeemed.value)
-      found.problems.push_back(fmt::format("{} {}: the wallet holds {} msat, but {} were redeemed",
-                                           line.mint, line.unit, line.wallet, t.redeemed.value));
+    if (line.wallet + line.left != t.redeemed.value)
+      found.problems.push_back(fmt::format(
+          "{} {}: the wallet holds {} msat and {} left it, but {} were redeemed", line.mint,
+          line.unit, line.wallet, line.left, t.redeemed.value));
     found.money.push_back(line);
   }
 }
@@ -87,6 +93,7 @@ json::object to_json(const Verification& found) {
                                  {"open_msat", line.totals.open.value},
                                  {"claims_msat", line.totals.claims.value},
                                  {"kept_msat", line.totals.kept.value},
+                                 {"refunded_msat", line.totals.given.value},
                                  {"wallet_msat", line.wallet}});
   json::array problems;
   for (const std::string& problem : found.problems) problems.emplace_back(problem);

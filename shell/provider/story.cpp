@@ -75,16 +75,26 @@ LeaseId lease_of(const workload::WorkloadRecord& record) {
 struct Threads {
   std::set<OpId> ops;
   std::set<provider::RequestKey> requests;
+  std::set<ClaimId> claims;
 };
+
+bool is_owed_on(const lease::ClaimOwed& owed, const LeaseId& lease, const Threads& threads) {
+  return owed.lease == lease || (!owed.lease && threads.ops.contains(owed.op));
+}
 
 void note_threads(const Record& record, const LeaseId& lease, Threads& threads) {
   if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&record)) {
+    const auto* owed = std::get_if<lease::ClaimOwed>(of_lease);
+    if (owed != nullptr && is_owed_on(*owed, lease, threads)) threads.claims.insert(owed->claim);
     if (lease_of(*of_lease, lease) != lease) return;
     std::visit(
         [&](const auto& r) {
           if constexpr (requires { r.op; }) threads.ops.insert(r.op);
         },
         *of_lease);
+  } else if (const auto* redeem = std::get_if<cashu::RedeemRecord>(&record)) {
+    const auto* refund = std::get_if<cashu::RefundOpened>(redeem);
+    if (refund != nullptr && threads.claims.contains(refund->claim)) threads.ops.insert(refund->op);
   } else if (const auto* own = std::get_if<OwnRecord>(&record)) {
     const auto* opened = std::get_if<provider::RequestOpened>(own);
     if (opened == nullptr || opened->lease != lease) return;
@@ -160,6 +170,28 @@ struct Words {
     return fmt::format("{} msat are too little for a token and kept", r.lot.msat.value);
   }
 
+  std::string operator()(const lease::LeaseCancelled&) const {
+    return "its owner stopped it before it was paid: what arrives comes back";
+  }
+  std::string operator()(const lease::LeaseSettled& r) const {
+    return fmt::format("it had stopped before its owner asked for the stop: {} s are charged",
+                       seconds_of(r.used));
+  }
+  std::string operator()(const lease::LeaseCleared&) const {
+    return "its ports, number and capacity are free again";
+  }
+  std::string operator()(const lease::ClaimPaid& r) const {
+    return fmt::format("refunded: a token over {} msat; the mint's fee was {}, {} are kept",
+                       r.face.value, r.fee.value, r.kept.value);
+  }
+  std::string operator()(const lease::ClaimKept&) const {
+    return "what is owed is worth no more than the mint's fee, and kept";
+  }
+  std::string operator()(const lease::ClaimRedeemed&) const {
+    return "its owner has spent the refund token";
+  }
+  std::string operator()(const lease::ClaimForgotten&) const { return {}; }
+
   std::string operator()(const workload::WorkloadWanted&) const {
     return "a workload is wanted on the engine";
   }
@@ -207,8 +239,18 @@ struct Words {
   }
   std::string operator()(const cashu::OpForgotten&) const { return "the token is watched no more"; }
 
+  std::string operator()(const cashu::RefundOpened& r) const {
+    return fmt::format("making a refund token of {} {} at {}", r.face, r.unit, r.mint);
+  }
+  std::string operator()(const cashu::RefundDone& r) const {
+    return fmt::format("the refund token is made{}",
+                       r.found ? " (by an earlier ledger: this one was rolled back?)" : "");
+  }
+
   std::string operator()(const provider::RequestOpened& r) const {
-    const char* kind = r.kind == provider::RequestKind::TopUp ? "top-up" : "spawn";
+    const char* kind = r.kind == provider::RequestKind::TopUp  ? "top-up"
+                       : r.kind == provider::RequestKind::Stop ? "stop"
+                                                               : "spawn";
     return fmt::format("a {} request from {} over {}", kind, r.requester.hex(),
                        r.transport == provider::Transport::Nip17 ? "NIP-17" : "NIP-04");
   }
@@ -217,6 +259,9 @@ struct Words {
     if (!reply) return "answered";
     if (const auto* error = std::get_if<market::ErrorReply>(&*reply))
       return fmt::format("answered: {} ({})", error->error_type, error->message);
+    if (const auto* end = std::get_if<market::StatusReply>(&*reply))
+      return fmt::format("answered: {}, {} msat come back", end->status,
+                         end->refund_msat.value_or(Msat{0}).value);
     return std::holds_alternative<market::TopUpReply>(*reply) ? "answered: topped up"
                                                               : "answered: access details";
   }
@@ -271,6 +316,15 @@ bool belongs(const Record& record, const LeaseId& lease, const Threads& threads)
   if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&record)) {
     if (const auto* dust = std::get_if<lease::DustKept>(of_lease))
       return threads.ops.contains(dust->op);
+    const auto about_claim = std::visit(
+        [&](const auto& r) {
+          if constexpr (requires { r.claim; })
+            return threads.claims.contains(r.claim);
+          else
+            return false;
+        },
+        *of_lease);
+    if (about_claim) return true;
     return lease_of(*of_lease, lease) == lease;
   }
   if (const auto* of_workload = std::get_if<workload::WorkloadRecord>(&record))

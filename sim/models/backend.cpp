@@ -33,6 +33,7 @@ bool applies(BackendFault fault, Verb verb) {
     case BackendFault::Dies: return verb == Verb::Start;
     case BackendFault::Ignored: return verb == Verb::Stop || verb == Verb::Remove;
     case BackendFault::StaleList: return verb == Verb::List;
+    case BackendFault::Late: return verb == Verb::Create;
     case BackendFault::FailedButDone: return verb == Verb::Create || verb == Verb::Start;
     case BackendFault::AnswerLost:
     case BackendFault::Hang:
@@ -158,7 +159,11 @@ BackendReply BackendModel::handle_as(InstallId install, const Call& call, Now no
       object->dies_wall = {now.wall.value + (*object->dies_at - now.mono).value / 1'000'000};
     }
   if (fault == BackendFault::FailedButDone) fail_with(answer, Fault::Internal, "it went wrong");
-  if (fault == BackendFault::AnswerLost) return {std::nullopt, due};
+  if (fault == BackendFault::Late && answer.outcome == Outcome::Done)
+    if (const auto it = objects_.find(call.name);
+        it != objects_.end() && it->second.exists_from > now.mono)
+      it->second.exists_from = it->second.exists_from + config_.late_after;
+  if (fault == BackendFault::AnswerLost || fault == BackendFault::Late) return {std::nullopt, due};
   return {answer, due};
 }
 

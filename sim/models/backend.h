@@ -29,6 +29,7 @@ enum class BackendFault : uint8_t {
   Dies,           // (Start) answers Done, and the workload exits with 137 after `dies_after`
   Ignored,        // (Stop, Remove) answers Done and changes nothing
   StaleList,      // (List) answers what was true at the List before this one
+  Late,           // (Create) no answer ever; carried out `late_after` later
 };
 
 struct BackendModelConfig {
@@ -37,6 +38,7 @@ struct BackendModelConfig {
   Micros start_latency = {200'000};     // until it runs and Start is answered
   Micros call_latency = {20'000};       // of every other answer
   Micros dies_after = {500'000};        // see BackendFault::Dies
+  Micros late_after = {460'000'000};    // see BackendFault::Late
   workload::NodeCapacity capacity{8000, 16384, 200};  // Create beyond it is Failed/Quota
   bool serves_ssh = true;
   // Chance of each fault per call it applies to, in parts per million; all zero by default.

@@ -25,6 +25,16 @@ FakeSecret derive(uint64_t wallet_seed, const std::string& keyset, uint32_t coun
   return {to_hex(bytes), 1 + mix64(root ^ 0x72) % (kPrime - 1)};
 }
 
+// As in core/cashu/curve_work.cpp: the first outputs of a refund come from its claim.
+FakeSecret derive(uint64_t wallet_seed, const std::string& keyset, uint32_t counter_start,
+                  const std::optional<cashu::TokenOutputs>& refund, uint32_t index) {
+  const uint32_t of_token = refund ? refund->count : 0;
+  if (index < of_token)
+    return derive(wallet_seed, "refund " + refund->claim.hex() + std::to_string(refund->attempt),
+                  index);
+  return derive(wallet_seed, keyset, counter_start + (index - of_token));
+}
+
 cashu::Point blind(const FakeSecret& secret) {
   return fake_point(fake_add(fake_log(fake_hash_to_curve(secret.secret)), secret.r));
 }
@@ -78,10 +88,14 @@ cashu::Dleq fake_dleq(const cashu::Point& key, const cashu::Point& blinded,
 cashu::OutputsReady fake_make_outputs(const cashu::MakeOutputs& work, uint64_t wallet_seed) {
   cashu::OutputsReady ready;
   ready.id = work.id;
-  uint32_t counter = work.counter_start;
+  uint32_t index = 0;
   for (const cashu::Amount amount : work.amounts)
-    ready.outputs.push_back(
-        {amount, work.keyset, blind(derive(wallet_seed, work.keyset, counter++))});
+    ready.outputs.push_back({amount, work.keyset,
+                             blind(derive(wallet_seed, work.keyset, work.counter_start,
+                                          work.refund, index++))});
+  if (work.refund)
+    for (const cashu::Proof& input : work.inputs)
+      ready.points.push_back(fake_hash_to_curve(input.secret));
   ready.body = cashu::encode_swap_request(work.inputs, ready.outputs);
   return ready;
 }
@@ -99,8 +113,8 @@ cashu::ProofsReady fake_open_signatures(const cashu::OpenSignatures& work, uint6
     if (signature.amount != output.amount || signature.keyset != output.keyset ||
         key == work.keys.end())
       return ready.problem = "another amount or keyset was signed", ready;
-    const FakeSecret secret =
-        derive(wallet_seed, work.keyset, work.counter_start + static_cast<uint32_t>(i));
+    const FakeSecret secret = derive(wallet_seed, work.keyset, work.counter_start, work.refund,
+                                     static_cast<uint32_t>(i));
     if (blind(secret) != output.b) return ready.problem = "not our output", ready;
     const cashu::Dleq dleq = fake_dleq(key->second, output.b, signature.c);
     if (!signature.dleq || *signature.dleq != dleq ||

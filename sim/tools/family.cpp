@@ -24,7 +24,7 @@ class MarketFamily final : public Family {
     if (!plan) return std::unexpected(plan.error());
     if (auto ok = switch_on(plan->plant); !ok) return std::unexpected(ok.error());
     const Armed armed;
-    return World(*std::move(plan), scenario_.redeem, observer).run();
+    return World(*std::move(plan), scenario_.policies, observer).run();
   }
   std::string unfair(const std::string& text) const override {
     const auto plan = parse_plan(text);

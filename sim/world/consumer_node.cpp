@@ -10,7 +10,10 @@ constexpr Seconds kAskAgain{40};
 constexpr size_t kAsksSoon = 20;        // then less often
 constexpr Seconds kAskLater{200};
 constexpr uint64_t kNumber = 10'000;    // keys of consumers begin here
+constexpr size_t kStopsMax = 5;
 constexpr int64_t kTopUpWithin = 100'000'000;
+
+const std::optional<std::vector<market::RefundToken>> kNoRefunds;
 
 bool is_interim(const market::Reply& reply) {
   const auto* error = std::get_if<market::ErrorReply>(&reply);
@@ -79,6 +82,24 @@ void ConsumerNode::buy(const Purchase& purchase) {
   request.ssh_password = "abcdefgh1234";
   if (!order.nip04) request.request_id = request_id();
   order.request = request;
+  orders_.push_back(std::move(order));
+  const size_t index = orders_.size() - 1;
+  ask(index);
+  if (purchase.stop_after > Micros{0} && !purchase.nip04)
+    world_.queue().after(purchase.stop_after, [this, index] { stop(orders_[index], 0); });
+}
+
+void ConsumerNode::stop(const Order& spawn, size_t stops) {
+  Order order = spawn;
+  order.token = {};
+  order.asked = 0;
+  order.final.reset();
+  order.top_ups_left = 0;
+  order.stops = stops;
+  order.request = market::StopRequest{market::request_id_of(spawn.request)->hex(), request_id()};
+  if (stops > 0)
+    order.request = market::StopRequest{std::get<market::StopRequest>(spawn.request).pod_id,
+                                        request_id()};
   orders_.push_back(std::move(order));
   ask(orders_.size() - 1);
 }
@@ -151,15 +172,26 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
   if (order.final) {
     // One change is allowed: money that was thought lost or untouched turns up (flaw 6).
     const auto* error = std::get_if<market::ErrorReply>(&reply);
-    const bool refund = error != nullptr && error->error_type == "refund_pending";
+    const bool refund = error != nullptr && error->refund_msat.has_value();
     if (market::to_json(*order.final) != market::to_json(reply) && !refund)
       world_.violate("other-answer", market::to_json(*order.final) + " then " +
                                          market::to_json(reply));
+    if (refund) order.final = reply;
     return;
   }
   order.final = reply;
-  if (const auto* error = std::get_if<market::ErrorReply>(&reply))
-    return world_.mark("refused " + error->error_type, name_);
+  check_refunds(reply);
+  const bool stop_asked = std::holds_alternative<market::StopRequest>(order.request);
+  if (const auto* error = std::get_if<market::ErrorReply>(&reply)) {
+    world_.mark("refused " + error->error_type, name_);
+    // The stop overtook the spawn that it names: said again.
+    const auto index = static_cast<size_t>(&order - orders_.data());
+    if (stop_asked && error->error_type == "not_found" && order.stops < kStopsMax)
+      world_.queue().after(micros(kAskAgain),
+                           [this, index] { stop(orders_[index], orders_[index].stops + 1); });
+    return;
+  }
+  if (stop_asked) return world_.mark("stop", name_);
   world_.mark(std::holds_alternative<market::TopUpReply>(reply) ? "top-up" : "lease", name_);
   if (order.top_ups_left == 0) return;
   std::string pod;
@@ -168,6 +200,42 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
   const auto index = static_cast<size_t>(&order - orders_.data());
   world_.queue().after(Micros{order.random.between(1'000'000, kTopUpWithin)},
                        [this, index, pod] { top_up(orders_[index], pod); });
+}
+
+// A refund is worth what it says, now: genuine, unspent, and nobody else's.
+void ConsumerNode::check_refunds(const market::Reply& reply) {
+  const auto* error = std::get_if<market::ErrorReply>(&reply);
+  const auto* status = std::get_if<market::StatusReply>(&reply);
+  const auto& refunds = error != nullptr ? error->refunds
+                                         : status != nullptr ? status->refunds : kNoRefunds;
+  if (!refunds) return;
+  world_.mark("refund", name_);
+  for (const market::RefundToken& refund : *refunds) {
+    const auto token = cashu::decode_token(refund.token);
+    if (!token) return world_.violate("bad-refund", "a refund cannot be read");
+    Msat worth;
+    for (const cashu::Proof& proof : token->proofs) {
+      worth += Msat{static_cast<int64_t>(proof.amount) * 1000};
+      if (!world_.mint().is_valid(proof) ||
+          world_.mint().state_of(world_.queue().now(), proof) == cashu::ProofState::Spent)
+        return world_.violate("bad-refund", to_text(name_) + " got a refund that is worth nothing");
+    }
+    if (worth != refund.msat)
+      world_.violate("bad-refund", "a refund says " + std::to_string(refund.msat.value) +
+                                       " msat and is " + std::to_string(worth.value));
+  }
+}
+
+// What was said to be untouched, or not taken, is its owner's still.
+void ConsumerNode::check_token(const Order& order) const {
+  const auto* error = order.final ? std::get_if<market::ErrorReply>(&*order.final) : nullptr;
+  if (error == nullptr || order.token.proofs.empty()) return;
+  const bool ours = error->token_state == market::TokenState::Untouched ||
+                    error->token_state == market::TokenState::Released;
+  if (ours && world_.mint().state_of(world_.queue().now(), order.token.proofs.front()) ==
+                  cashu::ProofState::Spent)
+    world_.violate("consumer-loses", to_text(name_) + " was told " + error->error_type +
+                                         ", and the token is gone");
 }
 
 void ConsumerNode::drain() {
@@ -201,6 +269,7 @@ void ConsumerNode::timer() {
 
 void ConsumerNode::audit_rest() const {
   for (const Order& order : orders_) {
+    check_token(order);
     const ProviderNode* provider = world_.provider(order.provider_number);
     if (order.final || world_.frozen(provider->name())) continue;
     world_.violate("unanswered",

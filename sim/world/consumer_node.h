@@ -33,6 +33,7 @@ class ConsumerNode {
     size_t asked = 0;
     std::optional<market::Reply> final;
     size_t top_ups_left = 0;
+    size_t stops = 0;         // of a stop: so many were asked before
     RandomStream random;      // of this purchase alone
   };
   const std::vector<Order>& orders() const { return orders_; }
@@ -40,6 +41,10 @@ class ConsumerNode {
  private:
   void buy(const Purchase& purchase);
   void top_up(const Order& after, const std::string& pod);
+  // Ends the lease of that order, named by the request that spawned it.
+  void stop(const Order& spawn, size_t stops);
+  void check_refunds(const market::Reply& reply);
+  void check_token(const Order& order) const;
   void ask(size_t index);
   void hear(nostr::LinkId link, const nostr::WireMessage& message);
   void on_reply(const PubKey& from, const market::Reply& reply);

@@ -62,9 +62,12 @@ enum class FaultKind : uint8_t {
   // The mint, for the next `count` calls (of provider `node`, unless it is the mint).
   MintUnreachable, MintDropAnswer, MintErrorAfter, MintDoubleAnswer, MintSlowRequest,
   MintSlowAnswer, MintGarbage, MintFee, MintRestoreLag,
+  // The mint opens a new keyset; shows a part of what is restored, `count` times; shows it in
+  // another order; holds every token that is being paid with as pending.
+  MintRotate, MintPartial, MintReorder, MintPending,
   // The engine of a provider, for the next `count` calls that it applies to.
   EngineUnreachable, EngineAnswerLost, EngineFailedButDone, EngineHang, EngineRefused, EngineDies,
-  EngineIgnored, EngineStaleList, WorkloadExits,
+  EngineIgnored, EngineStaleList, EngineLate, WorkloadExits,
   // Strangers: publish to relays what no member would; `node` is the provider it is meant for.
   Forge, Garbage, ReplayMessage, FutureDated, SpentToken
 };
@@ -113,6 +116,7 @@ struct Purchase {
   uint64_t sats = 0;
   uint32_t top_ups = 0;
   bool nip04 = false;               // as the existing network's clients ask
+  Micros stop_after;                // its owner stops it so long after asking; 0: never
   bool operator==(const Purchase&) const = default;
 };
 

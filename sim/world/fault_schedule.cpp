@@ -1,5 +1,7 @@
 #include "sim/world/fault_schedule.h"
 
+#include "sim/world/consumer_node.h"
+
 #include "sim/world/provider_node.h"
 #include "sim/world/relay_node.h"
 #include "sim/world/strangers.h"
@@ -60,6 +62,15 @@ void FaultSchedule::change(const Fault& fault, bool on) {
   if (on) return begin_mint(fault);
   if (fault.kind == FaultKind::MintUnreachable) --mint_cut_;
   if (fault.kind == FaultKind::MintRestoreLag) world_.mint().set_restore_lag({});
+  if (fault.kind == FaultKind::MintReorder) world_.mint().set_restore_reversed(false);
+}
+
+// Somebody has given the tokens that are being paid with to a Lightning payment that is held.
+void FaultSchedule::hold_pending(const Fault& fault) {
+  const Micros until = world_.queue().now() + fault.lasts;
+  for (const auto& consumer : world_.consumers())
+    for (const ConsumerNode::Order& order : consumer->orders())
+      if (!order.final) world_.mint().hold_pending(order.token.proofs, until);
 }
 
 void FaultSchedule::begin_link(const Fault& fault) {
@@ -78,6 +89,13 @@ void FaultSchedule::begin_mint(const Fault& fault) {
     case FaultKind::MintFee: return world_.mint().set_fee(static_cast<uint64_t>(fault.amount));
     case FaultKind::MintRestoreLag:
       return world_.mint().set_restore_lag(Micros{fault.amount * 1000});
+    case FaultKind::MintRotate:
+      world_.mint().rotate(static_cast<uint64_t>(fault.amount));
+      return world_.mark("keyset rotated", fault.node);
+    case FaultKind::MintPartial:
+      return world_.mint().cut_restores(static_cast<size_t>(fault.amount));
+    case FaultKind::MintReorder: return world_.mint().set_restore_reversed(true);
+    case FaultKind::MintPending: return hold_pending(fault);
     default: return mint_faults_.arm(fault);
   }
 }

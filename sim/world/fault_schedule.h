@@ -29,6 +29,7 @@ class FaultSchedule {
   void end(size_t index);
   void begin_link(const Fault& fault);
   void begin_mint(const Fault& fault);
+  void hold_pending(const Fault& fault);
   void change(const Fault& fault, bool on);
 
   World& world_;

@@ -119,6 +119,7 @@ void describe(V& line, Purchase& p) {
   line("tier", p.tier);
   line("top-ups", p.top_ups);
   line("nip04", p.nip04);
+  line("stop", p.stop_after);
 }
 template <class V>
 void describe(V& line, Fault& f) {

@@ -5,6 +5,7 @@
 namespace paygress::sim {
 namespace {
 
+constexpr Seconds kChargeSlack{155 + 65};  // restarts of its own; a sight a minute
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 
 bool is_over(const lease::Lease* lease) {
@@ -22,6 +23,22 @@ void ProviderNode::audit(bool changed) {
     audit_unpaid();
   }
   if (engine_.version() != engine_seen_) watch_engine();
+  if (changed) audit_charges();
+}
+
+// Nobody pays for time that was not delivered: what a lease that is over was charged for is what
+// its objects really ran, but for restarts of its own and for what can be seen of an engine.
+void ProviderNode::audit_charges() {
+  for (const auto& [id, lease] : provider_->leases().leases()) {
+    if (lease.phase != lease::Phase::Ended || !charged_.insert(id).second) continue;
+    watch_engine();
+    const Micros delivered = delivered_[id] + micros(kChargeSlack);
+    if (micros(lease.statement->used) > delivered)
+      world_.violate("overcharged", to_text(name()) + ": " +
+                                        std::to_string(lease.statement->used.value) +
+                                        " s are charged, " +
+                                        std::to_string(delivered.value / 1'000'000) + " s ran");
+  }
 }
 
 Msat ProviderNode::redeemed() const {
@@ -30,13 +47,22 @@ Msat ProviderNode::redeemed() const {
   return sum;
 }
 
+Msat ProviderNode::swapped() const {
+  Msat sum = redeemed();
+  for (const auto& [purse, flow] : provider_->wallet().state().flows())
+    sum += Msat{static_cast<int64_t>(flow.given + flow.change) * 1000};
+  return sum;
+}
+
 // What the wallet holds is what the leases account for: credit and proofs are one batch.
 void ProviderNode::audit_money() {
   Msat held;
   for (const auto& [purse, amount] : provider_->wallet().state().wallet().balances())
     held += Msat{static_cast<int64_t>(amount) * 1000};
+  for (const auto& [purse, flow] : provider_->wallet().state().flows())
+    held += Msat{static_cast<int64_t>(flow.given + flow.fees) * 1000};
   if (const Msat accounted = redeemed(); held != accounted)
-    world_.violate("lost-msat", to_text(name()) + ": the wallet holds " +
+    world_.violate("lost-msat", to_text(name()) + ": the wallet holds and gave " +
                                     std::to_string(held.value) + " msat, the leases account for " +
                                     std::to_string(accounted.value));
 }
@@ -50,6 +76,12 @@ void ProviderNode::watch_engine() {
   for (const std::string& object : engine_.running_names(now))
     if (engine_.executes(object, now))
       executing.emplace(object, workload_key(*engine_.spec(object, now)));
+  for (const LeaseId& lease : executing_)
+    delivered_[lease] += std::max(Micros{0}, now.mono - executing_since_);
+  executing_.clear();
+  for (const auto& [object, key] : executing)
+    executing_.insert(engine_.spec(object, now)->labels.lease);
+  executing_since_ = now.mono;
   world_.executing(name(), executing);
   std::optional<Micros> next = engine_.next_change(now);
   if (const auto guard = guard_.next_change(now); guard && (!next || *guard < *next)) next = guard;
@@ -82,6 +114,8 @@ void ProviderNode::audit_rest() const {
   const size_t open = provider_->wallet().state().open_count();
   if (open != 0)
     world_.violate("in-doubt", who + std::to_string(open) + " operations at the mint are open");
+  const size_t owed = provider_->leases().claims().owed().size();
+  if (owed != 0) world_.violate("refund-stuck", who + std::to_string(owed) + " claims are owed");
   for (const std::string& object : engine_.running_names(clock()))
     if (is_over(provider_->leases().find(engine_.spec(object, clock())->labels.lease)))
       world_.violate("unpaid-run", who + object + " runs for no lease");

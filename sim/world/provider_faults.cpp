@@ -42,6 +42,7 @@ BackendFault engine_fault_of(FaultKind kind) {
     case FaultKind::EngineDies: return BackendFault::Dies;
     case FaultKind::EngineIgnored: return BackendFault::Ignored;
     case FaultKind::EngineStaleList: return BackendFault::StaleList;
+    case FaultKind::EngineLate: return BackendFault::Late;
     default: return BackendFault::None;
   }
 }

@@ -1,6 +1,7 @@
 #include "sim/world/provider_node.h"
 
 #include "core/base/codec.h"
+#include "sim/models/rule_switch.h"
 
 namespace paygress::sim {
 namespace {
@@ -40,10 +41,10 @@ BackendModelConfig engine_config(uint64_t number) {
 
 // Planted bugs that a policy switches on. The others stand where the rule stands.
 provider::Policies policies_of(const World& world) {
-  provider::Policies policies{world.redeem_policy()};
-  if (planted(Bug::redeem_no_restore)) policies.redeem.restore = false;
-  if (planted(Bug::redeem_no_reserve)) policies.redeem.reserve_counters = false;
-  if (planted(Bug::redeem_post_first)) policies.redeem.record_before_post = false;
+  provider::Policies policies = world.policies();
+  if (planted(Bug::redeem_no_restore)) RuleSwitch::off(policies.redeem.restore);
+  if (planted(Bug::redeem_no_reserve)) RuleSwitch::off(policies.redeem.reserve_counters);
+  if (planted(Bug::redeem_post_first)) RuleSwitch::off(policies.redeem.record_before_post);
   return policies;
 }
 

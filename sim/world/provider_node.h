@@ -46,6 +46,8 @@ class ProviderNode {
   void audit_rest() const;
   // Money that this provider's ledger accounts for, of all leases.
   Msat redeemed() const;
+  // Outputs of the mint's swaps that were for us: tokens received, refund tokens, our change.
+  Msat swapped() const;
 
  private:
   void step(const provider::Input& input);
@@ -99,6 +101,7 @@ class ProviderNode {
   void audit_money();
   void watch_engine();
   void audit_unpaid();
+  void audit_charges();
   ClientLinks& links() { return *lives_links_.back(); }
 
   World& world_;
@@ -116,6 +119,10 @@ class ProviderNode {
   uint64_t life_ = 0;                 // answers to an earlier life are not delivered
   std::optional<Micros> timer_;
   std::map<std::string, Micros> unpaid_since_;  // objects that run for no lease
+  std::set<LeaseId> charged_;                   // leases whose statement was looked at
+  std::set<LeaseId> executing_;                 // since executing_since_
+  Micros executing_since_;
+  std::map<LeaseId, Micros> delivered_;         // what really ran
 
   std::optional<Fault> doom_;         // the next step with records dies
   uint32_t recovery_crashes_ = 0;     // and so do this many recoveries

@@ -29,6 +29,10 @@ const Faults kMint = {{MintUnreachable, 20, Seconds{90}, 0}, {MintDropAnswer, 40
                       {MintSlowAnswer, 20, Seconds{0}, 90'000},
                       {MintGarbage, 10, Seconds{0}, 2},      {MintFee, 3, Seconds{0}, 1500},
                       {MintRestoreLag, 5, Seconds{300}, 60'000}};
+const Faults kMintMoods = {{MintRotate, 5, Seconds{0}, 300},
+                           {MintPartial, 20, Seconds{0}, 3},
+                           {MintReorder, 10, Seconds{600}, 0},
+                           {MintPending, 10, Seconds{900}, 0}};
 const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
                         {EngineAnswerLost, 20, Seconds{0}, 2},
                         {EngineFailedButDone, 20, Seconds{0}, 2},
@@ -37,6 +41,7 @@ const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
                         {EngineDies, 20, Seconds{0}, 2},
                         {EngineIgnored, 20, Seconds{0}, 2},
                         {EngineStaleList, 20, Seconds{0}, 2},
+                        {EngineLate, 10, Seconds{0}, 1},
                         {WorkloadExits, 10, Seconds{0}, 1}};
 const Faults kStrangers = {{Forge, 10, Seconds{0}, 5},
                            {Garbage, 10, Seconds{0}, 5},
@@ -108,6 +113,23 @@ void add_troubled(std::vector<Scenario>& all) {
     s.top_ups_per_lease = 1;
     s.faults = kMint;
     s.marks = {"lease", "interim answer", "mint answer lost", "lost answer restored"};
+  }
+  {
+    Scenario& s = add(all, "money", "every saga of the money: crashes, mint, engine and disk");
+    s.consumers = 8;
+    s.spawns_per_consumer = 2;
+    s.top_ups_per_lease = 1;
+    s.stops_percent = 60;
+    s.sats_max = 120;
+    s.settle = Seconds{5400};
+    s.faults = kProcess;
+    s.faults.front().mean = 200;
+    for (const Faults* part : {&kDisk, &kMint, &kMintMoods, &kEngine, &kStrangers})
+      append(s.faults, *part);
+    s.swarm = true;
+    s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
+               "crash between effects", "interim answer", "lost answer restored",
+               "keyset rotated", "disk failed", "engine answer lost"};
   }
   {
     Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");

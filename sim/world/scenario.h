@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/units.h"
-#include "core/cashu/redeemer.h"
+#include "core/provider/provider.h"
 #include "sim/world/fault_plan.h"
 
 namespace paygress::sim {
@@ -31,6 +31,7 @@ struct Scenario {
   Seconds settle{1800};            // then everything heals, and must come to rest
   size_t spawns_per_consumer = 1;
   size_t top_ups_per_lease = 0;
+  uint64_t stops_percent = 0;      // of the leases are stopped by their owners, at any time
   uint64_t sats_min = 20;          // of a token
   uint64_t sats_max = 200;
   Micros delay_min = 5'000_us;
@@ -42,7 +43,7 @@ struct Scenario {
   Seconds clock_offset_max{0};     // of a provider's wall clock
   int64_t clock_drift_ppm_max = 0;
   bool nip04 = false;              // consumers speak the existing network's transport
-  cashu::RedeemPolicy redeem;      // a rule switched off is a planted bug, which a run must find
+  provider::Policies policies;     // a rule switched off is a planted bug, which a run must find
   std::vector<std::string> marks;  // what must have happened in some history of a sweep
 };
 

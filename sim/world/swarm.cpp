@@ -15,6 +15,7 @@ constexpr Micros kQuietStart{1'000'000};  // so that every provider has begun
 constexpr std::array<uint32_t, 3> kIntensities{50, 100, 250};  // percent
 constexpr uint32_t kRecoveryCrashesMax = 3;
 constexpr uint32_t kStepMax = 12;
+constexpr Seconds kStopWithin{900};
 
 // How strongly each class of faults is on, in percent.
 using Intensities = std::array<uint32_t, kFaultClasses>;
@@ -74,6 +75,8 @@ class Draw {
         if (random.below(4) == 0) p.tier = "big";
         p.top_ups = static_cast<uint32_t>(scenario_.top_ups_per_lease);
         p.nip04 = scenario_.nip04;
+        if (random.below(100) < scenario_.stops_percent)
+          p.stop_after = Micros{random.between(100'000, micros(kStopWithin).value)};
         plan_.purchases.push_back(p);
       }
     }

@@ -26,9 +26,9 @@ struct BrokenInvariant {
 
 }  // namespace
 
-World::World(Plan plan, cashu::RedeemPolicy redeem, Observer* observer)
+World::World(Plan plan, provider::Policies policies, Observer* observer)
     : plan_(std::move(plan)),
-      redeem_(redeem),
+      policies_(policies),
       observer_(observer),
       cryptography_(make_cryptography(plan_.tier)) {
   MintSettings settings;
@@ -54,7 +54,7 @@ World::World(Plan plan, cashu::RedeemPolicy redeem, Observer* observer)
 }
 
 World::World(const Scenario& scenario, uint64_t seed, Tier tier)
-    : World(draw_plan(scenario, seed, tier), scenario.redeem) {}
+    : World(draw_plan(scenario, seed, tier), scenario.policies) {}
 
 World::~World() = default;
 
@@ -179,7 +179,7 @@ void World::audit_rest() {
 void World::audit_books() {
   Msat redeemed;
   for (const auto& provider : providers_)
-    if (provider->up()) redeemed += provider->redeemed();
+    if (provider->up()) redeemed += provider->swapped();
   Msat swapped;
   const std::vector<MintSwap>& swaps = mint_->swaps();
   for (size_t i = 0; i < swaps.size(); ++i) {

@@ -64,7 +64,7 @@ struct Wire {
 
 class World {
  public:
-  explicit World(Plan plan, cashu::RedeemPolicy redeem = {}, Observer* observer = nullptr);
+  explicit World(Plan plan, provider::Policies policies = {}, Observer* observer = nullptr);
   World(const Scenario& scenario, uint64_t seed, Tier tier);
   ~World();
   RunResult run();
@@ -73,7 +73,7 @@ class World {
   EventQueue& queue() { return queue_; }
   Cryptography& cryptography() { return *cryptography_; }
   const Plan& plan() const { return plan_; }
-  const cashu::RedeemPolicy& redeem_policy() const { return redeem_; }
+  const provider::Policies& policies() const { return policies_; }
   uint64_t seed() const { return plan_.seed; }
   Tier tier() const { return plan_.tier; }
   // True while things go wrong.
@@ -127,7 +127,7 @@ class World {
   void audit_books();
 
   Plan plan_;
-  cashu::RedeemPolicy redeem_;
+  provider::Policies policies_;
   Observer* observer_;
   EventQueue queue_;
   NodeClock true_clock_;

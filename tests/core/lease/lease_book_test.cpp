@@ -95,7 +95,7 @@ struct Ledger {
     with([&](LeaseStep& s) { book.on_up(now, id_of<LeaseId>(n), backoff, s); });
   }
   void gone(uint32_t n) {
-    with([&](LeaseStep& s) { book.on_gone(now, id_of<LeaseId>(n), s); });
+    with([&](LeaseStep& s) { book.on_gone(now, id_of<LeaseId>(n), std::nullopt, s); });
   }
   void timer() { with([&](LeaseStep& s) { book.handle_timer(now, s); }); }
   const Lease& lease(uint32_t n) const { return *book.find(id_of<LeaseId>(n)); }
@@ -229,10 +229,10 @@ TEST(LeaseBook, LotsAreUsedFirstInFirstOutAndClaimedAtTheirMint) {
   l.pass(Seconds{150});
   l.with([&](LeaseStep& s) { l.book.on_gave_up(l.now, id_of<LeaseId>(1), s); });
   l.gone(1);
-  EXPECT_EQ(l.totals(kMintA), (Totals{Msat{10'000}, Msat{10'000}, {}, {}, {}}));
-  EXPECT_EQ(l.totals(kMintB), (Totals{Msat{20'050}, Msat{5'000}, Msat{15'050}, {}, {}}));
-  ASSERT_EQ(l.book.claims().size(), 1u);
-  EXPECT_EQ(l.book.claims().begin()->second.lot.mint, kMintB.first);
+  EXPECT_EQ(l.totals(kMintA), (Totals{Msat{10'000}, Msat{10'000}, {}, {}, {}, {}, {}}));
+  EXPECT_EQ(l.totals(kMintB), (Totals{Msat{20'050}, Msat{5'000}, Msat{15'050}, {}, {}, {}, {}}));
+  ASSERT_EQ(l.book.claims().all().size(), 1u);
+  EXPECT_EQ(l.book.claims().all().begin()->second.owed.lot.mint, kMintB.first);
 }
 
 TEST(LeaseBook, InAnotherBootTheLeaseStandsSinceItsLastSight) {
@@ -279,6 +279,7 @@ TEST(LeaseBook, AnEndedLeaseIsForgottenAfterThirtyDaysAndItsMoneyIsNot) {
     l.sight(2);
     l.pass(Seconds{60});
     l.timer();
+    l.with([&](LeaseStep& s) { l.book.housekeep(l.plain(), s); });
   }
   EXPECT_EQ(l.book.find(id_of<LeaseId>(1)), nullptr);
   EXPECT_EQ(l.totals().consumed, before.consumed);
@@ -311,7 +312,8 @@ std::string picture(const LeaseBook& book, Now now) {
     text += key.first + " " + std::to_string(t.redeemed.value) + " " +
             std::to_string(t.consumed.value) + " " + std::to_string(t.claims.value) + " " +
             std::to_string(t.kept.value) + " " + std::to_string(t.open.value) + "\n";
-  text += std::to_string(book.claims().size()) + " " + std::to_string(book.jobs_completed()) + " " +
+  text += std::to_string(book.claims().all().size()) + " " +
+          std::to_string(book.jobs_completed()) + " " +
           std::to_string(book.allocator().size()) + " " +
           (book.next_deadline() ? "timer" : "no timer");
   return text;

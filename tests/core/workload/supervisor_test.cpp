@@ -247,6 +247,7 @@ TEST(Supervisor, AStaleListConfirmsNothingAndTheNextIsAskedForAtOnce) {
   const Call list = box.call();  // the sweep, not answered yet
   ASSERT_EQ(list.verb, Verb::List);
   box.retire(1);
+  EXPECT_EQ(box.serve_one(), Verb::Inspect);  // had it stopped before?
   EXPECT_EQ(box.serve_one(), Verb::Stop);
   EXPECT_EQ(box.serve_one(), Verb::Remove);
   EXPECT_THAT(box.calls, IsEmpty());
@@ -283,7 +284,17 @@ TEST(Supervisor, StraysAreSweptAndOursAreLeft) {
   box.engine[name_of(9, 1)] = Running::Running;
   box.pass(60);
   box.serve();
-  EXPECT_TRUE(box.engine.contains(name_of(1, 1)));
+  EXPECT_EQ(box.engine.at(name_of(9, 1)), Running::Stopped);  // of no lease: quarantined
+  for (int minute = 0; minute < 9; ++minute) {
+    box.pass(60);
+    box.serve();
+    EXPECT_TRUE(box.engine.contains(name_of(9, 1)));
+  }
+  for (int minute = 0; minute < 3; ++minute) {
+    box.pass(60);
+    box.serve();
+  }
+  EXPECT_EQ(box.engine.at(name_of(1, 1)), Running::Running);
   EXPECT_FALSE(box.engine.contains(name_of(9, 1)));
 }
 

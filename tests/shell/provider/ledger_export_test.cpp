@@ -77,7 +77,7 @@ Life one_lease(const std::string& mint) {
   now.mono += micros(Seconds{30});
   now.wall = now.wall + Seconds{30};
   step([&](auto& s) { book.on_gave_up(now, lease, s); });
-  step([&](auto& s) { book.on_gone(now, lease, s); });
+  step([&](auto& s) { book.on_gone(now, lease, std::nullopt, s); });
   return life;
 }
 

@@ -6,6 +6,7 @@
 #include "core/cashu/keyset.h"
 #include "core/cashu/token.h"
 #include "core/consumer/pricing.h"
+#include "core/consumer/pending.h"
 #include "core/consumer/saga.h"
 #include "core/consumer/wallet_state.h"
 #include "sim/models/mint.h"
@@ -301,6 +302,39 @@ TEST(ConsumerWallet, SilentMintLeavesTheOperationOpenAndTheNextStartEndsIt) {
   lost.mint().set_restore_lag(Micros{0});
   lost.restart();
   lost.audit();
+}
+
+TEST(ConsumerWallet, OfEveryTokenThatLeftItIsKnownWhatToWaitFor) {
+  World world;
+  world.buy(64);
+  const uint64_t printed = world.send(3, false);
+  world.commit({TokenChanged{printed, TokenFate::Sent, kNow}});
+  const uint64_t asked = world.send(5, true);
+  RequestMade request;
+  request.request.bytes[0] = 1;
+  request.token = asked;
+  request.at = kNow;
+  world.commit({request});
+  const uint64_t refused = world.send(7, true);
+  request.request.bytes[0] = 2;
+  request.token = refused;
+  world.commit({request, RequestAnswered{request.request, "{}", kNow}});
+  const auto at = [&](UnixSeconds now) {
+    std::map<uint64_t, PendingToken> all;
+    for (const PendingToken& p : pending_tokens(world.state(), now)) all.emplace(p.number, p);
+    return all;
+  };
+  auto soon = at(kNow + Seconds{60});
+  ASSERT_EQ(soon.size(), 3u);
+  EXPECT_EQ(soon.at(printed).waiting, Waiting::GivenAway);
+  EXPECT_FALSE(soon.at(printed).may_take_back);
+  EXPECT_EQ(soon.at(asked).waiting, Waiting::Sent);
+  EXPECT_FALSE(soon.at(asked).may_take_back);  // it would race with the purchase
+  EXPECT_EQ(soon.at(refused).waiting, Waiting::NotTaken);
+  EXPECT_TRUE(soon.at(refused).may_take_back);
+  EXPECT_TRUE(at(kNow + kTakeBackAfter).at(asked).may_take_back);
+  world.commit({TokenChanged{asked, TokenFate::Taken, kNow}});
+  EXPECT_EQ(at(kNow).count(asked), 0u);
 }
 
 TEST(ConsumerWallet, CountersAreNeverUsedTwice) {

@@ -216,9 +216,10 @@ TEST_F(RequestIdentity, MoneyThatArrivesAfterTheHoldIsOwedBack) {
   const auto heard = rig.replies(rig.alice, Seconds{6'000});
   ASSERT_GE(heard.size(), 1u);
   const auto error = std::get<market::ErrorReply>(parsed(heard.back()));
-  EXPECT_EQ(error.error_type, "refund_pending");
+  EXPECT_EQ(error.error_type, "race_lost");
   EXPECT_EQ(error.token_state, market::TokenState::Taken);
-  EXPECT_EQ(error.refund_msat, totals(rig).claims);
+  EXPECT_EQ(error.refund_msat, totals(rig).given);
+  EXPECT_TRUE(error.refund_token.has_value());
   EXPECT_GT(totals(rig).claims, Msat{0});
 }
 
@@ -232,7 +233,7 @@ TEST_F(RequestIdentity, AWorkloadThatNeverStartsIsOwedBack) {
   const auto error = std::get<market::ErrorReply>(parsed(heard[0]));
   EXPECT_EQ(error.error_type, "backend_error");
   EXPECT_EQ(error.token_state, market::TokenState::Taken);
-  EXPECT_EQ(error.refund_msat, totals(rig).redeemed);
+  EXPECT_EQ(error.refund_msat, totals(rig).given);
   EXPECT_EQ(totals(rig).claims, totals(rig).redeemed);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Micros kBoot{1'000'000'000};
 constexpr Micros kSoon{200};
+constexpr Micros kDownFor{3'000'000};
 
 InstallId rig_install() {
   InstallId id;
@@ -39,8 +40,9 @@ provider::Settings rig_settings() {
   return s;
 }
 
-Rig::Rig(provider::Settings settings, MintSettings mint)
+Rig::Rig(provider::Settings settings, MintSettings mint, provider::Policies policies)
     : settings_(std::move(settings)),
+      policies_(policies),
       mint_(std::move(mint), crypto_->mint_crypto()),
       engine_(engine_config(), 7, 1) {
   settings_.self = self_.key;
@@ -57,7 +59,7 @@ void Rig::start() {
   ++life_;
   timer_.reset();
   held_.clear();
-  provider_ = std::make_unique<provider::Provider>(settings_, entropy_, 7);
+  provider_ = std::make_unique<provider::Provider>(settings_, entropy_, 7, policies_);
   for (const auto& batch : ledger_)
     for (const provider::Record& record : batch) provider_->fold(record);
   lease::BootId machine;
@@ -75,18 +77,37 @@ void Rig::run_for(Seconds time) {
 }
 
 void Rig::step(const provider::Input& input) {
+  if (!up()) return;
   carry_out(provider_->step(now(), input));
+  if (!up()) return;
   provider_->check_invariants();
+  if (watch) watch();
+}
+
+bool Rig::dies_here() {
+  if (!crash_at.contains(boundary_++)) return false;
+  stop_process();
+  queue_.after(kDownFor, [this] {
+    if (!up()) start();
+  });
+  return true;
 }
 
 void Rig::carry_out(provider::Step step) {
-  if (!step.records.empty()) ledger_.push_back(step.records);
+  if (!step.records.empty()) {
+    if (dies_here()) return;
+    ledger_.push_back(step.records);
+    if (dies_here()) return;
+  }
   if (crash_after_batches && ledger_.size() >= *crash_after_batches) {
     crash_after_batches.reset();
     ++life_;  // nothing of this life is heard any more
     return start();
   }
-  for (const auto& effect : step.effects) std::visit([&](const auto& e) { perform(e); }, effect);
+  for (const auto& effect : step.effects) {
+    std::visit([&](const auto& e) { perform(e); }, effect);
+    if (dies_here()) return;
+  }
   arm_timer();
 }
 
@@ -202,6 +223,7 @@ Rig::Sent Rig::ask_text(const Identity& who, const std::string& text,
 }
 
 void Rig::deliver(const nostr::Event& event) {
+  if (!up()) return;  // relays that keep it are in sim/world; here the consumer asks again
   provider::RelaySaid said{link_, nostr::Notice{}, std::nullopt};
   const nostr::VerifiedEvent verified = crypto_->verify(event).value();
   const auto opened = crypto_->open(self_, verified).value();

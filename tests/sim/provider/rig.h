@@ -2,8 +2,10 @@
 // shortest way from a consumer's request to its answer. Everything goes through Provider::step.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,23 @@ provider::Settings rig_settings();
 
 class Rig {
  public:
-  explicit Rig(provider::Settings settings = rig_settings(), MintSettings mint = {});
+  explicit Rig(provider::Settings settings = rig_settings(), MintSettings mint = {},
+               provider::Policies policies = {});
 
   // --- the provider's process ---
   void start();
   void stop_process() { ++life_; provider_.reset(); }
+  bool up() const { return provider_ != nullptr; }
+  // Dies at these boundaries, counted from the first: before a batch is durable, after it, and
+  // after each effect; and is started again a while later.
+  std::set<uint64_t> crash_at;
+  uint64_t boundaries() const { return boundary_; }
+  // After each step that was survived.
+  std::function<void()> watch;
+  void at(Seconds when, std::function<void()> action) {
+    queue_.at(micros(when), std::move(action));
+  }
+  Micros time() const { return queue_.now(); }
   void restart() { stop_process(); start(); }
   void run_for(Seconds time);
   void run_one() { queue_.run_one(); }
@@ -83,6 +97,7 @@ class Rig {
 
  private:
   void carry_out(provider::Step step);
+  bool dies_here();
   void answer(Micros after, provider::Input input);
   void perform(const provider::OpenLink& e);
   void perform(const provider::CloseLink&) {}
@@ -116,6 +131,7 @@ class Rig {
   std::unique_ptr<Cryptography> crypto_ = make_cryptography(Tier::Fast);
   Identity self_{Tier::Fast, 1};
   provider::Settings settings_;
+  provider::Policies policies_;
   Mint mint_;
   BackendModel engine_;
   GuardModel guard_{{}, engine_};
@@ -131,6 +147,7 @@ class Rig {
   std::string subscription_;
   size_t token_calls_ = 0;
   uint64_t life_ = 0;
+  uint64_t boundary_ = 0;
   std::optional<Micros> timer_;
   Seconds wall_shift_;
 };

@@ -1,6 +1,7 @@
 // Each rule of RedeemPolicy, switched off, is missed: the checks above find the bug that it plants.
 #include <gtest/gtest.h>
 
+#include "sim/models/rule_switch.h"
 #include "tests/sim/redeem/redeem_histories.h"
 
 namespace paygress::test {
@@ -8,7 +9,7 @@ namespace {
 
 struct Planted {
   const char* name;
-  bool cashu::RedeemPolicy::*rule;
+  Rule cashu::RedeemPolicy::*rule;
 };
 
 constexpr Planted kRules[] = {
@@ -29,7 +30,7 @@ INSTANTIATE_TEST_SUITE_P(Rules, PlantedBug, ::testing::ValuesIn(kRules),
 
 TEST_P(PlantedBug, Is_found_by_random_histories) {
   cashu::RedeemPolicy policy;
-  policy.*GetParam().rule = false;
+  RuleSwitch::off(policy.*GetParam().rule);
   for (uint64_t seed = 0; seed < 1500; ++seed)
     if (const std::string wrong = random_history(seed, policy); !wrong.empty()) {
       RecordProperty("seed", static_cast<int>(seed));
@@ -62,7 +63,7 @@ std::string old_attempt_wins(const cashu::RedeemPolicy& policy) {
 TEST(PlantedBugScenario, Old_attempts_are_watched) {
   EXPECT_EQ(old_attempt_wins({}), "");
   cashu::RedeemPolicy policy;
-  policy.watch_old_attempts = false;
+  RuleSwitch::off(policy.watch_old_attempts);
   EXPECT_NE(old_attempt_wins(policy), "");
 }
 

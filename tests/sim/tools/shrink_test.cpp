@@ -1,4 +1,5 @@
 // A failing history becomes a small one that fails in the same way, and stays fair.
+#include "sim/models/rule_switch.h"
 #include "sim/tools/shrink.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +12,7 @@ namespace {
 
 std::unique_ptr<const Family> broken_family() {
   Scenario scenario = *find_scenario("mint-trouble");
-  scenario.redeem.restore = false;
+  RuleSwitch::off(scenario.policies.redeem.restore);
   return market_family(scenario);
 }
 

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "sim/models/rule_switch.h"
 #include "sim/world/world.h"
 
 namespace paygress::sim {
@@ -64,9 +65,9 @@ struct Planted {
 TEST(PlantedBugs, AreFound) {
   constexpr uint64_t kSeeds = 40;
   const Planted bugs[] = {
-      {"restore", [](cashu::RedeemPolicy& p) { p.restore = false; }},
-      {"record before post", [](cashu::RedeemPolicy& p) { p.record_before_post = false; }},
-      {"reserve counters", [](cashu::RedeemPolicy& p) { p.reserve_counters = false; }},
+      {"restore", [](cashu::RedeemPolicy& p) { RuleSwitch::off(p.restore); }},
+      {"record before post", [](cashu::RedeemPolicy& p) { RuleSwitch::off(p.record_before_post); }},
+      {"reserve counters", [](cashu::RedeemPolicy& p) { RuleSwitch::off(p.reserve_counters); }},
   };
   Scenario scenario = *find_scenario("mint-trouble");
   const auto& crashes = find_scenario("crashes")->faults;
@@ -77,7 +78,7 @@ TEST(PlantedBugs, AreFound) {
   }
   for (const Planted& bug : bugs) {
     Scenario planted = scenario;
-    bug.plant(planted.redeem);
+    bug.plant(planted.policies.redeem);
     uint64_t found = 0;
     for (uint64_t seed = 1; seed <= kSeeds && found == 0; ++seed)
       if (!run(planted, seed).violations.empty()) found = seed;

@@ -1,0 +1,227 @@
+// The refund: an operation whose inputs are proofs of ours (money-sagas.md section 3, "Claim").
+// What is the same as for any operation stands in redeemer.cpp and redeemer_steps.cpp.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/cashu/identity.h"
+#include "core/cashu/mint_api.h"
+#include "core/cashu/redeemer.h"
+#include "core/cashu/token.h"
+
+namespace paygress::cashu {
+
+bool Redeemer::refund_under_way(const ClaimId& claim) const {
+  if (state_.refund_of(claim)) return true;
+  return std::any_of(drafts_.begin(), drafts_.end(), [&](const auto& entry) {
+    return entry.second.refund && entry.second.refund->claim == claim;
+  });
+}
+
+// The smallest proof that suffices alone, else the largest first: the fewest inputs cost the least.
+// Empty when there is not enough.
+std::vector<Proof> Redeemer::refund_inputs(const std::string& mint, const std::string& unit,
+                                           Amount worth) const {
+  const WalletStore& wallet = state_.wallet();
+  std::vector<Proof> proofs = policy_.reserve_inputs ? wallet.spendable({mint, unit})
+                                                     : wallet.proofs({mint, unit});
+  std::erase_if(proofs, [&](const Proof& proof) {
+    return (policy_.reserve_inputs && draft_secrets_.contains(proof.secret)) ||
+           !book_.fee_ppk(mint, proof.keyset);
+  });
+  std::sort(proofs.begin(), proofs.end(), [](const Proof& a, const Proof& b) {
+    return a.amount != b.amount ? a.amount < b.amount : a.secret < b.secret;
+  });
+  for (const Amount enough : {worth + kRefundSlack, worth}) {
+    const auto alone = std::find_if(proofs.begin(), proofs.end(),
+                                    [&](const Proof& proof) { return proof.amount >= enough; });
+    if (alone != proofs.end()) return {*alone};
+    std::vector<Proof> chosen;
+    Amount sum = 0;
+    for (auto it = proofs.rbegin(); it != proofs.rend() && sum < enough; ++it) {
+      if (chosen.size() == kProofsMax) break;
+      chosen.push_back(*it);
+      sum += it->amount;
+    }
+    if (sum >= enough) return chosen;
+  }
+  return {};
+}
+
+std::expected<RedeemStep, NoRefund> Redeemer::begin_refund(Now now, const ClaimId& claim,
+                                                           const std::string& mint,
+                                                           const std::string& unit, Amount worth) {
+  PG_CHECK(worth > 0 && !refund_under_way(claim));
+  const auto refunds = std::count_if(drafts_.begin(), drafts_.end(), [](const auto& entry) {
+    return entry.second.refund.has_value();
+  });
+  if (state_.refunds_open() + static_cast<size_t>(refunds) >= kRefundsOpenMax)
+    return std::unexpected(NoRefund::Busy);
+  if (!book_.ready(mint)) return std::unexpected(NoRefund::MintNotReady);
+  std::vector<Proof> inputs = refund_inputs(mint, unit, worth);
+  if (inputs.empty()) return std::unexpected(NoRefund::NoFunds);
+  uint64_t ppk = 0;
+  for (const Proof& input : inputs) ppk += *book_.fee_ppk(mint, input.keyset);
+  if (worth <= (ppk + 999) / 1000) return std::unexpected(NoRefund::TooSmall);
+  const auto plan = book_.plan_refund(mint, unit, inputs, worth, std::nullopt, now.wall);
+  if (!plan) return std::unexpected(NoRefund::MintNotReady);
+
+  Draft draft;
+  draft.refund = RefundTerms{claim, plan->face, plan->fee};
+  draft.opened.mint = mint;
+  draft.opened.unit = unit;
+  draft.opened.inputs = inputs;
+  uint32_t number = 0;
+  if (!policy_.same_inputs) number = static_cast<uint32_t>(next_call_);
+  draft.making = outputs_for({}, inputs, *plan,
+                             {claim, number, static_cast<uint32_t>(plan->token.size())});
+  for (const Proof& input : inputs) draft_secrets_.insert(input.secret);
+  RedeemStep step;
+  step.effects.push_back(draft.making);
+  const CallId id = draft.making.id;
+  drafts_.emplace(id, std::move(draft));
+  return step;
+}
+
+MakeOutputs Redeemer::outputs_for(const OpId& op, const std::vector<Proof>& inputs,
+                                  const RefundPlan& plan, const TokenOutputs& token) {
+  MakeOutputs work;
+  work.id = {next_call_++};
+  work.op = op;
+  work.keyset = plan.keyset;
+  work.amounts = plan.token;
+  work.amounts.insert(work.amounts.end(), plan.change.begin(), plan.change.end());
+  work.inputs = inputs;
+  work.refund = token;
+  work.counter_start = take_counters(plan.keyset, plan.change.size());
+  return work;
+}
+
+void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made,
+                                 RedeemStep& step) {
+  const RefundTerms& terms = *draft.refund;
+  for (const Proof& input : draft.opened.inputs) draft_secrets_.erase(input.secret);
+  const bool complete = !made.body.empty() && made.outputs.size() == draft.making.amounts.size() &&
+                        made.points.size() == draft.opened.inputs.size();
+  if (!complete) {
+    step.events.push_back(RefundNotMade{terms.claim});
+    return;
+  }
+  const OpId op = op_id(made.points);
+  emit(RefundOpened{op, terms.claim, draft.opened.mint, draft.opened.unit, draft.opened.inputs,
+                    made.points, terms.face, terms.fee, now.wall},
+       step);
+  emit(AttemptMade{op,
+                   {draft.making.keyset, draft.making.counter_start, made.outputs, made.body,
+                    draft.making.refund->count, draft.making.refund->attempt}},
+       step);
+  start_drive(now, op, step);
+  Turn turn = turn_of(now, op, step);
+  turn.drive.fresh = true;
+  // An earlier life of a ledger that was rolled back may have made it: if it is signed, that IS the
+  // refund.
+  policy_.restore ? step_restore(turn) : step_post(turn);
+}
+
+// SPENT, and the outputs are not to be seen: nobody but us has these proofs, so they are ours and
+// not visible yet. There is no verdict, however long it takes (flaw 12).
+void Redeemer::on_own_spent(Turn& turn) {
+  if (const auto complete = complete_attempt(turn)) return step_open(turn, *complete, true);
+  note_empty(turn, ProofState::Spent);
+  const Seconds since = elapsed(turn.operation.empty->at, turn.now.wall);
+  if (since >= kOursAlarm)
+    alarm(turn, "our swap for a refund was carried out, but the mint does not show its outputs");
+  if (since >= kOursOperator && !std::exchange(turn.drive.told_late, true))
+    turn.step.events.push_back(
+        Alarm{turn.op, "a refund waits for the mint since a day; ask its operator"});
+  if (!policy_.same_inputs && verdict_is_due(turn)) {
+    const ClaimId claim = turn.operation.refund->claim;
+    emit(OpClosed{turn.op, Verdict::SpentElsewhere, turn.now.wall}, turn.step);
+    turn.step.events.push_back(RefundNotMade{claim});
+    return drop(turn.op);
+  }
+  become_waiting(turn, Reason::Spent);
+}
+
+// The attempt whose token outputs are all signed, when its change is not.
+std::optional<size_t> Redeemer::token_complete(const Turn& turn) const {
+  if (!turn.operation.refund) return std::nullopt;
+  const auto& attempts = turn.operation.attempts;
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    const auto end = attempts[i].outputs.begin() + attempts[i].of_token;
+    if (std::all_of(attempts[i].outputs.begin(), end, [&](const BlindedMessage& output) {
+          return turn.drive.signatures.contains(output.b);
+        }))
+      return i;
+  }
+  return std::nullopt;
+}
+
+void Redeemer::become_refunded(Turn& turn, const std::vector<Proof>& proofs) {
+  const Attempt& attempt = turn.operation.attempts.at(turn.drive.opening);
+  const OpOpened& opened = turn.operation.opened;
+  const RefundTerms terms = *turn.operation.refund;
+  PG_CHECK(proofs.size() >= attempt.of_token);
+  RefundDone done;
+  done.op = turn.op;
+  done.token.assign(proofs.begin(), proofs.begin() + attempt.of_token);
+  if (!turn.drive.found) done.change.assign(proofs.begin() + attempt.of_token, proofs.end());
+  done.found = turn.drive.found || proofs.size() < attempt.outputs.size();
+  Amount spent = 0;
+  for (const Proof& input : opened.inputs) spent += input.amount;
+  Amount made = 0;
+  Amount face = 0;
+  for (const Proof& proof : proofs) made += proof.amount;
+  for (const Proof& proof : done.token) face += proof.amount;
+  PG_CHECK(made <= spent);
+  done.fee = done.found ? 0 : spent - made;
+  const auto text = encode_token({opened.mint, opened.unit, "", done.token}, TokenVersion::V4);
+  PG_CHECK(text.has_value());
+  done.text = *text;
+  if (done.found)
+    alarm(turn, "a refund was made before by a ledger that is no longer here: was it rolled back?");
+  // The face can have shrunk only when a fee has eaten all of the change: the claim bears that.
+  const Amount bears = terms.fee + (terms.face - std::min(face, terms.face));
+  RefundMade event{terms.claim, done.text, face, bears};
+  emit(std::move(done), turn.step);
+  turn.step.events.push_back(std::move(event));
+  drop(turn.op);
+}
+
+// --- was it spent? -----------------------------------------------------------------------------
+
+Redeemer::Probing Redeemer::probe(const std::string& mint, const std::vector<Proof>& proofs) {
+  CheckToken work;
+  work.id = {next_call_++};
+  work.proofs = proofs;
+  while (probes_.size() >= kProbesMax) probes_.erase(probes_.begin());
+  probes_.emplace(work.id, Probe{mint, proofs.size(), work.id});
+  Probing probing{work.id, {}};
+  probing.step.effects.push_back(std::move(work));
+  return probing;
+}
+
+void Redeemer::on_probe_points(const TokenChecked& checked, RedeemStep& step) {
+  Probe probe = std::move(probes_.extract(checked.id).mapped());
+  if (checked.ys.size() != probe.points) return;
+  MintCall call;
+  call.id = {next_call_++};
+  call.mint = probe.mint;
+  call.endpoint = Endpoint::CheckState;
+  call.body = encode_check_request(checked.ys);
+  call.deadline = micros(kMintCallTimeout);
+  probes_.emplace(call.id, std::move(probe));
+  step.effects.push_back(std::move(call));
+}
+
+void Redeemer::on_probe_answer(CallId call, const decltype(MintReply::answer)& answer,
+                               RedeemStep& step) {
+  const Probe probe = std::move(probes_.extract(call).mapped());
+  const auto* checked = std::get_if<CheckAnswer>(&answer);
+  if (checked == nullptr || checked->states.size() != probe.points) return;
+  const bool all = std::all_of(checked->states.begin(), checked->states.end(),
+                               [](const StateEntry& s) { return s.state == ProofState::Spent; });
+  step.events.push_back(Probed{probe.id, all});
+}
+
+}  // namespace paygress::cashu
