@@ -306,6 +306,8 @@ void Cluster::carry_out(Node& node, provider::Step out) {
       answer(node, e.deadline, unknown);
     } else if constexpr (std::is_same_v<T, provider::Tell>) {
       if (e.level == provider::Level::Alarm) node.alarms.push_back(e.text);
+    } else if constexpr (std::is_same_v<T, provider::KeepVolumeKey>) {
+      PG_CHECK(!e.key);  // nobody here asks for an encrypted disk
     } else {
       const GuardReply reply = node.guard.handle(e, now());
       answer(node, reply.due - now().mono, reply.answer);

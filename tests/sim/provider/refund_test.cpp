@@ -159,7 +159,7 @@ TEST_F(Refund, ACreateThatComesLateRunsForNobody) {  // flaws 3 and 4
   stop(rig.alice, request_id(1).hex(), 2);
   const auto all = finals(rig.alice, Seconds{400});  // before the late create is carried out
   ASSERT_EQ(all.size(), 2u);
-  const lease::Lease& ended = rig.core().leases().leases().begin()->second;
+  const lease::Lease& ended = (*rig.core().leases().leases().begin()).second;
   ASSERT_EQ(ended.phase, lease::Phase::Ended);
   EXPECT_EQ(ended.statement->used, Seconds{0});
   // Its port, number and capacity are nobody else's until that create cannot come any more.
@@ -189,10 +189,10 @@ TEST_F(Refund, AnExpiredLeaseEndsWhenTheEngineIsBack) {  // flaw 10
   const auto access = rig.buy(rig.alice, 20);
   rig.engine_away = true;
   rig.run_for(Seconds{3'600});
-  EXPECT_EQ(rig.core().leases().leases().begin()->second.phase, lease::Phase::Running);
+  EXPECT_EQ((*rig.core().leases().leases().begin()).second.phase, lease::Phase::Running);
   rig.engine_away = false;
   rig.run_for(Seconds{400});
-  const lease::Lease& lease = rig.core().leases().leases().begin()->second;
+  const lease::Lease& lease = (*rig.core().leases().leases().begin()).second;
   EXPECT_EQ(lease.phase, lease::Phase::Ended);
   EXPECT_EQ(lease.end_reason, lease::EndReason::Expired);
   EXPECT_EQ(lease.statement->used, lease.bought);
@@ -324,8 +324,8 @@ TEST_F(Refund, ARolledBackLedgerMakesTheSameTokenAgain) {  // flaw 15
   EXPECT_EQ(rig.mint().swaps().size(), swaps);
   const auto secrets = [](const market::StatusReply& reply) {
     std::set<std::string> found;
-    for (const auto& proof : cashu::decode_token(*reply.refund_token).value().proofs)
-      found.insert(proof.secret);
+    const cashu::Token token = cashu::decode_token(*reply.refund_token).value();
+    for (const auto& proof : token.proofs) found.insert(proof.secret);
     return found;
   };
   EXPECT_EQ(secrets(first), secrets(again));
