@@ -56,7 +56,7 @@ class RedeemAtMint : public conformance::MintConformance {
     const cashu::Attempt& attempt = attempts.at(0).attempt;
     const auto opened = cashu::open_signatures(
         {{}, {}, attempt.keyset, attempt.counter_start, attempt.outputs, answer->signatures,
-         keyset_.keys},
+         keyset_.keys, {}},
         seed);
     EXPECT_EQ(opened.problem, "");
     return opened.proofs;
