@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/planted.h"
+
 namespace paygress::failover {
 
 RelayMask Evidence::counted(Micros now) const {
@@ -27,9 +29,11 @@ std::optional<Micros> Evidence::silent_at(Micros quiet_from) const {
   }
   const size_t needed = terms_.quorums.read;
   if (from.size() < needed) return std::nullopt;
-  if (needed == 0) return quiet_from + terms_.profile.silence;
+  const Micros silence = planted(Bug::failover_early_silence) ? terms_.profile.fence
+                                                              : terms_.profile.silence;
+  if (needed == 0) return quiet_from + silence;
   std::nth_element(from.begin(), from.begin() + static_cast<ptrdiff_t>(needed - 1), from.end());
-  return from[needed - 1] + terms_.profile.silence;
+  return from[needed - 1] + silence;
 }
 
 }  // namespace paygress::failover

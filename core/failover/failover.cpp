@@ -334,6 +334,12 @@ std::optional<ReplicaStatus> Failover::status(const LeaseId& lease) const {
   return it->second.replica->status();
 }
 
+std::optional<Phase> Failover::phase(const LeaseId& lease) const {
+  const auto it = state_->entries.find(lease);
+  if (it == state_->entries.end()) return std::nullopt;
+  return it->second.replica->phase();
+}
+
 std::vector<LeaseId> Failover::leases() const {
   std::vector<LeaseId> all;
   for (const auto& [lease, entry] : state_->entries) all.push_back(lease);

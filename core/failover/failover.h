@@ -108,6 +108,7 @@ class Failover {
   const Terms* terms(const LeaseId& lease) const;
   std::optional<LeaseId> lease_of(std::string_view workload_id) const;
   std::optional<ReplicaStatus> status(const LeaseId& lease) const;
+  std::optional<Phase> phase(const LeaseId& lease) const;  // of status(), without the rest
   std::vector<LeaseId> leases() const;
   // The workload may run at this moment as far as this machine is concerned.
   bool may_run(Now now, const LeaseId& lease) const;

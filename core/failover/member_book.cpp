@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/base/planted.h"
 
 namespace paygress::failover {
 namespace {
@@ -132,7 +133,7 @@ std::optional<Micros> MemberBook::claim_void_at(uint32_t rank, Micros now) const
   const uint64_t epoch = member.claim->epoch;
   if (member.promoted && *member.promoted >= epoch) return std::nullopt;  // it did promote
   if (member.ended && *member.ended >= epoch) return std::nullopt;
-  if (!policy_.void_claims_end) return Micros::max();
+  if (!policy_.void_claims_end || planted(Bug::failover_claims_forever)) return Micros::max();
   const Micros at = member.claim->first_seen + claim_void_after(terms_.profile);
   if (at <= now) return std::nullopt;
   return at;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "core/base/planted.h"
 #include "core/base/units.h"
 
 namespace paygress::failover {
@@ -21,7 +22,8 @@ struct Receipts {
 
   // `echo` off: the rule is switched off, and an OK is taken for it.
   bool reached(uint32_t quorum, bool echo) const {
-    return count_of(echo ? ok & echoed : ok) >= quorum;
+    const bool shown = echo && !planted(Bug::failover_ok_is_enough);
+    return count_of(shown ? ok & echoed : ok) >= quorum;
   }
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/planted.h"
 
 namespace paygress::failover {
 namespace {
@@ -19,7 +20,9 @@ Replica::Replica(Context& context, const LeaseId& lease, Terms terms)
       evidence_(terms_, context_.policy) {
   if (terms_.rank == 0) hold_ = 0;
   // Behind a primary that names nothing there is nothing to wait for.
-  if (!terms_.members[0].knows_rules || !context_.policy.arming) armed_ = true;
+  if (!terms_.members[0].knows_rules || !context_.policy.arming ||
+      planted(Bug::failover_unarmed))
+    armed_ = true;
 }
 
 // --- durable state -------------------------------------------------------------------------------

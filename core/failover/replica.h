@@ -63,6 +63,7 @@ class Replica {
   // What heartbeats have to name: held and not fenced.
   std::optional<market::Hold> named() const;
   bool may_run(Now now) const;
+  Phase phase() const { return phase_; }
   ReplicaStatus status() const;
   void check_invariants() const;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/base/planted.h"
 #include "core/failover/replica.h"
 
 namespace paygress::failover {
@@ -67,7 +68,8 @@ void Replica::step_armed(Now now, Step& out) {
     return;
   }
   if (!ready_since_) ready_since_ = now.mono;
-  const int64_t turns = terms_.rank == 0 ? 0 : terms_.rank - 1;
+  int64_t turns = terms_.rank == 0 ? 0 : terms_.rank - 1;
+  if (planted(Bug::failover_slow_turns)) turns += 10;
   const Micros turn = *ready_since_ + Micros{turns * terms_.profile.backoff.value};
   if (now.mono < turn) return wake_at(turn);
   phase_ = Phase::Doubting;
@@ -118,7 +120,8 @@ bool Replica::stand_down(Now now, Step& out) {
 void Replica::step_claiming(Now now, Step& out) {
   if (stand_down(now, out)) return;
   if (claim_.receipts.reached(terms_.quorums.write, context_.policy.echo)) {
-    if (!context_.policy.read_after_claim) return promote(now, out);
+    if (!context_.policy.read_after_claim || planted(Bug::failover_no_read_back))
+      return promote(now, out);
     phase_ = Phase::Reading;
     rival_seen_ = false;
     return query(now, out);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/planted.h"
 #include "core/failover/replica.h"
 
 namespace paygress::failover {
@@ -28,6 +29,7 @@ void Replica::beat_sent(Now now, uint64_t epoch, Step& out) {
 
 void Replica::beat_counted(Now now, Micros sent, uint64_t epoch, Step& out) {
   if (phase_ != Phase::Holding || hold_ != epoch) return;
+  if (planted(Bug::failover_no_renewal) && epoch > 0) return;
   hold_until(sent, out);
   settle(now, out);
 }
@@ -110,7 +112,7 @@ void Replica::run_if_allowed(Now now, Step& out) {
 // is longer than the fence.
 void Replica::step_recovering(Now now, Step& out) {
   const RulePolicy& policy = context_.policy;
-  if (!policy.restarted_holder_claims) {
+  if (!policy.restarted_holder_claims || planted(Bug::failover_resumes)) {
     guard_found_ = now.mono + terms_.profile.fence;
   } else {
     if (superseded_) return stop(now, Reason::Superseded, out);
@@ -184,7 +186,8 @@ void Replica::stopped(Now now, Step& out) {
   const bool withdraws = reason_ == Reason::StartFailed || reason_ == Reason::LatePromotion ||
                          reason_ == Reason::Superseded;
   if (epoch > 0 && withdraws) return withdraw(now, true, out);
-  if (claimed_) record(ClaimEnded{lease_}, out);  // a restart while promoting: its epoch is over
+  if (claimed_ && !planted(Bug::failover_claim_left))
+    record(ClaimEnded{lease_}, out);  // a restart while promoting: its epoch is over
   if (superseded_) return revoke(now, out);
   out.outputs.push_back(TellOwner{lease_, News::Fenced, epoch});
 }

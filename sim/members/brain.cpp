@@ -1,16 +1,19 @@
 #include "sim/members/brain.h"
 
+#include <algorithm>
+
 #include "core/base/check.h"
+#include "sim/members/event.h"
 
 namespace paygress::sim::members {
 namespace {
 
 using namespace failover;
 
-Terms terms_of(const Plan& plan, uint32_t rank) {
+Terms terms_of(const Plan& plan, const std::vector<uint32_t>& members, uint32_t rank) {
   Terms terms;
-  terms.workload_id = "w";
-  for (uint32_t m = 0; m < plan.members; ++m) terms.members.push_back({key_of(m), true});
+  terms.workload_id = "w" + std::to_string(plan.member_number(members.front()));
+  for (const uint32_t m : members) terms.members.push_back({key_of(plan.member_number(m)), true});
   terms.rank = rank;
   for (uint32_t r = 0; r < plan.relays; ++r) terms.relays.push_back("r" + std::to_string(r));
   terms.profile = plan.profile;
@@ -18,25 +21,35 @@ Terms terms_of(const Plan& plan, uint32_t rank) {
   return terms;
 }
 
-// Relays are numbered as the terms name them: there is one workload.
+// Relays are numbered as the terms name them: all workloads name the same ones.
 class Rules final : public Brain {
  public:
   Rules(const Plan& plan, uint32_t member, const std::vector<FailoverRecord>& journal)
-      : plan_(plan), member_(member), machine_(key_of(member), plan.profile.heartbeat,
-                                               plan.policy) {
+      : plan_(plan),
+        machine_(key_of(plan.member_number(member)), plan.profile.heartbeat, plan.policy) {
     for (const auto& record : journal) machine_.apply(record);
+    const auto workloads = plan.all_workloads();
+    for (uint32_t w = 0; w < workloads.size(); ++w) {
+      const auto at = std::find(workloads[w].begin(), workloads[w].end(), member);
+      if (at == workloads[w].end()) continue;
+      leases_.push_back(lease_of(w));
+      if (machine_.terms(leases_.back()) == nullptr)
+        joins_.emplace_back(leases_.back(),
+                            terms_of(plan, workloads[w],
+                                     static_cast<uint32_t>(at - workloads[w].begin())));
+    }
   }
 
   void start(Now now, Step& out) override {
     machine_.recover(now, out);
-    if (machine_.terms(kLease) != nullptr) return;
-    PG_CHECK(machine_.join(now, kLease, terms_of(plan_, member_), out).has_value());
+    for (const auto& [lease, terms] : joins_)
+      PG_CHECK(machine_.join(now, lease, terms, out).has_value());
   }
   void heard(Now now, const Heard& heard, Step& out) override {
     machine_.handle_heard(now, heard, out);
   }
   void unbroken(Now now, uint32_t relay, std::optional<Micros> since, Step& out) override {
-    machine_.handle_unbroken(now, kLease, {relay}, since, out);
+    for (const LeaseId& lease : leases_) machine_.handle_unbroken(now, lease, {relay}, since, out);
   }
   void receipt(Now now, PublishNo id, uint32_t relay, bool echo, Step& out) override {
     if (echo)
@@ -47,25 +60,27 @@ class Rules final : public Brain {
   void answered(Now now, QueryNo id, uint32_t relay, bool complete, Step& out) override {
     machine_.handle_query_answer(now, id, {relay}, complete, out);
   }
-  void workload(Now now, WorkloadNews news, bool unstopped, Step& out) override {
-    machine_.handle_workload(now, kLease, news, unstopped, out);
+  void workload(Now now, uint32_t workload, WorkloadNews news, bool unstopped,
+                Step& out) override {
+    machine_.handle_workload(now, lease_of(workload), news, unstopped, out);
   }
   void guard_state(Now now, std::span<const GuardDeadline> held, Step& out) override {
     machine_.handle_guard_state(now, held, out);
   }
-  void guard_hold(Now now, Micros deadline, Step& out) override {
-    machine_.handle_guard_hold(now, {kLease, deadline}, out);
+  void guard_hold(Now now, const GuardDeadline& taken, Step& out) override {
+    machine_.handle_guard_hold(now, taken, out);
   }
   void guard_lost(Now now, Step& out) override { machine_.handle_guard_lost(now, out); }
   void timer(Now now, Step& out) override { machine_.handle_timer(now, out); }
   std::optional<Micros> next_deadline() const override { return machine_.next_deadline(); }
-  Phase phase() const override {
-    const auto status = machine_.status(kLease);
-    return status ? status->phase : Phase::Unarmed;
+  Phase phase(uint32_t workload) const override {
+    return machine_.phase(lease_of(workload)).value_or(Phase::Unarmed);
   }
-  bool may_run(Now now) const override { return machine_.may_run(now, kLease); }
-  std::optional<uint64_t> epoch() const override {
-    const auto status = machine_.status(kLease);
+  bool may_run(Now now, uint32_t workload) const override {
+    return machine_.may_run(now, lease_of(workload));
+  }
+  std::optional<uint64_t> epoch(uint32_t workload) const override {
+    const auto status = machine_.status(lease_of(workload));
     if (!status || status->phase != Phase::Holding) return std::nullopt;
     return status->epoch;
   }
@@ -73,20 +88,26 @@ class Rules final : public Brain {
 
  private:
   const Plan& plan_;
-  const uint32_t member_;
   Failover machine_;
+  std::vector<LeaseId> leases_;
+  std::vector<std::pair<LeaseId, Terms>> joins_;
 };
 
 }  // namespace
 
-PubKey key_of(uint32_t member) {
-  PubKey key;
-  key.bytes[0] = static_cast<uint8_t>(member + 1);
-  return key;
+LeaseId lease_of(uint32_t workload) {
+  LeaseId lease;
+  lease.bytes[0] = static_cast<uint8_t>((workload + 1) >> 8);
+  lease.bytes[1] = static_cast<uint8_t>(workload + 1);
+  return lease;
+}
+
+uint32_t workload_of(const LeaseId& lease) {
+  return (uint32_t{lease.bytes[0]} << 8 | lease.bytes[1]) - 1;
 }
 
 std::unique_ptr<Brain> make_brain(const Plan& plan, uint32_t member,
-                                  const std::vector<FailoverRecord>& journal) {
+                                  const std::vector<failover::FailoverRecord>& journal) {
   if (plan.timeout_only) return make_timeout_only(plan, member);
   return std::make_unique<Rules>(plan, member, journal);
 }

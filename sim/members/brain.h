@@ -1,4 +1,5 @@
 // What decides in a member's daemon: the fail-over machine, or the existing network's policy.
+// Workloads are named by their places in the plan.
 #pragma once
 
 #include <memory>
@@ -11,8 +12,8 @@
 
 namespace paygress::sim::members {
 
-PubKey key_of(uint32_t member);
-inline const LeaseId kLease{{1}};
+LeaseId lease_of(uint32_t workload);
+uint32_t workload_of(const LeaseId& lease);
 
 class Brain {
  public:
@@ -26,18 +27,18 @@ class Brain {
                        failover::Step& out) = 0;
   virtual void answered(Now now, failover::QueryNo id, uint32_t relay, bool complete,
                         failover::Step& out) = 0;
-  virtual void workload(Now now, failover::WorkloadNews news, bool unstopped,
+  virtual void workload(Now now, uint32_t workload, failover::WorkloadNews news, bool unstopped,
                         failover::Step& out) = 0;
   virtual void guard_state(Now now, std::span<const failover::GuardDeadline> held,
                            failover::Step& out) = 0;
-  virtual void guard_hold(Now now, Micros deadline, failover::Step& out) = 0;
+  virtual void guard_hold(Now now, const failover::GuardDeadline& taken, failover::Step& out) = 0;
   virtual void guard_lost(Now now, failover::Step& out) = 0;
   virtual void timer(Now now, failover::Step& out) = 0;
   virtual std::optional<Micros> next_deadline() const = 0;
-  virtual failover::Phase phase() const = 0;
-  virtual bool may_run(Now now) const = 0;
+  virtual failover::Phase phase(uint32_t workload) const = 0;
+  virtual bool may_run(Now now, uint32_t workload) const = 0;
   // While it holds: of its promotion. Nothing for a policy without epochs.
-  virtual std::optional<uint64_t> epoch() const { return std::nullopt; }
+  virtual std::optional<uint64_t> epoch(uint32_t) const { return std::nullopt; }
   virtual void check_invariants() const {}
 };
 
@@ -45,6 +46,7 @@ std::unique_ptr<Brain> make_brain(const Plan& plan, uint32_t member,
                                   const std::vector<failover::FailoverRecord>& journal);
 // The seed's: promote after 180 s of silence by the wall clock and 30 s per index; nothing is
 // fenced, claimed or read back, and the announcement comes after the container (network.md 3.6).
+// Precondition: one workload.
 std::unique_ptr<Brain> make_timeout_only(const Plan& plan, uint32_t member);
 
 }  // namespace paygress::sim::members

@@ -4,13 +4,41 @@
 
 namespace paygress::sim::members {
 
-Net::Net(const Plan& plan, Queue& queue)
+using Kind = Frame::Kind;
+
+Net::Net(const Plan& plan, Events& queue)
     : plan_(plan), queue_(queue), members_(plan.members), relays_(plan.relays) {
+  workloads_ = plan.all_workloads();
+  for (auto& workload : workloads_) std::sort(workload.begin(), workload.end());
   for (uint32_t m = 0; m < plan.members; ++m) {
-    members_[m].links.resize(plan.relays);
+    Member& member = members_[m];
+    member.links.resize(plan.relays);
     for (uint32_t r = 0; r < plan.relays; ++r)
-      link(m, r).random = RandomStream(plan.seed, m * 64 + r, "link");
+      link(m, r).random =
+          RandomStream(plan.seed, plan.member_number(m) * 64 + plan.relay_number(r), "link");
+    member.fellow.resize(plan.members);
+    member.in.resize(workloads_.size());
+    member.fellow[m] = true;
+    for (size_t w = 0; w < workloads_.size(); ++w) {
+      const auto& members = workloads_[w];
+      if (!std::binary_search(members.begin(), members.end(), m)) continue;
+      member.in[w] = true;
+      for (const uint32_t other : members) member.fellow[other] = true;
+    }
+    for (uint32_t other = 0; other < plan.members; ++other)
+      if (member.fellow[other]) member.readers.push_back(other);
   }
+}
+
+bool Net::reads(uint32_t m, const Sent& event) const {
+  const Member& member = members_[m];
+  if (event.workload == kEveryWorkload) return member.fellow[event.author];
+  return member.in[event.workload];
+}
+
+const std::vector<uint32_t>& Net::readers(const Sent& event) const {
+  if (event.workload == kEveryWorkload) return members_[event.author].readers;
+  return workloads_[event.workload];
 }
 
 // --- carrying ------------------------------------------------------------------------------------
@@ -21,27 +49,38 @@ Micros Net::leg(Link& link) {
   return {link.random.between(plan_.leg_min.value, std::max(most, plan_.leg_min).value)};
 }
 
-void Net::carry(uint32_t m, uint32_t r, bool to_relay, Queue::Action action) {
-  Link& l = link(m, r);
+void Net::carry(bool to_relay, Frame frame) {
+  Link& l = link(frame.member, frame.relay);
   Way& way = to_relay ? l.to_relay : l.to_member;
-  const uint64_t session = l.session;
-  auto arrive = [this, m, r, session, what = std::move(action)] {
-    if (link(m, r).session == session && relays_[r].down == 0) what();
-  };
+  frame.session = l.session;
   if (way.cuts > 0) {
-    way.held.push_back(std::move(arrive));
+    way.held.push_back(std::move(frame));
     return;
   }
   way.last_arrival = std::max(way.last_arrival + Micros{1}, queue_.now() + leg(l));
-  queue_.at(way.last_arrival, std::move(arrive));
+  queue_.frame_at(way.last_arrival, std::move(frame));
 }
 
 void Net::release(uint32_t m, uint32_t r, bool to_relay) {
   Link& l = link(m, r);
   Way& way = to_relay ? l.to_relay : l.to_member;
-  for (auto& action : std::exchange(way.held, {})) {
+  for (auto& frame : std::exchange(way.held, {})) {
     way.last_arrival = std::max(way.last_arrival + Micros{1}, queue_.now() + leg(l));
-    queue_.at(way.last_arrival, std::move(action));
+    queue_.frame_at(way.last_arrival, std::move(frame));
+  }
+}
+
+void Net::arrive(const Frame& f) {
+  if (link(f.member, f.relay).session != f.session || relays_[f.relay].down > 0) return;
+  NetUser& user = *members_[f.member].user;
+  switch (f.kind) {
+    case Kind::Subscribe: return deliver_stored(f.member, f.relay);
+    case Kind::Event: return receive(f.member, f.relay, f.event);
+    case Kind::Query: return answer(f);
+    case Kind::Subscribed: return user.on_subscribed(f.relay);
+    case Kind::Stored: return user.on_event(f.relay, f.event);
+    case Kind::Ok: return user.on_ok(f.relay, f.event);
+    case Kind::Answer: return user.on_answer(f.relay, f.query, true);
   }
 }
 
@@ -77,7 +116,7 @@ void Net::try_connect(uint32_t m, uint32_t r) {
     return connect_soon(m, r);
   ++l.session;
   l.up = true;
-  carry(m, r, true, [this, m, r] { deliver_stored(m, r); });
+  carry(true, {Kind::Subscribe, m, r, 0, 0, 0, {}});
   if (l.impaired()) watch(m, r);
 }
 
@@ -108,28 +147,33 @@ void Net::watch(uint32_t m, uint32_t r) {
 }
 
 void Net::deliver_stored(uint32_t m, uint32_t r) {
-  for (const auto& [key, event] : relays_[r].stored) push(m, r, event);
-  carry(m, r, false, [this, m, r] { members_[m].user->on_subscribed(r); });
+  for (const auto& [key, event] : relays_[r].stored)
+    if (reads(m, *event)) push(m, r, event);
+  carry(false, {Kind::Subscribed, m, r, 0, 0, 0, {}});
 }
 
 // --- what relays do ------------------------------------------------------------------------------
 
-void Net::send_event(uint32_t m, uint32_t r, EventRef event) {
+void Net::send_event(uint32_t m, uint32_t r, const EventRef& event) {
   if (!link(m, r).up) return;
-  carry(m, r, true, [this, m, r, e = std::move(event)] { receive(m, r, e); });
+  carry(true, {Kind::Event, m, r, 0, 0, 0, event});
 }
 
 // Replaceable: of one author and kind the newest stays (NIP-01).
 void Net::receive(uint32_t m, uint32_t r, const EventRef& event) {
   Relay& relay = relays_[r];
-  carry(m, r, false, [this, m, r, id = event->event] { members_[m].user->on_ok(r, id); });
+  carry(false, {Kind::Ok, m, r, 0, 0, 0, event});
   if (relay.deaf > 0) return;
-  EventRef& stored = relay.stored[{event->author, event->message.index()}];
-  if (stored && (stored->created_at > event->created_at ||
-                 (stored->created_at == event->created_at && stored->event <= event->event)))
+  const failover::Heard& heard = event->heard;
+  EventRef& stored =
+      relay.stored[{event->author, heard.message.index(),
+                    event->workload == kEveryWorkload ? 0 : event->workload}];
+  if (stored && (stored->heard.created_at > heard.created_at ||
+                 (stored->heard.created_at == heard.created_at &&
+                  stored->heard.event <= heard.event)))
     return;
   stored = event;
-  for (uint32_t other = 0; other < plan_.members; ++other) {
+  for (const uint32_t other : readers(*event)) {
     Link& l = link(other, r);
     if (!l.up) continue;
     if (l.withheld > 0)
@@ -141,21 +185,31 @@ void Net::receive(uint32_t m, uint32_t r, const EventRef& event) {
 
 void Net::push(uint32_t m, uint32_t r, const EventRef& event) {
   if (!link(m, r).up) return;
-  carry(m, r, false, [this, m, r, event] { members_[m].user->on_event(r, event); });
+  carry(false, {Kind::Stored, m, r, 0, 0, 0, event});
 }
 
-void Net::send_query(uint32_t m, uint32_t r, uint64_t query) {
+void Net::send_query(uint32_t m, uint32_t r, uint64_t query, uint32_t workload) {
   if (!link(m, r).up) {
     queue_.after({1'000}, [this, m, r, query] {
       if (members_[m].running) members_[m].user->on_answer(r, query, false);
     });
     return;
   }
-  carry(m, r, true, [this, m, r, query] {
-    if (link(m, r).mute) return;
-    for (const auto& [key, event] : relays_[r].stored) push(m, r, event);
-    carry(m, r, false, [this, m, r, query] { members_[m].user->on_answer(r, query, true); });
-  });
+  carry(true, {Kind::Query, m, r, workload, 0, query, {}});
+}
+
+void Net::answer(const Frame& query) {
+  const uint32_t m = query.member;
+  const uint32_t r = query.relay;
+  if (link(m, r).mute) return;
+  for (const auto& [key, event] : relays_[r].stored) {
+    const auto& members = workloads_[query.workload];
+    const bool asked = event->workload == query.workload ||
+                       (event->workload == kEveryWorkload &&
+                        std::binary_search(members.begin(), members.end(), event->author));
+    if (asked) push(m, r, event);
+  }
+  carry(false, {Kind::Answer, m, r, query.workload, 0, query.query, {}});
 }
 
 // --- faults --------------------------------------------------------------------------------------

@@ -1,24 +1,38 @@
 // The relays, and the links between them and the members. A link behaves like TCP: what is sent
 // arrives in order or, when the session ends first, not at all; a cut link holds it back.
 //
+// A member subscribes to the heartbeats of its fellows and to the claims, promotions and
+// revocations of its workloads, its own included.
+//
 // Pings are not sent one by one: a link that is cut or slow is found out between D and 2 D later,
 // as by pings every D that have to be answered within D.
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "core/base/random.h"
-#include "core/failover/inputs.h"
-#include "sim/members/plan.h"
+#include "sim/members/event.h"
 #include "sim/members/queue.h"
 
 namespace paygress::sim::members {
 
-using EventRef = std::shared_ptr<const failover::Heard>;
+// What travels on a link, one way.
+struct Frame {
+  enum class Kind : uint8_t {
+    Subscribe, Event, Query,                     // to the relay
+    Subscribed, Stored, Ok, Answer               // to the member
+  };
+  Kind kind = Kind::Event;
+  uint32_t member = 0;
+  uint32_t relay = 0;
+  uint32_t workload = 0;                         // Query, Answer
+  uint64_t session = 0;
+  uint64_t query = 0;                            // Query, Answer
+  EventRef event;
+};
+using Events = Queue<Frame>;
 
 // What the net tells a member's daemon. Called only while the member's sessions are allowed.
 class NetUser {
@@ -27,20 +41,21 @@ class NetUser {
   virtual void on_subscribed(uint32_t relay) = 0;  // everything stored was delivered before
   virtual void on_closed(uint32_t relay) = 0;
   virtual void on_event(uint32_t relay, const EventRef& event) = 0;
-  virtual void on_ok(uint32_t relay, const EventId& event) = 0;
+  virtual void on_ok(uint32_t relay, const EventRef& event) = 0;
   virtual void on_answer(uint32_t relay, uint64_t query, bool complete) = 0;
 };
 
 class Net {
  public:
-  Net(const Plan& plan, Queue& queue);
+  Net(const Plan& plan, Events& queue);
 
   void attach(uint32_t member, NetUser& user) { members_.at(member).user = &user; }
   // The daemon runs: connect everywhere, and again whenever a session ends. Not: all sessions end.
   void set_running(uint32_t member, bool running);
   bool connected(uint32_t member, uint32_t relay) const { return link(member, relay).up; }
-  void send_event(uint32_t member, uint32_t relay, EventRef event);
-  void send_query(uint32_t member, uint32_t relay, uint64_t query);
+  void send_event(uint32_t member, uint32_t relay, const EventRef& event);
+  void send_query(uint32_t member, uint32_t relay, uint64_t query, uint32_t workload);
+  void arrive(const Frame& frame);
 
   void cut(uint32_t member, uint32_t relay, uint32_t way, bool on);
   void slow(uint32_t member, uint32_t relay, Micros leg_max);  // 0: as it was
@@ -52,7 +67,7 @@ class Net {
   struct Way {                       // one direction of a link
     int cuts = 0;
     Micros last_arrival;
-    std::vector<Queue::Action> held;
+    std::vector<Frame> held;
   };
   struct Link {
     bool up = false;                 // as the member knows
@@ -71,17 +86,29 @@ class Net {
     NetUser* user = nullptr;
     bool running = false;
     std::vector<Link> links;
+    std::vector<uint32_t> readers;   // of its heartbeats, itself included; in order
+    std::vector<bool> fellow;        // by place: whose heartbeats it reads
+    std::vector<bool> in;            // by workload
+  };
+  struct Key {                       // of what a newer event replaces
+    uint32_t author = 0;
+    size_t kind = 0;
+    uint32_t workload = 0;
+    auto operator<=>(const Key&) const = default;
   };
   struct Relay {
     int down = 0;
     int deaf = 0;
-    std::map<std::pair<PubKey, size_t>, EventRef> stored;  // newest of each author and kind
+    std::map<Key, EventRef> stored;
   };
 
   Link& link(uint32_t m, uint32_t r) { return members_[m].links[r]; }
   const Link& link(uint32_t m, uint32_t r) const { return members_[m].links[r]; }
+  // Whether that member subscribed to it.
+  bool reads(uint32_t m, const Sent& event) const;
+  const std::vector<uint32_t>& readers(const Sent& event) const;
   Micros leg(Link& link);
-  void carry(uint32_t m, uint32_t r, bool to_relay, Queue::Action action);
+  void carry(bool to_relay, Frame frame);
   void release(uint32_t m, uint32_t r, bool to_relay);
   void connect_soon(uint32_t m, uint32_t r);
   void try_connect(uint32_t m, uint32_t r);
@@ -89,12 +116,14 @@ class Net {
   void watch(uint32_t m, uint32_t r);
   void deliver_stored(uint32_t m, uint32_t r);
   void receive(uint32_t m, uint32_t r, const EventRef& event);
+  void answer(const Frame& query);
   void push(uint32_t m, uint32_t r, const EventRef& event);
 
   const Plan& plan_;
-  Queue& queue_;
+  Events& queue_;
   std::vector<Member> members_;
   std::vector<Relay> relays_;
+  std::vector<std::vector<uint32_t>> workloads_;  // the members of each, in order of their places
 };
 
 }  // namespace paygress::sim::members

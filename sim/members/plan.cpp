@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "core/base/random.h"
 
@@ -137,7 +138,28 @@ void draw_losses(Draw& draw, Plan& plan) {
   }
 }
 
+// What does not last is said to take a second: as the text reads it.
+void normalise(Plan& plan) {
+  for (Fault& fault : plan.faults)
+    if (!word_of(fault.kind).lasts) fault.until = fault.from + Micros{1'000'000};
+}
+
 }  // namespace
+
+uint32_t Plan::member_number(uint32_t place) const {
+  return member_numbers.empty() ? place : member_numbers.at(place);
+}
+
+uint32_t Plan::relay_number(uint32_t place) const {
+  return relay_numbers.empty() ? place : relay_numbers.at(place);
+}
+
+std::vector<std::vector<uint32_t>> Plan::all_workloads() const {
+  if (!workloads.empty()) return workloads;
+  std::vector<uint32_t> everybody(members);
+  std::iota(everybody.begin(), everybody.end(), 0);
+  return {everybody};
+}
 
 Plan hostile_plan(uint64_t seed) {
   Draw draw(seed, "plan");
@@ -167,6 +189,7 @@ Plan hostile_plan(uint64_t seed) {
   if (draw.chance(10)) split_views(draw, plan);
   draw_losses(draw, plan);
   amnesia(plan);
+  normalise(plan);
   return plan;
 }
 
@@ -183,8 +206,77 @@ Plan plain_plan(uint64_t seed, const failover::Profile& profile) {
   for (uint32_t m = 0; m < plan.members; ++m) plan.boots.push_back(draw.between({0}, {5'000'000}));
   plan.heal_at = at + times(profile.silence, 4);
   plan.faults.push_back({FaultKind::HostCrash, at, plan.heal_at, 0, 0, 3, {}, {}});
-  plan.end_at = plan.heal_at + times(profile.silence, 4);
+  plan.end_at = plan.heal_at + times(profile.silence, 12);
   plan.lost_members = {0};
+  return plan;
+}
+
+// Mostly trouble of every kind; and often enough only the loss, so that a sweep says how long a
+// take-over takes. Half of the quiet ones have the fast profile.
+Plan failover_plan(uint64_t seed) {
+  Draw draw(seed, "kind of history");
+  if (!draw.chance(15)) return hostile_plan(seed);
+  return plain_plan(seed, draw.chance(50) ? failover::kDefaultProfile : failover::kFastProfile);
+}
+
+// --- a fleet -------------------------------------------------------------------------------------
+
+namespace {
+
+// So many faults of a kind per provider or relay and day, in tenths; the longest, in silences.
+struct Daily {
+  FaultKind kind;
+  uint32_t tenths;
+  int64_t lasts_max;
+};
+constexpr std::array kDaily{
+    Daily{FaultKind::HostCrash, 10, 20},  Daily{FaultKind::Crash, 20, 4},
+    Daily{FaultKind::Pause, 10, 4},       Daily{FaultKind::CutMember, 10, 6},
+    Daily{FaultKind::CutLink, 20, 20},    Daily{FaultKind::SlowLink, 10, 10},
+    Daily{FaultKind::EngineHang, 5, 3},   Daily{FaultKind::FailCreate, 5, 10},
+    Daily{FaultKind::Exhaust, 5, 1},      Daily{FaultKind::GuardCrash, 5, 1},
+    Daily{FaultKind::ClockStep, 10, 1},   Daily{FaultKind::RelayDown, 5, 10},
+    Daily{FaultKind::RelayDeaf, 5, 4},    Daily{FaultKind::Withhold, 10, 4}};
+
+uint64_t count_of(Draw& draw, uint64_t per_day_tenths, Micros length) {
+  constexpr uint64_t kDay = 86'400;
+  const uint64_t tenths =
+      per_day_tenths * static_cast<uint64_t>(length.value / 1'000'000) / kDay;
+  return tenths / 10 + (draw.below(10) < tenths % 10 ? 1 : 0);
+}
+
+}  // namespace
+
+// Relays fail one at a time by the odds, not by rule: liveness is owed when all has healed.
+Plan fleet_plan(uint64_t seed, uint32_t providers, Micros length) {
+  Draw draw(seed, "fleet");
+  Plan plan;
+  plan.scenario = "failover-fleet";
+  plan.seed = seed;
+  plan.members = providers;
+  plan.relays = 3;
+  plan.leg_max = 200'000_us;
+  plan.end_at = length;
+  plan.heal_at = length - times(plan.profile.silence, 12);
+  for (uint32_t m = 0; m < providers; ++m) {
+    plan.boots.push_back(draw.between({0}, {5'000'000}));
+    plan.workloads.push_back({m, (m + 1) % providers, (m + 2) % providers});
+  }
+  for (const Daily& daily : kDaily) {
+    const bool of_relay = word_of(daily.kind).role == Role::Relay;
+    const uint64_t nodes = of_relay ? plan.relays : providers;
+    for (uint64_t n = count_of(draw, daily.tenths * nodes, plan.heal_at); n > 0; --n) {
+      Fault fault = draw_fault(draw, plan, daily.kind);
+      const Micros longest = times(plan.profile.silence, daily.lasts_max);
+      fault.until = std::min(plan.heal_at, fault.from + draw.between({1'000'000}, longest));
+      plan.faults.push_back(fault);
+    }
+  }
+  const uint32_t lost = draw.below(3);
+  const uint32_t first = draw.below(providers);
+  if (lost > 0) plan.lost_members.push_back(first);
+  if (lost > 1) plan.lost_members.push_back((first + providers / 2) % providers);
+  normalise(plan);
   return plan;
 }
 

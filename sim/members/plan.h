@@ -1,5 +1,6 @@
-// One history of one warm-standby workload: its members, its relays, and everything that goes
-// wrong, drawn up front from a seed. Times are true time from the beginning.
+// One history of warm-standby workloads: their members, their relays, and everything that goes
+// wrong, drawn up front from a seed. Times are true time from the beginning. Members and relays are
+// named by their places here; plan_text.h has the text, with their numbers.
 #pragma once
 
 #include <boost/describe.hpp>
@@ -10,8 +11,11 @@
 
 #include "core/failover/failover.h"
 #include "core/failover/profile.h"
+#include "sim/world/fault_plan.h"
 
 namespace paygress::sim::members {
+
+using sim::to_text;  // of times and nodes, beside those of this namespace
 
 //   CutLink      member <-> relay; `way` 1: to the relay only, 2: to the member only, 3: both
 //   CutMember    the same for every relay of that member
@@ -33,9 +37,19 @@ enum class FaultKind : uint8_t {
   CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash, Pause, ClockStep,
   SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold
 };
-BOOST_DESCRIBE_ENUM(FaultKind, CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash,
-                    Pause, ClockStep, SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash,
-                    Withhold)
+inline constexpr size_t kFaultKinds = 15;
+
+// What the words of a fault's line are; see plan_text.cpp.
+struct FaultWord {
+  FaultKind kind;
+  std::string_view name;
+  Role role;               // of whom it happens to
+  bool peer;               // a relay is named too
+  bool lasts;
+  std::string_view amount; // its key; empty: none
+  bool flag;               // the amount is yes or no
+};
+const FaultWord& word_of(FaultKind kind);
 
 struct Fault {
   FaultKind kind = FaultKind::CutLink;
@@ -51,15 +65,22 @@ struct Fault {
 
   bool operator==(const Fault&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Fault, (), (kind, from, until, member, relay, way, amount, when))
 
 struct Plan {
+  std::string scenario = "failover";  // whose draw it is; only a name
   uint64_t seed = 0;
+  Tier tier = Tier::Fast;          // Real: events are signed, encoded, verified and parsed
+  Bug plant = Bug::none;
   failover::Profile profile = failover::kDefaultProfile;
   failover::RulePolicy policy;
   bool timeout_only = false;       // the existing network's policy instead of the rules
   uint32_t members = 2;
   uint32_t relays = 3;
+  // Numbers in the text and of the streams, by place. Empty: the places themselves.
+  std::vector<uint32_t> member_numbers;
+  std::vector<uint32_t> relay_numbers;
+  // The members of each workload, in rank order. Empty: one, of all.
+  std::vector<std::vector<uint32_t>> workloads;
   uint32_t faulty = 0;             // f of the quorums
   Micros leg_min = 1'000_us;       // one-way, over a link that works
   Micros leg_max = 200'000_us;
@@ -74,6 +95,11 @@ struct Plan {
   std::vector<Micros> boots;           // when each member begins
   std::vector<Fault> faults;
 
+  uint32_t member_number(uint32_t place) const;
+  uint32_t relay_number(uint32_t place) const;
+  NodeName member_name(uint32_t place) const { return {Role::Provider, member_number(place)}; }
+  std::vector<std::vector<uint32_t>> all_workloads() const;
+
   bool operator==(const Plan&) const = default;
 };
 
@@ -81,5 +107,10 @@ struct Plan {
 Plan hostile_plan(uint64_t seed);
 // The primary's host dies once, and nothing else happens: what recovery takes.
 Plan plain_plan(uint64_t seed, const failover::Profile& profile);
+// One of these, for the scenario `failover`.
+Plan failover_plan(uint64_t seed);
+// So many providers for so long: each is the primary of one workload and a standby of the two
+// before it; machines, links and relays fail now and then.
+Plan fleet_plan(uint64_t seed, uint32_t providers, Micros length);
 
 }  // namespace paygress::sim::members

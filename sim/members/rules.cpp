@@ -1,13 +1,9 @@
 #include "sim/members/rules.h"
 
-#include <boost/mp11.hpp>
-
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
-
-#include "core/base/codec.h"
 
 namespace paygress::sim::members {
 namespace {
@@ -15,13 +11,6 @@ namespace {
 constexpr int kOk = 0;
 constexpr int kUsage = 2;
 constexpr int kFindings = 7;
-
-template <class F>
-void each_rule(F f) {
-  using Members = boost::describe::describe_members<failover::RulePolicy,
-                                                    boost::describe::mod_public>;
-  boost::mp11::mp_for_each<Members>(f);
-}
 
 constexpr const char* kHelp =
     "paygress-sim rules - what each rule of fail-over is worth\n"
@@ -102,31 +91,17 @@ int log_history(uint64_t seed, const failover::RulePolicy& policy, bool timeout_
   Plan plan = hostile_plan(seed);
   plan.policy = policy;
   plan.timeout_only = timeout_only;
-  const Verdict verdict = run(plan, [](Micros at, const std::string& line) {
+  Watching watching;
+  watching.log = [](Micros at, const std::string& line) {
     std::printf("%10.3f %s\n", static_cast<double>(at.value) / 1e6, line.c_str());
-  });
+  };
+  const Verdict verdict = run(plan, watching);
   std::printf("%s%s hash=%016" PRIx64 "\n", verdict.good() ? "ok" : "VIOLATED ",
               verdict.stall.c_str(), verdict.hash);
   return verdict.good() ? kOk : kFindings;
 }
 
 }  // namespace
-
-std::vector<std::string> rule_names() {
-  std::vector<std::string> names;
-  each_rule([&](auto member) { names.emplace_back(member.name); });
-  return names;
-}
-
-bool switch_off(failover::RulePolicy& policy, std::string_view rule) {
-  bool found = false;
-  each_rule([&](auto member) {
-    if (rule != member.name) return;
-    policy.*member.pointer = false;
-    found = true;
-  });
-  return found;
-}
 
 void add(Tally& tally, uint64_t seed, const Verdict& v) {
   ++tally.histories;

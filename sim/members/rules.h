@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/members/plan_text.h"
 #include "sim/members/world.h"
 
 namespace paygress::sim::members {
@@ -27,11 +28,6 @@ struct Tally {
 
   uint64_t found() const { return overlaps + false_promotions + shared + unheard + stalls; }
 };
-
-// The names of the rules, in the order of failover::RulePolicy.
-std::vector<std::string> rule_names();
-// False: there is no such rule.
-bool switch_off(failover::RulePolicy& policy, std::string_view rule);
 
 void add(Tally& tally, uint64_t seed, const Verdict& verdict);
 

@@ -1,7 +1,9 @@
 // The existing network's policy, tick for tick, for comparison and nothing else.
 #include <algorithm>
 
+#include "core/base/check.h"
 #include "sim/members/brain.h"
+#include "sim/members/event.h"
 
 namespace paygress::sim::members {
 namespace {
@@ -15,20 +17,26 @@ constexpr Micros kPerIndex = 30'000_ms;
 
 class TimeoutOnly final : public Brain {
  public:
-  TimeoutOnly(const Plan& plan, uint32_t member) : plan_(plan), member_(member) {}
+  TimeoutOnly(const Plan& plan, uint32_t member)
+      : plan_(plan),
+        member_(member),
+        self_(key_of(plan.member_number(member))),
+        primary_(key_of(plan.member_number(0))) {
+    PG_CHECK(plan.all_workloads().size() == 1);
+  }
 
   void start(Now now, Step& out) override {
     created_ = now.wall;
     watch_due_ = now.mono + kWatchEvery;
     if (member_ != 0) return;
     runs_ = true;
-    out.outputs.push_back(failover::Run{kLease, 0});
+    out.outputs.push_back(failover::Run{lease_of(0), 0});
     beat(now, out);
   }
 
   void heard(Now now, const Heard& heard, Step&) override {
     if (std::holds_alternative<market::Promotion>(heard.message)) peer_promoted_ = true;
-    if (heard.author != key_of(0)) return;
+    if (heard.author != primary_) return;
     if (std::holds_alternative<market::Heartbeat>(heard.message))
       newest_beat_ = std::max(newest_beat_.value_or(heard.created_at), heard.created_at);
     if (std::holds_alternative<market::Revocation>(heard.message)) schedule(now);
@@ -43,19 +51,19 @@ class TimeoutOnly final : public Brain {
       return;
     }
     starting_ = true;
-    out.outputs.push_back(failover::Run{kLease, 1});
+    out.outputs.push_back(failover::Run{lease_of(0), 1});
     (void)now;
   }
 
   // The announcement comes after the container.
-  void workload(Now, WorkloadNews news, bool, Step& out) override {
+  void workload(Now, uint32_t, WorkloadNews news, bool, Step& out) override {
     if (news == WorkloadNews::StartFailed || news == WorkloadNews::CannotRun) starting_ = false;
     if (news != WorkloadNews::Running || !starting_) return;
     starting_ = false;
     slot_ = false;
     runs_ = true;
-    out.outputs.push_back(Publish{PublishNo{++numbers_}, kLease,
-                                  market::Promotion{"w", key_of(member_), {}, 1, 1, {}}, {}});
+    out.outputs.push_back(Publish{PublishNo{++numbers_}, lease_of(0),
+                                  market::Promotion{"w", self_, {}, 1, 1, {}}, {}});
   }
 
   void timer(Now now, Step& out) override {
@@ -64,7 +72,7 @@ class TimeoutOnly final : public Brain {
       promote_due_.reset();
       asked_ = QueryNo{++numbers_};
       answers_ = 0;
-      out.outputs.push_back(Query{*asked_, kLease, 10'000_ms});
+      out.outputs.push_back(Query{*asked_, lease_of(0), 10'000_ms});
     }
     if (watch_due_ > now.mono) return;
     watch_due_ = now.mono + kWatchEvery;
@@ -77,13 +85,13 @@ class TimeoutOnly final : public Brain {
     if (promote_due_) next = std::min(next, *promote_due_);
     return next;
   }
-  Phase phase() const override { return runs_ ? Phase::Holding : Phase::Armed; }
-  bool may_run(Now) const override { return runs_; }
+  Phase phase(uint32_t) const override { return runs_ ? Phase::Holding : Phase::Armed; }
+  bool may_run(Now, uint32_t) const override { return runs_; }
 
   void unbroken(Now, uint32_t, std::optional<Micros>, Step&) override {}
   void receipt(Now, PublishNo, uint32_t, bool, Step&) override {}
   void guard_state(Now, std::span<const GuardDeadline>, Step&) override {}
-  void guard_hold(Now, Micros, Step&) override {}
+  void guard_hold(Now, const GuardDeadline&, Step&) override {}
   void guard_lost(Now, Step&) override {}
 
  private:
@@ -99,6 +107,8 @@ class TimeoutOnly final : public Brain {
 
   const Plan& plan_;
   const uint32_t member_;
+  const PubKey self_;
+  const PubKey primary_;
   UnixSeconds created_;
   std::optional<UnixSeconds> newest_beat_;
   Micros watch_due_;

@@ -1,59 +1,89 @@
 #include "sim/members/world.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <utility>
 
 #include "core/base/codec.h"
 #include "sim/members/host.h"
+#include "sim/world/describe.h"
+#include "sim/world/trace_hash.h"
 
 namespace paygress::sim::members {
 namespace {
 
+using failover::Phase;
+
 constexpr Micros kGuardRestarts = 2'000_ms;  // its supervisor starts it again
+constexpr uint64_t kEventsMax = 500'000'000;
+constexpr std::array<std::string_view, 21> kMarks{
+    "took over", "fenced", "guard froze", "hold too late", "killed", "revoked",
+    "claim withdrawn", "promotion withdrawn", "promoted in vain", "claims crossed", "superseded",
+    "copy removed", "never started", "went on after restart", "fenced by restart",
+    "crashed in a step", "woke as a zombie", "start aborted", "start failed", "cannot run",
+    "relay forgot"};
+
+struct BrokenInvariant {
+  std::string what;
+};
+[[noreturn]] void on_broken(const char* expression, const char* file, int line) {
+  throw BrokenInvariant{std::string(expression) + " at " + file + ":" + std::to_string(line)};
+}
 
 class World final : public HostWatcher {
  public:
-  World(const Plan& plan, const std::function<void(Micros, const std::string&)>& log)
+  World(const Plan& plan, const Watching& watching)
       : plan_(plan),
-        log_(log),
+        watching_(watching),
+        codec_(make_codec(plan.tier, plan.seed)),
         net_(plan, queue_),
-        random_(plan.seed, 0, "world"),
-        promoted_(plan.members) {
+        random_(plan.seed, 0, "world") {
+    for (auto& members : plan.all_workloads()) audits_.emplace_back(plan, members, verdict_);
     for (uint32_t m = 0; m < plan.members; ++m)
-      hosts_.push_back(std::make_unique<Host>(plan, m, queue_, net_, *this));
+      hosts_.push_back(std::make_unique<Host>(plan, m, queue_, net_, *codec_, *this));
   }
 
   Verdict run() {
-    for (uint32_t m = 0; m < plan_.members; ++m)
-      queue_.at(plan_.boots.at(m), [this, m] { hosts_[m]->boot(); });
-    for (const Fault& fault : plan_.faults) plan_fault(fault);
-    queue_.at(plan_.heal_at, [this] { heal(); });
-    while (queue_.run_one(plan_.end_at)) {
+    set_check_handler(on_broken);
+    try {
+      run_all();
+    } catch (const BrokenInvariant& broken) {
+      find("invariant", broken.what);
     }
-    note_overlap();
+    set_check_handler(nullptr);
     verdict_.events = queue_.done();
+    verdict_.ended = queue_.now();
     verdict_.hash = hash_.digest();
-    verdict_.stall = stall();
-    return verdict_;
+    verdict_.bytes = queue_.bytes();
+    for (const auto& host : hosts_) verdict_.bytes += host->bytes();
+    for (size_t i = 0; i < kMarks.size(); ++i)
+      if (marks_[i] > 0) verdict_.marks.emplace(kMarks[i], marks_[i]);
+    for (size_t i = 0; i < kFaultKinds; ++i)
+      if (fault_marks_[i] > 0)
+        verdict_.marks.emplace("fault " + std::string(word_of(static_cast<FaultKind>(i)).name),
+                               fault_marks_[i]);
+    return std::move(verdict_);
   }
 
-  void on_running(uint32_t member, bool runs) override {
+  // --- what hosts tell ---------------------------------------------------------------------------
+
+  void on_running(uint32_t member, uint32_t workload, bool runs) override {
     say(member, runs ? "RUNS" : "does not run any more");
-    note_overlap();
-    running_ += runs ? 1 : -1;
-    since_ = queue_.now();
-    if (runs && running_ > 1) ++verdict_.overlaps;
-    if (running_ == 0) none_since_ = queue_.now();
-    if (runs && none_since_) {
-      verdict_.gaps.push_back(queue_.now() - *none_since_);
-      none_since_.reset();
-    }
+    audits_[workload].on_running(queue_.now(), member, runs, !hosts_[member]->machine_up(),
+                                 active_ > 0 ? Micros::max() : trouble_);
+    if (watching_.observer == nullptr) return;
+    const std::string name =
+        std::to_string(plan_.member_number(audits_[workload].members().front()));
+    watching_.observer->on_running(queue_.now(), plan_.member_name(member), "copy of " + name, name,
+                                   runs);
   }
 
   // Not within the step that brought it there.
-  void on_phase(uint32_t member, failover::Phase phase) override {
-    if (log_) log_(queue_.now(), "m" + std::to_string(member) + " " +
-                                     std::string(failover::to_text(phase)));
+  void on_phase(uint32_t member, uint32_t workload, Phase before, Phase phase) override {
+    if (watching_.log) say_only(member, std::string(failover::to_text(phase)));
+    if (watching_.observer != nullptr) tell_mark(member, failover::to_text(phase));
+    note_phase(member, workload, before, phase);
     for (Fault& fault : waiting_) {
       if (fault.when != phase || fault.member != member || queue_.now() < fault.from) continue;
       const Micros lasts = fault.until - fault.from;
@@ -64,69 +94,131 @@ class World final : public HostWatcher {
     }
   }
 
-  void on_holding(uint32_t) override { held_once_ = true; }
+  void on_holding(uint32_t, uint32_t workload) override { audits_[workload].on_holding(); }
 
-  void on_epoch(uint32_t member, uint64_t epoch) override {
-    const auto [held, first] = holders_.emplace(epoch, member);
-    if (first || held->second == member || forgot_) return;
-    ++verdict_.shared_epochs;
-    say(member, "holds an epoch that another member held");
+  void on_epoch(uint32_t member, uint32_t workload, uint64_t epoch) override {
+    audits_[workload].on_epoch(queue_.now(), member, epoch, forgot_);
   }
 
-  void on_promoting(uint32_t member, uint64_t epoch) override {
-    if (epoch <= promoted_[member]) return;
-    promoted_[member] = epoch;
+  void on_promoting(uint32_t member, uint32_t workload, uint64_t epoch) override {
+    Audit& audit = audits_[workload];
+    if (!audit.on_promoting(queue_.now(), member, epoch, queue_.now() > settled_at())) return;
     say(member, "promotes, epoch " + std::to_string(epoch));
-    ++verdict_.promotions;
-    if (!held_once_ && member != 0) ++verdict_.unheard_promotions;
-    held_once_ = true;
-    if (queue_.now() > settled_at()) ++verdict_.late_promotions;
-    for (uint32_t other = 0; other < plan_.members; ++other) {
-      if (other == member || !hosts_[other]->runs() || !hosts_[other]->holds()) continue;
-      ++verdict_.false_promotions;
+    for (const uint32_t other : audit.members()) {
+      if (other == member || !hosts_[other]->runs(workload) || !hosts_[other]->holds(workload))
+        continue;
       say(member, "promotes over a healthy holder");
+      audit.on_false_promotion(queue_.now(), member, other);
     }
   }
 
   void on_line(uint32_t member, const std::string& text) override { say(member, text); }
 
+  void on_mark(uint32_t member, Mark what) override {
+    ++marks_[static_cast<size_t>(what)];
+    if (watching_.observer != nullptr) tell_mark(member, kMarks[static_cast<size_t>(what)]);
+  }
+
+  void on_step(uint32_t member, const failover::Step& step) override {
+    if (step.records.empty() && step.outputs.empty()) return;
+    encode(hash_, queue_.now());
+    encode(hash_, member);
+    for (const auto& record : step.records) encode(hash_, record);
+    for (const auto& output : step.outputs) encode(hash_, output);
+    if (watching_.observer == nullptr) return;
+    watching_.observer->on_step(queue_.now(), plan_.member_name(member), hash_.digest(), [&] {
+      std::string text;
+      for (const auto& record : step.records) text += "record " + describe_text(record) + "\n    ";
+      for (const auto& output : step.outputs) text += "output " + describe_text(output) + "\n    ";
+      return text;
+    });
+  }
+
+  void on_refused(uint32_t member, const Sent& event) override {
+    find("refused-event", to_text(plan_.member_name(member)) + " refuses what " +
+                              to_text(plan_.member_name(event.author)) + " sent: " + event.text);
+  }
+
  private:
+  void run_all() {
+    for (uint32_t m = 0; m < plan_.members; ++m)
+      queue_.at(plan_.boots.at(m), [this, m] {
+        disturb();
+        hosts_[m]->boot();
+      });
+    for (const Fault& fault : plan_.faults) plan_fault(fault);
+    queue_.at(plan_.heal_at, [this] { heal(); });
+    while (queue_.run_one(plan_.end_at, [this](const Frame& frame) { net_.arrive(frame); })) {
+      if (watching_.stop_at_first && !verdict_.findings.empty()) return;
+      if (queue_.done() > kEventsMax) return find("runaway", "the history does not end");
+    }
+    for (uint32_t w = 0; w < audits_.size(); ++w) {
+      audits_[w].at_end(queue_.now());
+      const std::string stall = stall_of(w);
+      if (stall.empty()) continue;
+      audits_[w].find(queue_.now(), "no-copy", stall);
+      if (verdict_.stall.empty()) verdict_.stall = stall;
+    }
+  }
+
   Micros settled_at() const {
     return plan_.heal_at + Micros{8 * plan_.profile.silence.value};
   }
+  void find(std::string rule, std::string detail) {
+    verdict_.findings.push_back({std::move(rule), std::move(detail), queue_.now()});
+  }
+  // Something went wrong, or came back: a bound that is owed in quiet times begins anew.
+  void disturb() { trouble_ = queue_.now(); }
 
+  void tell_mark(uint32_t member, std::string_view what) {
+    watching_.observer->on_mark(queue_.now(), plan_.member_name(member), what);
+  }
   void say(uint32_t member, const std::string& text) {
     encode(hash_, queue_.now());
     encode(hash_, member);
     encode(hash_, text);
-    if (log_) log_(queue_.now(), "m" + std::to_string(member) + " " + text);
+    if (watching_.log) say_only(member, text);
+  }
+  void say_only(uint32_t member, const std::string& text) {
+    watching_.log(queue_.now(), to_text(plan_.member_name(member)) + " " + text);
   }
 
-  void note_overlap() {
-    if (running_ > 1) verdict_.overlapping += queue_.now() - since_;
-    since_ = queue_.now();
+  void note_phase(uint32_t member, uint32_t workload, Phase before, Phase phase) {
+    if (before == Phase::Recovering && phase == Phase::Holding) on_mark(member, Mark::WentOn);
+    if (before == Phase::Recovering && phase != Phase::Holding)
+      on_mark(member, Mark::RestartFenced);
+    if (before == Phase::Promoting && phase != Phase::Holding)
+      on_mark(member, Mark::PromotedInVain);
+    if (phase != Phase::Claiming) return;
+    for (const uint32_t other : audits_[workload].members()) {
+      if (other == member || !hosts_[other]->daemon_up()) continue;
+      const Phase theirs = hosts_[other]->phase(workload);
+      if (theirs == Phase::Claiming || theirs == Phase::Reading)
+        on_mark(member, Mark::ClaimsCrossed);
+    }
   }
 
-  std::string stall() const {
-    if (running_ == 1) return {};
+  // Empty: one copy runs; or nobody who is left ever heard a holder, and rule 10 says that nobody
+  // runs it.
+  std::string stall_of(uint32_t workload) const {
+    const Audit& audit = audits_[workload];
+    if (audit.running() == 1) return {};
     std::string phases;
     bool armed = false;            // somebody whose engine works could take over
-    for (uint32_t m = 0; m < plan_.members; ++m) {
-      const std::string phase = hosts_[m]->phase();
-      phases += (phases.empty() ? "" : ", ") + phase;
+    for (const uint32_t m : audit.members()) {
+      const std::string phase = hosts_[m]->phase_text(workload);
+      phases += (phases.empty() ? "" : ", ") + to_text(plan_.member_name(m)) + " " + phase;
       const bool works = std::find(plan_.lost_engines.begin(), plan_.lost_engines.end(), m) ==
                          plan_.lost_engines.end();
       armed = armed || (works && phase != "unarmed" && phase != "down");
     }
-    // Nobody who is left ever heard a holder: rule 10 says that nobody runs it.
-    if (running_ == 0 && !armed) return {};
-    return std::to_string(running_) + " copies run at the end: " + phases;
+    if (audit.running() == 0 && !armed) return {};
+    return std::to_string(audit.running()) + " copies run at the end: " + phases;
   }
 
   // Counted, because faults of one kind overlap.
-  void count(std::map<std::pair<int, uint32_t>, int>& counts, int what, uint32_t who, bool on,
-             const std::function<void(bool)>& change) {
-    int& n = counts[{what, who}];
+  void count(int what, uint32_t who, bool on, const std::function<void(bool)>& change) {
+    int& n = counts_[{what, who}];
     const int before = n;
     n += on ? 1 : -1;
     if ((before == 0) != (n == 0)) change(n != 0);
@@ -134,23 +226,35 @@ class World final : public HostWatcher {
 
   void plan_fault(const Fault& fault) {
     if (fault.when) return waiting_.push_back(fault);
-    queue_.at(fault.from, [this, fault] { set(fault, true); });
-    if (fault.kind != FaultKind::ClockStep && fault.kind != FaultKind::Exhaust)
-      queue_.at(fault.until, [this, fault] { set(fault, false); });
+    queue_.at(fault.from, [this, fault] { begin(fault); });
+    if (word_of(fault.kind).lasts) queue_.at(fault.until, [this, fault] { end(fault); });
+  }
+
+  // The loss of a machine is what recovery is measured from: no other trouble of its own.
+  void begin(const Fault& fault) {
+    ++fault_marks_[static_cast<size_t>(fault.kind)];
+    if (fault.kind != FaultKind::HostCrash && word_of(fault.kind).lasts) ++active_;
+    set(fault, true);
+    disturb();
+  }
+  void end(const Fault& fault) {
+    if (fault.kind != FaultKind::HostCrash) --active_;
+    set(fault, false);
+    disturb();
   }
 
   void set(const Fault& fault, bool on) {
-    if (log_)
-      log_(queue_.now(), std::string(on ? "begins: " : "ends: ") +
-                             boost::describe::enum_to_string(fault.kind, "?") + " m" +
-                             std::to_string(fault.member) + " r" + std::to_string(fault.relay) +
-                             " way " + std::to_string(fault.way) + " " +
-                             std::to_string(fault.amount.value));
-    Host& host = *hosts_[fault.member];
+    if (watching_.log)
+      watching_.log(queue_.now(), std::string(on ? "begins: " : "ends: ") +
+                                      std::string(word_of(fault.kind).name) + " m" +
+                                      std::to_string(fault.member) + " r" +
+                                      std::to_string(fault.relay) + " way " +
+                                      std::to_string(fault.way) + " " +
+                                      std::to_string(fault.amount.value));
     const uint32_t m = fault.member;
-    const int kind = static_cast<int>(fault.kind);
+    Host& host = *hosts_[m];
     const auto counted = [&](const std::function<void(bool)>& change) {
-      count(counts_, kind, m, on, change);
+      count(static_cast<int>(fault.kind), m, on, change);
     };
     switch (fault.kind) {
       case FaultKind::CutLink: net_.cut(m, fault.relay, fault.way, on); break;
@@ -162,6 +266,7 @@ class World final : public HostWatcher {
         break;
       case FaultKind::RelayDown:
         forgot_ = forgot_ || (on && fault.amount.value != 0);
+        if (on && fault.amount.value != 0) on_mark(m, Mark::RelayForgot);
         net_.relay_down(fault.relay, on, fault.amount.value != 0);
         break;
       case FaultKind::RelayDeaf: net_.relay_deaf(fault.relay, on); break;
@@ -183,7 +288,6 @@ class World final : public HostWatcher {
         net_.withhold(m, fault.relay, on, fault.amount.value != 0);
         break;
       case FaultKind::GuardCrash:
-        if (!on) break;
         host.crash_guard();
         queue_.after(kGuardRestarts, [this, m] { hosts_[m]->start_guard(); });
         break;
@@ -202,7 +306,7 @@ class World final : public HostWatcher {
   }
 
   void heal() {
-    if (log_) log_(queue_.now(), "everything is healed");
+    if (watching_.log) watching_.log(queue_.now(), "everything is healed");
     for (const uint32_t m : plan_.lost_members) hosts_[m]->crash_host();
     for (const uint32_t r : plan_.lost_relays) net_.relay_down(r, true, false);
     for (uint32_t m = 0; m < plan_.members; ++m) {
@@ -213,31 +317,33 @@ class World final : public HostWatcher {
       hosts_[m]->start_daemon();
     }
     for (const uint32_t m : plan_.lost_engines) hosts_[m]->lose_engine();
+    disturb();
+    if (!plan_.lost_relays.empty() || !plan_.lost_engines.empty()) ++active_;  // for good
   }
 
   const Plan& plan_;
-  const std::function<void(Micros, const std::string&)>& log_;
-  Queue queue_;
+  const Watching& watching_;
+  Events queue_;
+  std::unique_ptr<Codec> codec_;
   Net net_;
   RandomStream random_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<Audit> audits_;         // by workload
   std::map<std::pair<int, uint32_t>, int> counts_;
-  std::vector<uint64_t> promoted_;
   Verdict verdict_;
-  HashSink hash_;
-  std::map<uint64_t, uint32_t> holders_;  // of each epoch
-  std::vector<Fault> waiting_;       // for a phase
-  bool held_once_ = false;
-  bool forgot_ = false;              // a relay did: an epoch may be taken again
-  int running_ = 0;
-  Micros since_;
-  std::optional<Micros> none_since_;
+  TraceHash hash_;
+  std::array<uint64_t, kMarks.size()> marks_{};
+  std::array<uint64_t, kFaultKinds> fault_marks_{};
+  std::vector<Fault> waiting_;        // for a phase
+  bool forgot_ = false;               // a relay did: an epoch may be taken again
+  int active_ = 0;                    // faults that last, but for lost machines
+  Micros trouble_;                    // when anything last began or ended
 };
 
 }  // namespace
 
-Verdict run(const Plan& plan, const std::function<void(Micros, const std::string&)>& log) {
-  return World(plan, log).run();
-}
+std::string_view to_text(Mark mark) { return kMarks.at(static_cast<size_t>(mark)); }
+
+Verdict run(const Plan& plan, const Watching& watching) { return World(plan, watching).run(); }
 
 }  // namespace paygress::sim::members

@@ -38,6 +38,7 @@ class MarketFamily final : public Family {
 std::vector<std::unique_ptr<const Family>> make_families() {
   std::vector<std::unique_ptr<const Family>> all;
   for (const Scenario& scenario : scenarios()) all.push_back(market_family(scenario));
+  for (auto& family : members_families()) all.push_back(std::move(family));
   return all;
 }
 

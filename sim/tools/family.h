@@ -39,6 +39,8 @@ Result<const Family*> family_of(const std::string& text);
 uint64_t seed_of(const std::string& text);
 // Histories of the whole market.
 std::unique_ptr<const Family> market_family(Scenario scenario);
+// Histories of the members of warm-standby workloads (sim/members).
+std::vector<std::unique_ptr<const Family>> members_families();
 // Switches that bug on in this process. Error: this build holds none.
 Result<void> switch_on(Bug bug);
 

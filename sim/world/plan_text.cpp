@@ -1,98 +1,20 @@
 // The text form of a Plan (fault_plan.h). What a line can say stands once, in the functions
 // describe() below: printing, parsing and the defaults all come from them.
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <map>
 #include <set>
 
-#include "sim/world/fault_plan.h"
+#include "sim/world/line_text.h"
 
 namespace paygress::sim {
-namespace {
 
-constexpr size_t kLinesMax = 100'000;
-constexpr size_t kLineBytesMax = 1'000;
-
-constexpr std::array<std::pair<CrashKeeps, std::string_view>, 5> kKeeps{
-    {{CrashKeeps::Nothing, "nothing"},
-     {CrashKeeps::Everything, "everything"},
-     {CrashKeeps::TornTail, "torn-tail"},
-     {CrashKeeps::GarbageTail, "garbage-tail"},
-     {CrashKeeps::RandomPages, "random-pages"}}};
-constexpr std::array<std::pair<Way, std::string_view>, 3> kWays{
-    {{Way::Both, "both"}, {Way::To, "to"}, {Way::From, "from"}}};
-constexpr std::array<std::pair<Tier, std::string_view>, 2> kTiers{
-    {{Tier::Fast, "fast"}, {Tier::Real, "real"}}};
-
-template <class N>
-bool parse_number(std::string_view text, N& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-// --- one value ---------------------------------------------------------------------------------
-
-std::string text_of(uint32_t v) { return std::to_string(v); }
-std::string text_of(uint64_t v) { return std::to_string(v); }
-std::string text_of(int64_t v) { return std::to_string(v); }
-std::string text_of(bool v) { return v ? "yes" : "no"; }
-std::string text_of(const std::string& v) { return v; }
-std::string text_of(Micros v) { return to_text(v); }
-std::string text_of(NodeName v) { return to_text(v); }
-std::string text_of(const std::optional<uint32_t>& v) { return v ? std::to_string(*v) : ""; }
-std::string text_of(Bug v) {
-  for (const PlantedBug& bug : kPlantedBugs)
-    if (bug.bug == v) return std::string(bug.name);
-  return "none";
-}
-template <class Enum, size_t N>
-std::string_view name_in(const std::array<std::pair<Enum, std::string_view>, N>& names, Enum v) {
-  return names.at(static_cast<size_t>(v)).second;
-}
-std::string text_of(CrashKeeps v) { return std::string(name_in(kKeeps, v)); }
-std::string text_of(Way v) { return std::string(name_in(kWays, v)); }
-std::string text_of(Tier v) { return std::string(name_in(kTiers, v)); }
-
-bool read(std::string_view text, uint32_t& v) { return parse_number(text, v); }
-bool read(std::string_view text, uint64_t& v) { return parse_number(text, v); }
-bool read(std::string_view text, int64_t& v) { return parse_number(text, v); }
-bool read(std::string_view text, bool& v) {
-  v = text == "yes";
-  return v || text == "no";
-}
-bool read(std::string_view text, std::string& v) {
-  v = text;
-  return !text.empty();
-}
-bool read(std::string_view text, Micros& v) {
-  const auto time = parse_time(text);
-  if (time) v = *time;
-  return time.has_value();
-}
-bool read(std::string_view text, NodeName& v) {
-  const auto node = parse_node(text);
-  if (node) v = *node;
-  return node.has_value();
-}
-bool read(std::string_view text, std::optional<uint32_t>& v) {
-  return parse_number(text, v.emplace());
-}
-bool read(std::string_view text, Bug& v) {
-  for (const PlantedBug& bug : kPlantedBugs)
-    if (bug.name == text) v = bug.bug;
-  return v != Bug::none;
-}
-template <class Enum, size_t N>
-bool find_in(const std::array<std::pair<Enum, std::string_view>, N>& names, std::string_view text,
-             Enum& v) {
-  for (const auto& [value, name] : names)
-    if (name == text) return v = value, true;
-  return false;
-}
-bool read(std::string_view text, CrashKeeps& v) { return find_in(kKeeps, text, v); }
-bool read(std::string_view text, Way& v) { return find_in(kWays, text, v); }
-bool read(std::string_view text, Tier& v) { return find_in(kTiers, text, v); }
+static constexpr Names<CrashKeeps, 5> kKeeps{{{CrashKeeps::Nothing, "nothing"},
+                                              {CrashKeeps::Everything, "everything"},
+                                              {CrashKeeps::TornTail, "torn-tail"},
+                                              {CrashKeeps::GarbageTail, "garbage-tail"},
+                                              {CrashKeeps::RandomPages, "random-pages"}}};
+static std::string text_of(CrashKeeps v) { return name_in(kKeeps, v); }
+static bool read(std::string_view text, CrashKeeps& v) { return find_in(kKeeps, text, v); }
 
 // --- lines -------------------------------------------------------------------------------------
 
@@ -136,69 +58,7 @@ void describe(V& line, Fault& f) {
   if (f.kind == FaultKind::Crash || f.kind == FaultKind::HostLoss) line("keeps", f.keeps);
 }
 
-// Prints what differs from a default value.
-template <class T>
-class Printer {
- public:
-  explicit Printer(T defaults) : defaults_(std::move(defaults)) { describe(*this, defaults_); }
-  std::string print(T value) {
-    pass_ = Pass::Print;
-    position_ = 0;
-    describe(*this, value);
-    return std::move(out_);
-  }
-  template <class F>
-  void operator()(std::string_view key, F& field) {
-    if (pass_ == Pass::Defaults) return default_texts_.push_back(text_of(field));
-    std::string text = text_of(field);
-    if (text != default_texts_.at(position_++))
-      out_ += " " + std::string(key) + "=" + text;
-  }
-
- private:
-  enum class Pass : uint8_t { Defaults, Print };
-  T defaults_;
-  Pass pass_ = Pass::Defaults;
-  std::vector<std::string> default_texts_;
-  size_t position_ = 0;
-  std::string out_;
-};
-
-// The key=value pairs of one line.
-class Pairs {
- public:
-  Result<void> add(std::string_view word) {
-    const size_t equals = word.find('=');
-    if (equals == word.npos) return fail("'" + std::string(word) + "' is not key=value");
-    if (!values_.emplace(std::string(word.substr(0, equals)), word.substr(equals + 1)).second)
-      return fail("'" + std::string(word.substr(0, equals)) + "' stands there twice");
-    return {};
-  }
-  template <class T>
-  Result<void> into(T& value) {
-    describe(*this, value);
-    if (!problem_.empty()) return fail(problem_);
-    if (!values_.empty()) return fail("'" + values_.begin()->first + "' is no key of this line");
-    return {};
-  }
-  template <class F>
-  void operator()(std::string_view key, F& field) {
-    const auto it = values_.find(std::string(key));
-    if (it == values_.end()) return;
-    if (!read(it->second, field))
-      problem_ = "'" + it->second + "' is no value for " + std::string(key);
-    values_.erase(it);
-  }
-
- private:
-  std::map<std::string, std::string> values_;
-  std::string problem_;
-};
-
-template <class T>
-std::string print(const T& value, const T& defaults = {}) {
-  return Printer<T>(defaults).print(value);
-}
+namespace {
 
 std::string body_of(const Fault& fault) {
   Fault defaults;
@@ -213,20 +73,10 @@ std::string to_line(const Purchase& p) {
 
 // --- parsing -----------------------------------------------------------------------------------
 
-std::vector<std::string_view> words_of(std::string_view line) {
-  line = line.substr(0, line.find('#'));
-  std::vector<std::string_view> words;
-  for (size_t at = 0; at < line.size();) {
-    const size_t end = std::min(line.find_first_of(" \t\r", at), line.size());
-    if (end > at) words.push_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return words;
-}
-
 class PlanReader {
  public:
-  Result<void> line(const std::vector<std::string_view>& words) {
+  Result<void> line(size_t number, const std::vector<std::string_view>& words) {
+    number_ = number;
     if (words.empty()) return {};
     const std::string_view what = words[0];
     if (plan_.scenario.empty() && what != "scenario")
@@ -244,14 +94,12 @@ class PlanReader {
         return fail("line " + std::to_string(first) + ": there is no " + to_text(node));
     return std::move(plan_);
   }
-  size_t number = 0;
-
  private:
   Result<void> header(const std::vector<std::string_view>& words) {
     if (!plan_.scenario.empty()) return fail("there is one scenario line");
     if (words.size() < 2) return fail("the scenario has no name");
     plan_.scenario = words[1];
-    if (auto ok = values(words, 2, plan_); !ok) return ok;
+    if (auto ok = read_pairs(words, 2, plan_); !ok) return ok;
     if (plan_.delay_min > plan_.delay_max) return fail("delay-min is above delay-max");
     return {};
   }
@@ -262,7 +110,7 @@ class PlanReader {
     if (!who || !from) return fail("buy takes a consumer and a provider");
     p.consumer = who->number;
     p.provider = from->number;
-    if (auto ok = values(words, 3, p); !ok) return ok;
+    if (auto ok = read_pairs(words, 3, p); !ok) return ok;
     plan_.purchases.push_back(std::move(p));
     return {};
   }
@@ -274,7 +122,7 @@ class PlanReader {
     const auto node = named(words, 2, info_of(*kind).role);
     if (!node) return fail("fault " + std::string(words[1]) + " takes a node it can happen to");
     f.node = *node;
-    if (auto ok = values(words, 3, f); !ok) return ok;
+    if (auto ok = read_pairs(words, 3, f); !ok) return ok;
     name(f.peer);
     plan_.faults.push_back(f);
     return {};
@@ -293,7 +141,7 @@ class PlanReader {
     if (!known_.insert(*node).second) return fail("it stands there twice");
     ProviderLine provider{node->number, {}, 0};
     if (node->role == Role::Provider) {
-      if (auto ok = values(words, 1, provider); !ok) return ok;
+      if (auto ok = read_pairs(words, 1, provider); !ok) return ok;
       plan_.providers.push_back(provider);
       return {};
     }
@@ -312,16 +160,9 @@ class PlanReader {
     return *node;
   }
   void name(NodeName node) {
-    if (node.role != Role::Anyone && node.role != Role::Mint) named_.emplace(node, number);
+    if (node.role != Role::Anyone && node.role != Role::Mint) named_.emplace(node, number_);
   }
-  template <class T>
-  Result<void> values(const std::vector<std::string_view>& words, size_t from, T& value) {
-    Pairs pairs;
-    for (size_t i = from; i < words.size(); ++i)
-      if (auto ok = pairs.add(words[i]); !ok) return ok;
-    return pairs.into(value);
-  }
-
+  size_t number_ = 0;  // of the line
   Plan plan_;
   std::set<NodeName> known_;
   std::map<NodeName, size_t> named_;  // and the first line that does
@@ -385,14 +226,10 @@ std::string to_text(const Plan& plan) {
 
 Result<Plan> parse_plan(std::string_view text) {
   PlanReader reader;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const std::string where = "line " + std::to_string(++reader.number) + ": ";
-    if (reader.number > kLinesMax || line.size() > kLineBytesMax) return fail(where + "too long");
-    if (auto ok = reader.line(words_of(line)); !ok) return fail(where + ok.error().message);
-  }
+  const auto read_all = for_each_line(text, [&](size_t number, const auto& words) {
+    return reader.line(number, words);
+  });
+  if (!read_all) return std::unexpected(read_all.error());
   return reader.take();
 }
 

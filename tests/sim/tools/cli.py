@@ -45,6 +45,16 @@ def verbs(program):
         expect(summary["seeds"]["run"] == 6 and summary["violations"] == []
                and summary["marks"]["lease"] == 6, f"sweep says {swept.stdout}")
 
+        fast = run(program, "sweep", "failover", "--seeds", "1..500", "--json", folder=folder)
+        status(fast, 0, "sweep failover")
+        summary = json.loads(fast.stdout)
+        expect(summary["missing_marks"] == [] and summary["marks"]["promotion"] > 300
+               and summary["seeds_per_s"] > 0, f"sweep failover says {fast.stdout}")
+        for profile in ("recovery default", "recovery fast"):
+            times = summary["samples"][profile]
+            expect(0 < times["p50_us"] <= times["max_us"] <= times["bound_us"],
+                   f"{profile}: {times}")
+
         plan = os.path.join(folder, "mine.scenario")
         status(run(program, "plan", "top-up", "--seed", "3", "--out", plan), 0, "plan")
         drawn = run(program, "run", "top-up", "--seed", "3").stdout.split("hash=")[1]
@@ -86,6 +96,28 @@ def verbs(program):
     print("cli: every verb does what it says")
 
 
+def planted_once(program, folder):
+    """Each history that a planted bug made is violated with that bug, if this program holds it."""
+    if run(program, "plants", "nothing-of-that-name").returncode == USAGE:
+        return 0
+    count = 0
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            head, _, text = file.read().partition("\n")
+        if not head.startswith("# plant: "):
+            continue
+        bug, rule = head.split()[2:]
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, name)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(" seed=", f" plant={bug} seed=", 1))
+            done = run(program, "replay", path)
+        status(done, FINDINGS, f"{name} with {bug}")
+        expect(f"VIOLATED {rule}" in done.stdout, f"{name} with {bug}: {done.stdout}")
+        count += 1
+    return count
+
+
 def kept(program, folder):
     names = sorted(name for name in os.listdir(folder) if name.endswith(".scenario"))
     expect(names, f"no history is kept in {folder}")
@@ -93,7 +125,8 @@ def kept(program, folder):
         done = run(program, "replay", os.path.join(folder, name))
         status(done, 0, name)
         expect("beyond the budget" not in done.stderr, f"{name} is unfair: {done.stderr}")
-    print(f"cli: {len(names)} kept histories hold")
+    planted = planted_once(program, folder)
+    print(f"cli: {len(names)} kept histories hold, {planted} with their planted bug do not")
 
 
 def main(arguments):
