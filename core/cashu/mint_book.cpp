@@ -210,15 +210,16 @@ Result<SwapPlan> MintBook::plan(const std::string& mint, const std::string& unit
 
 Result<RefundPlan> MintBook::plan_refund(const std::string& mint, const std::string& unit,
                                          const std::vector<Proof>& inputs, Amount worth,
-                                         std::optional<Amount> face, UnixSeconds now) const {
+                                         RefundAttempt attempt, UnixSeconds now) const {
   const auto known = terms(mint, unit, inputs, now);
   if (!known) return std::unexpected(known.error());
   PG_CHECK(worth <= known->face);
-  if (!face && worth <= known->fee) return fail("worth no more than the mint's fee");
+  const bool eaten = worth <= known->fee;
+  if (eaten && attempt == RefundAttempt::First) return fail("worth no more than the mint's fee");
   RefundPlan plan;
   plan.keyset = known->target.id;
   plan.fee = known->fee;
-  plan.face = std::min(face ? *face : worth - known->fee, known->face - known->fee);
+  plan.face = eaten ? 1 : worth - known->fee;  // terms(): the inputs are worth more than the fee
   auto token = split_amount(plan.face, known->target.keys);
   if (!token) return std::unexpected(token.error());
   plan.token = std::move(*token);

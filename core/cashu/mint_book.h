@@ -77,12 +77,13 @@ class MintBook {
   // Error when an input's keyset is unknown, the fee eats everything, or no keyset can hold it.
   Result<SwapPlan> plan(const std::string& mint, const std::string& unit,
                         const std::vector<Proof>& inputs, UnixSeconds now) const;
-  // The first attempt (no `face`): the claim is `worth` and bears the fee, the token is the rest.
-  // A later one keeps the face; what the fee has grown by comes out of the change, and only when
-  // that is used up out of the face. Error also when it is worth no more than the fee.
+  // The claim is `worth` and bears the fee that the mint asks now: the token is the rest. A claim
+  // that a later, dearer fee would eat is still a token of the smallest amount, out of our change;
+  // error when there is too little of that, and at the first attempt in any case.
+  enum class RefundAttempt : uint8_t { First, Later };
   Result<RefundPlan> plan_refund(const std::string& mint, const std::string& unit,
                                  const std::vector<Proof>& inputs, Amount worth,
-                                 std::optional<Amount> face, UnixSeconds now) const;
+                                 RefundAttempt attempt, UnixSeconds now) const;
   // Of one input of this keyset, in thousandths; nothing when the keyset is unknown.
   std::optional<uint64_t> fee_ppk(const std::string& mint, const std::string& keyset) const;
   // What was refused in the mint's answers (a wrong id, a collision), for the operator; bounded.

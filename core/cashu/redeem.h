@@ -48,8 +48,8 @@ struct OpDone { OpId op; std::vector<Proof> proofs; Amount fee = 0; bool late = 
 enum class Verdict : uint8_t { Released, SpentElsewhere };  // both provisional for 7 days
 struct OpClosed { OpId op; Verdict verdict = Verdict::Released; UnixSeconds at; };
 struct OpForgotten { OpId op; };                    // 7 days after OpClosed; the Ys stay
-// A refund: proofs of OURS become a token over exactly `face`, and change. Written in one batch
-// with its first AttemptMade; from here on the inputs are reserved for it, and every attempt has
+// A refund: proofs of OURS become a token of what the claim is worth less the fee, and change. In
+// one batch with its first AttemptMade; from here on the inputs are its own, and every attempt has
 // them (money-sagas.md flaw 12). It has no hold and no verdict: only outputs seen close it.
 struct RefundOpened {
   OpId op;                     // H(smallest Y) of the inputs
@@ -58,8 +58,9 @@ struct RefundOpened {
   std::string unit;
   std::vector<Proof> inputs;
   std::vector<Point> points;   // hash_to_curve of each input
-  Amount face = 0;             // of the token; a later, dearer fee comes out of our change
-  Amount fee = 0;              // of the first attempt: what the claim bears
+  Amount face = 0;             // of the first attempt's token
+  Amount fee = 0;              // of the first attempt; face + fee is what the claim is worth, and
+                               // a later attempt's token is that less the fee it has to pay
   UnixSeconds opened_at;
 };
 struct RefundDone {
@@ -196,8 +197,9 @@ struct RefundMade {            // RefundDone is in this step; at most once per c
 };
 struct RefundNotMade { ClaimId claim; };      // nothing was sent, nothing is reserved: try again
 struct Probed { CallId id; bool all_spent = false; };  // the answer to Redeemer::probe
+struct MintRead { std::string mint; };        // its keysets are known: what waited for it may go on
 using RedeemEvent = std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm,
-                                 Checked, RefundMade, RefundNotMade, Probed>;
+                                 Checked, RefundMade, RefundNotMade, Probed, MintRead>;
 
 struct RedeemStep {
   std::vector<RedeemRecord> records;  // already applied to the Redeemer that returned them

@@ -40,6 +40,12 @@ struct RedeemPolicy {
   Rule same_inputs;             // off: SPENT without outputs makes the refund again from others
 };
 
+BOOST_DESCRIBE_STRUCT(RedeemPolicy, (),
+                      (restore, same_bytes, watch_old_attempts, pending_is_wait,
+                       codes_are_no_verdict, verdict_is_provisional, reserve_counters,
+                       record_before_post, brake_attempts, hold_stops_posting, unique_y,
+                       record_refund_before_post, reserve_inputs, same_inputs))
+
 // What a refund is for; the rest of it is as any operation's.
 struct RefundTerms {
   ClaimId claim;

@@ -173,6 +173,7 @@ RedeemStep Redeemer::ask(Now now, const OpId& op) {
 
 RedeemStep Redeemer::recover(Now now, CallId first_call) {
   PG_CHECK(drives_.empty() && calls_.empty());
+  recovered_ = true;
   next_call_ = first_call.value;
   book_.remember(state_.used_keysets());
   std::vector<OpId> ops;
@@ -241,6 +242,7 @@ void Redeemer::on_book_answer(Now now, CallId id, const decltype(MintReply::answ
   if (book_.reading(ask.mint)) return;
   const Seconds again = book_.ready(ask.mint) ? kRefreshMints : kRefreshUnreadMint;
   refresh_at_[ask.mint] = now.mono + micros(again);
+  if (book_.ready(ask.mint)) step.events.push_back(MintRead{ask.mint});
   std::vector<OpId> waiting;
   for (const auto& [op, drive] : drives_)
     if (drive.phase == Phase::ReadingMint && state_.live(op)->opened.mint == ask.mint)
@@ -409,6 +411,7 @@ void Redeemer::send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step) {
 
 void Redeemer::check_invariants() const {
   state_.check_invariants();
+  if (!recovered_ && drives_.empty()) return;  // after the fold: nothing is driven yet
   PG_CHECK(drives_.size() == state_.live().size());
   PG_CHECK(schedule_.size() == drives_.size());
   for (const auto& [op, drive] : drives_) {

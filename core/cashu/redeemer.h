@@ -113,7 +113,7 @@ class Redeemer {
   void apply(const RedeemRecord& record) { state_.apply(record); }  // only at recovery
   const RedeemState& state() const { return state_; }
   const MintBook& mints() const { return book_; }
-  void check_invariants() const;
+  void check_invariants() const;  // also between the fold and recover()
 
  private:
   enum class Phase : uint8_t {
@@ -227,6 +227,7 @@ class Redeemer {
   RedeemState state_;
   MintBook book_;
   uint64_t next_call_ = 1;
+  bool recovered_ = false;
   std::map<OpId, Drive> drives_;              // exactly the operations of state_.live()
   std::set<std::pair<Micros, OpId>> schedule_;
   std::map<CallId, OpId> calls_;              // which operation an answer belongs to

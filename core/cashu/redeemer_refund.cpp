@@ -63,7 +63,8 @@ std::expected<RedeemStep, NoRefund> Redeemer::begin_refund(Now now, const ClaimI
   uint64_t ppk = 0;
   for (const Proof& input : inputs) ppk += *book_.fee_ppk(mint, input.keyset);
   if (worth <= (ppk + 999) / 1000) return std::unexpected(NoRefund::TooSmall);
-  const auto plan = book_.plan_refund(mint, unit, inputs, worth, std::nullopt, now.wall);
+  const auto plan = book_.plan_refund(mint, unit, inputs, worth,
+                                      MintBook::RefundAttempt::First, now.wall);
   if (!plan) return std::unexpected(NoRefund::MintNotReady);
 
   Draft draft;
@@ -180,8 +181,9 @@ void Redeemer::become_refunded(Turn& turn, const std::vector<Proof>& proofs) {
   done.text = *text;
   if (done.found)
     alarm(turn, "a refund was made before by a ledger that is no longer here: was it rolled back?");
-  // The face can have shrunk only when a fee has eaten all of the change: the claim bears that.
-  const Amount bears = terms.fee + (terms.face - std::min(face, terms.face));
+  // Whichever attempt the mint carried out, the claim bears what is not in its token.
+  const Amount worth = terms.face + terms.fee;
+  const Amount bears = worth - std::min(face, worth);
   RefundMade event{terms.claim, done.text, face, bears};
   emit(std::move(done), turn.step);
   turn.step.events.push_back(std::move(event));

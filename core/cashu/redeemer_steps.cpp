@@ -223,11 +223,14 @@ void Redeemer::step_new_attempt(Turn& turn) {
   std::optional<SwapPlan> plan;
   std::optional<RefundPlan> refund_plan;
   if (refund) {
-    auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs, refund->face,
-                                  refund->face, turn.now.wall);
+    auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs,
+                                  refund->face + refund->fee, MintBook::RefundAttempt::Later,
+                                  turn.now.wall);
     if (made) refund_plan = *std::move(made);
   }
   if (auto made = book_.plan(opened.mint, opened.unit, opened.inputs, turn.now.wall)) plan = *made;
+  if (refund && !refund_plan)
+    alarm(turn, "the mint asks a fee that a refund's proofs cannot pay; it waits for a lower one");
   if (!plan || (refund && !refund_plan)) return become_waiting(turn, Reason::Unspent, true);
   if (refund_plan) {
     plan->amounts = refund_plan->token;

@@ -17,6 +17,16 @@ bool fits(RequestKind kind, const market::Reply& reply) {
   return false;
 }
 
+// A provider that echoes request ids and yet writes without one was not asked: it tells of a
+// take-over, or of the end of one. Its replies have fields that the existing network's lack.
+bool is_unasked(const market::Reply& reply) {
+  if (const auto* access = std::get_if<market::AccessDetails>(&reply))
+    return access->ssh_username || access->workload_id || access->epoch || access->guarantee;
+  if (const auto* status = std::get_if<market::StatusReply>(&reply))
+    return status->state || status->role || status->epoch || status->guarantee;
+  return false;
+}
+
 }  // namespace
 
 RequestKind kind_of(const market::Request& request) {
@@ -33,7 +43,7 @@ Match match(const Awaited& awaited, const PubKey& sender, UnixSeconds written,
   } else if (e_tag != nullptr) {
     const auto event = EventId::parse(*e_tag);
     if (!event || !awaited.sent.contains(*event)) return Match::No;
-  } else if (written < awaited.asked_at - kClocksDiffer) {
+  } else if (is_unasked(reply) || written < awaited.asked_at - kClocksDiffer) {
     return Match::No;
   }
   const auto* error = std::get_if<market::ErrorReply>(&reply);

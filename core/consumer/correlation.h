@@ -26,7 +26,8 @@ enum class Match : uint8_t { No, Interim, Final };
 
 // 1. Only the provider's own messages. 2. A reply with a request id answers that request and no
 // other. 3. Without one, an `e` tag must name an event of ours. 4. With neither (a provider of the
-// existing network), the first reply of a fitting shape that was written after we asked.
+// existing network), the first reply of a fitting shape that was written after we asked; never a
+// letter that a provider of ours sends unasked, which has neither as well.
 Match match(const Awaited& awaited, const PubKey& sender, UnixSeconds written,
             const std::string* e_tag, const market::Reply& reply);
 

@@ -54,6 +54,7 @@ struct DeskPolicy {
   Rule top_up_in_batch;  // off: so does the extension
   Rule outbox;           // off: an answer is sent once, and not again after a restart
 };
+BOOST_DESCRIBE_STRUCT(DeskPolicy, (), (record_refusals, credit_in_batch, top_up_in_batch, outbox))
 
 // The machines that a payment touches. All must outlive the desk.
 struct PaymentMachines {
@@ -151,6 +152,7 @@ class Payments {
   void on(lease::Instant now, const cashu::RefundMade& event, Step& out);
   void on(lease::Instant now, const cashu::RefundNotMade& event, Step& out);
   void on(lease::Instant now, const cashu::Probed& event, Step& out);
+  void on(lease::Instant now, const cashu::MintRead& event, Step& out);
   void credit(lease::Instant now, const cashu::Redeemed& event, Step& out);
   void redeemed_spawn(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                       Step& out);

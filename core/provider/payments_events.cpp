@@ -177,6 +177,10 @@ void Payments::on(Instant now, const cashu::Probed& event, Step& out) {
   book(now, std::move(step), out);
 }
 
+void Payments::on(Instant now, const cashu::MintRead& event, Step&) {
+  refunds_.on_mint_read(plain(now), event.mint);
+}
+
 void Payments::on(Instant, const cashu::Alarm& event, Step& out) {
   out.tell(Level::Alarm, "redeeming " + event.op.hex().substr(0, 12) + ": " + event.text);
 }

@@ -64,9 +64,17 @@ void Refunds::attempt(Now now, const ClaimId& claim, Turn& turn) {
         turn.problems.push_back("refund " + claim.hex().substr(0, 12) + " waits: the wallet has " +
                                 "too little that is free at " + lot.mint);
       break;
-    case cashu::NoRefund::MintNotReady: break;
+    case cashu::NoRefund::MintNotReady: unread_[lot.mint].insert(claim); break;
   }
   schedule(now.mono + micros(kRefundRetry), claim);
+}
+
+void Refunds::on_mint_read(Now now, const std::string& mint) {
+  const auto waiting = unread_.find(mint);
+  if (waiting == unread_.end()) return;
+  for (const ClaimId& claim : waiting->second)
+    if (leases_.claims().owed().contains(claim)) schedule(now.mono, claim);
+  unread_.erase(waiting);
 }
 
 void Refunds::on_made(Now now, const cashu::RefundMade& made, lease::LeaseStep& out) {

@@ -33,6 +33,8 @@ class Refunds {
   void on_made(Now now, const cashu::RefundMade& made, lease::LeaseStep& out);
   void on_not_made(Now now, const ClaimId& claim);
   void on_probed(Now now, const cashu::Probed& probed, lease::LeaseStep& out);
+  // What waited for this mint alone goes on.
+  void on_mint_read(Now now, const std::string& mint);
 
   struct Turn {
     std::vector<cashu::RedeemStep> wallet;
@@ -53,6 +55,7 @@ class Refunds {
   std::map<ClaimId, Micros> next_;
   std::set<std::pair<Micros, ClaimId>> due_;
   std::set<ClaimId> told_;
+  std::map<std::string, std::set<ClaimId>> unread_;  // by mint: claims tried before it was read
   std::map<CallId, ClaimId> probes_;
 };
 

@@ -43,6 +43,8 @@ struct SupervisorPolicy {
   Rule unknown_is_not_absent;  // off: an engine that does not answer has lost the object
 };
 
+BOOST_DESCRIBE_STRUCT(SupervisorPolicy, (), (labels, unknown_is_not_absent))
+
 struct Step {
   std::vector<WorkloadRecord> records;
   std::vector<Call> calls;

@@ -72,6 +72,22 @@ TEST(Correlation, OldProviderIsBelievedByShapeAndTime) {
   EXPECT_EQ(match(a, a.provider, UnixSeconds{INT64_MIN}, nullptr, access({})), Match::No);
 }
 
+// A provider of ours answers with the id. What it writes without one is news of a take-over.
+TEST(Correlation, UnaskedLettersAreNoAnswer) {
+  market::AccessDetails took_over;
+  took_over.epoch = 1;
+  market::StatusReply superseded;
+  superseded.state = "watching";
+  const Awaited spawn = awaited();
+  const Awaited status = awaited(RequestKind::Status);
+  EXPECT_EQ(match(spawn, spawn.provider, kAsked, nullptr, took_over), Match::No);
+  EXPECT_EQ(match(status, status.provider, kAsked, nullptr, superseded), Match::No);
+  took_over.request_id = spawn.request;
+  superseded.request_id = status.request;
+  EXPECT_EQ(match(spawn, spawn.provider, kAsked, nullptr, took_over), Match::Final);
+  EXPECT_EQ(match(status, status.provider, kAsked, nullptr, superseded), Match::Final);
+}
+
 TEST(Correlation, InterimAnswerIsNotFinal) {
   const Awaited a = awaited();
   EXPECT_EQ(match(a, a.provider, kAsked, nullptr, error(a.request, true)), Match::Interim);

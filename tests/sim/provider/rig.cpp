@@ -62,6 +62,7 @@ void Rig::start() {
   provider_ = std::make_unique<provider::Provider>(settings_, entropy_, 7, policies_);
   for (const auto& batch : ledger_)
     for (const provider::Record& record : batch) provider_->fold(record);
+  provider_->check_invariants();  // as the daemon does with what it has read
   lease::BootId machine;
   machine.bytes[0] = 1;
   auto first = provider_->start(now(), {rig_install(), machine, "seed"});
