@@ -7,6 +7,7 @@
 #include "sim/members/rules.h"
 #include "sim/tools/diff.h"
 #include "sim/tools/family.h"
+#include "sim/tools/money_rules_table.h"
 #include "sim/tools/options.h"
 #include "sim/tools/plants.h"
 #include "sim/tools/report.h"
@@ -34,6 +35,7 @@ constexpr const char* kHelp =
     "  paygress-sim report FILE             a history as one HTML page\n"
     "  paygress-sim plants [BUG...]         which planted bugs are found, after how many seeds\n"
     "  paygress-sim rules [--seeds A..B]    what each rule of fail-over is worth, as a table\n"
+    "  paygress-sim rules money             the same of each rule that keeps money whole\n"
     "\n"
     "FILE, A and B are files with a history, or SCENARIO:SEED.\n"
     "\n"
@@ -48,6 +50,7 @@ constexpr const char* kHelp =
     "  --seconds S    how long shrinking may take (default 60)\n"
     "  --no-shrink    sweep: leave what it finds as it is\n"
     "  --plant BUG    switches a planted bug on; only in a program built for it (./dev plants)\n"
+    "  --off RULE     switches a rule of the money off; rules money: shows that one alone\n"
     "\n"
     "A sweep keeps the first failure of each rule as a small file that replay runs again. One of\n"
     "500 seeds or more also fails when something that its scenario declares (a mark) never\n"
@@ -94,6 +97,10 @@ Result<HistoryResult> timed(const Family& family, uint64_t seed, const std::stri
   return HistoryResult{family.name(), seed, wall, *std::move(run)};
 }
 
+std::string drawn(const Family& family, uint64_t seed, const Options& options) {
+  return with_rule_off(family.draw(seed, options.tier, options.plant), options.off);
+}
+
 int list(const Options& options) {
   boost::json::array all;
   for (const auto& family : families()) {
@@ -110,7 +117,7 @@ int list(const Options& options) {
 int run(const Family& family, const Options& options) {
   bool violated = false;
   for (uint64_t seed = options.seeds.first; seed <= options.seeds.last; ++seed) {
-    const auto result = timed(family, seed, family.draw(seed, options.tier, options.plant));
+    const auto result = timed(family, seed, drawn(family, seed, options));
     if (!result) return complain(kFailed, to_string(result.error()));
     violated = violated || !result->run.violations.empty();
     print(*result, "run " + family.name() + " --seed " + std::to_string(seed), options.json);
@@ -132,10 +139,13 @@ int output(const Options& options, const std::string& text) {
 Result<std::string> history(const std::string& name, const Options& options) {
   const size_t colon = name.rfind(':');
   const Family* family = colon == name.npos ? nullptr : find_family(name.substr(0, colon));
-  if (family == nullptr) return read_file(name);
+  if (family == nullptr) {
+    auto text = read_file(name);
+    return text ? with_rule_off(*std::move(text), options.off) : text;
+  }
   const auto seed = parse_options({"--seed", name.substr(colon + 1)});
   if (!seed) return std::unexpected(seed.error());
-  return family->draw(seed->seeds.first, options.tier, options.plant);
+  return drawn(*family, seed->seeds.first, options);
 }
 
 int replay(const Family& family, const std::string& name, const std::string& text,
@@ -183,7 +193,7 @@ int with_family(const std::string& verb, const Options& options) {
                                    "'; paygress-sim list shows them");
   if (verb == "sweep") return sweep(*family, options);
   if (verb == "run") return run(*family, options);
-  return output(options, family->draw(options.seeds.first, options.tier, options.plant));
+  return output(options, drawn(*family, options.seeds.first, options));
 }
 
 // Verbs whose argument is a history.
@@ -204,7 +214,8 @@ int with_history(const std::string& verb, const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "rules") {
+  const bool money = argc > 2 && std::string_view(argv[2]) == "money";
+  if (argc > 1 && std::string_view(argv[1]) == "rules" && !money) {
     const Armed armed;
     return members::rules_command({argv + 2, argv + argc});
   }
@@ -217,6 +228,7 @@ int main(int argc, char** argv) {
   }
   if (verb == "list") return list(*options);
   if (verb == "plants") return plants(*options);
+  if (verb == "rules") return money_rules_table(*options);
   if (verb == "diff") return diff(*options);
   if (verb == "run" || verb == "sweep" || verb == "plan") return with_family(verb, *options);
   if (verb == "replay" || verb == "shrink" || verb == "report")

@@ -64,6 +64,11 @@ const std::string& Mint::active_keyset() const {
   return keysets_.back().keyset.id;
 }
 
+uint64_t Mint::fee_ppk(const std::string& keyset) const {
+  const OwnKeyset* own = find_keyset(keyset);
+  return own == nullptr ? 0 : own->keyset.input_fee_ppk;
+}
+
 // --- reading ----------------------------------------------------------------------------------
 
 MintAnswer Mint::info() const { return cashu::InfoAnswer{settings_.name, settings_.nuts}; }

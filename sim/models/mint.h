@@ -149,6 +149,7 @@ class Mint {
   // --- books, for auditors ---
   const MintSettings& settings() const { return settings_; }
   const std::string& active_keyset() const;
+  uint64_t fee_ppk(const std::string& keyset) const;  // that it asks now; 0 of an unknown one
   const std::vector<MintSwap>& swaps() const { return books_; }
   cashu::ProofState state_of(Micros now, const cashu::Proof& proof) const;
   bool is_signed(const cashu::Point& b) const { return signatures_.contains(b); }

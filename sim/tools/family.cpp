@@ -2,6 +2,7 @@
 
 #include "sim/tripwire/tripwire.h"
 #include "sim/world/fault_budget.h"
+#include "sim/world/money_rules.h"
 #include "sim/world/swarm.h"
 
 namespace paygress::sim {
@@ -23,8 +24,11 @@ class MarketFamily final : public Family {
     auto plan = parse_plan(text);
     if (!plan) return std::unexpected(plan.error());
     if (auto ok = switch_on(plan->plant); !ok) return std::unexpected(ok.error());
+    provider::Policies policies = scenario_.policies;
+    if (!plan->off.empty() && !sim::switch_off(policies, plan->off))
+      return fail("there is no rule '" + plan->off + "'; paygress-sim rules money lists them");
     const Armed armed;
-    return World(*std::move(plan), scenario_.policies, observer).run();
+    return World(*std::move(plan), policies, observer).run();
   }
   std::string unfair(const std::string& text) const override {
     const auto plan = parse_plan(text);
@@ -81,6 +85,14 @@ uint64_t seed_of(const std::string& text) {
     seed = seed * 10 + static_cast<uint64_t>(text[i] - '0');
   }
   return seed;
+}
+
+std::string with_rule_off(std::string text, const std::string& rule) {
+  if (rule.empty()) return text;
+  const size_t at = text.starts_with("scenario ") ? 0 : text.find("\nscenario ");
+  const size_t end = at == text.npos ? at : text.find('\n', at + 1);
+  if (end != text.npos) text.insert(end, " off=" + rule);
+  return text;
 }
 
 Result<void> switch_on([[maybe_unused]] Bug bug) {

@@ -37,6 +37,8 @@ const Family* find_family(std::string_view name);
 Result<const Family*> family_of(const std::string& text);
 // The `seed=` of the text's first line; 0 when there is none.
 uint64_t seed_of(const std::string& text);
+// The same history with a rule of the money switched off (world/money_rules.h); empty: none.
+std::string with_rule_off(std::string text, const std::string& rule);
 // Histories of the whole market.
 std::unique_ptr<const Family> market_family(Scenario scenario);
 // Histories of the members of warm-standby workloads (sim/members).

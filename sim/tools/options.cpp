@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "sim/world/money_rules.h"
+
 namespace paygress::sim {
 namespace {
 
@@ -20,6 +22,13 @@ std::optional<uint64_t> number(std::string_view text) {
 Result<void> set(Options& options, const std::string& name, const std::string& value) {
   if (name == "--out") {
     options.out = value;
+    return {};
+  }
+  if (name == "--off") {
+    const auto rules = money_rules();
+    if (std::ranges::none_of(rules, [&](const MoneyRule& r) { return r.name == value; }))
+      return fail("there is no rule '" + value + "'; paygress-sim rules money shows them");
+    options.off = value;
     return {};
   }
   if (name == "--tier") {
@@ -57,7 +66,7 @@ Result<void> set(Options& options, const std::string& name, const std::string& v
 
 Result<Options> parse_options(const std::vector<std::string>& words) {
   static const std::vector<std::string> with_value = {
-      "--seed", "--seeds", "--tier", "--plant", "--jobs", "--seconds", "--out"};
+      "--seed", "--seeds", "--tier", "--plant", "--off", "--jobs", "--seconds", "--out"};
   Options options;
   for (size_t i = 0; i < words.size(); ++i) {
     std::string word = words[i];

@@ -67,6 +67,8 @@ class Sweep {
     for (const PlantedBug& bug : kPlantedBugs)
       if (bug.bug == options_.plant)
         order.arguments.insert(order.arguments.end(), {"--plant", std::string(bug.name)});
+    if (!options_.off.empty())
+      order.arguments.insert(order.arguments.end(), {"--off", options_.off});
     order.seeds = options_.seeds;
     order.jobs = options_.jobs;
     begun_ = told_ = Clock::now();
@@ -106,7 +108,8 @@ class Sweep {
         continue;
       }
       failure.file = file_of(failure);
-      std::string text = family_.draw(failure.seed, options_.tier, options_.plant);
+      std::string text = with_rule_off(
+          family_.draw(failure.seed, options_.tier, options_.plant), options_.off);
       if (options_.shrink && failure.violation.rule != "hung" && failure.violation.rule != "died") {
         std::fprintf(stderr, "%s: making seed %" PRIu64 " small\n", family_.name().c_str(),
                      failure.seed);

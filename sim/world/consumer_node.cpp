@@ -72,7 +72,7 @@ void ConsumerNode::buy(const Purchase& purchase) {
   Order order{.request = {}, .token = world_.mint().issue_token(purchase.sats),
               .provider_number = purchase.provider, .provider = provider->identity().key,
               .nip04 = purchase.nip04, .asked_at = {}, .final = {},
-              .top_ups_left = purchase.top_ups,
+              .top_ups_left = purchase.top_ups, .patient = purchase.patient,
               .random = RandomStream(world_.seed(), entity, "purchase")};
   market::SpawnRequest request;
   request.cashu_token = cashu::encode_token(order.token, cashu::TokenVersion::V4).value();
@@ -134,6 +134,7 @@ void ConsumerNode::ask(size_t index) {
   const nostr::PublishId publish{next_publish_++};
   if (pool_.publish(now, publish, event).has_value())
     world_.queue().after(micros(kAskAgain), [this, publish] { pool_.forget(publish); });
+  if (order.patient) return drain();
   const Seconds again = order.asked < kAsksSoon ? kAskAgain : kAskLater;
   world_.queue().after(micros(again), [this, index] { ask(index); });
   drain();
@@ -158,8 +159,14 @@ void ConsumerNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
 }
 
 void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
-  if (is_interim(reply)) return world_.mark("interim answer", name_);
   const auto& id = market::request_id_of(reply);
+  if (is_interim(reply)) {
+    const bool refund = std::get<market::ErrorReply>(reply).error_type == "refund_pending";
+    for (Order& order : orders_)
+      if (order.provider == from && market::request_id_of(order.request) == id)
+        order.refund_promised = order.refund_promised || refund;
+    return world_.mark("interim answer", name_);
+  }
   for (Order& order : orders_) {
     if (order.provider != from) continue;
     if (order.nip04 ? order.final.has_value() : market::request_id_of(order.request) != id)
@@ -272,6 +279,7 @@ void ConsumerNode::audit_rest() const {
     check_token(order);
     const ProviderNode* provider = world_.provider(order.provider_number);
     if (order.final || world_.frozen(provider->name())) continue;
+    if (order.refund_promised && provider->refunds_beyond_the_fee() > 0) continue;
     world_.violate("unanswered",
                    to_text(name_) + " asked " + to_text(provider->name()) + " " +
                        std::to_string(order.asked) + " times and has no final answer" +

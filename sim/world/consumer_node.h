@@ -34,6 +34,8 @@ class ConsumerNode {
     std::optional<market::Reply> final;
     size_t top_ups_left = 0;
     size_t stops = 0;         // of a stop: so many were asked before
+    bool patient = false;     // asks once
+    bool refund_promised = false;  // was told that a refund is being made
     RandomStream random;      // of this purchase alone
   };
   const std::vector<Order>& orders() const { return orders_; }

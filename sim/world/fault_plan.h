@@ -117,6 +117,7 @@ struct Purchase {
   uint32_t top_ups = 0;
   bool nip04 = false;               // as the existing network's clients ask
   Micros stop_after;                // its owner stops it so long after asking; 0: never
+  bool patient = false;             // asks once, and waits for the answer
   bool operator==(const Purchase&) const = default;
 };
 
@@ -125,6 +126,7 @@ struct Plan {
   uint64_t seed = 1;
   Tier tier = Tier::Fast;
   Bug plant = Bug::none;
+  std::string off;                  // a rule of money_rules.h that is switched off; empty: none
   Micros length{3'600'000'000};     // what goes wrong does so before
   Micros settle{1'800'000'000};     // then it heals, and must come to rest
   Micros delay_min = 5'000_us;      // of a frame: drawn for each, later ones may overtake

@@ -25,6 +25,7 @@ void describe(V& line, Plan& p) {
   line("settle", p.settle);
   line("tier", p.tier);
   line("plant", p.plant);
+  line("off", p.off);
   line("delay-min", p.delay_min);
   line("delay-max", p.delay_max);
   line("liars", p.liars);
@@ -42,6 +43,7 @@ void describe(V& line, Purchase& p) {
   line("top-ups", p.top_ups);
   line("nip04", p.nip04);
   line("stop", p.stop_after);
+  line("patient", p.patient);
 }
 template <class V>
 void describe(V& line, Fault& f) {

@@ -69,6 +69,9 @@ void ProviderNode::start() {
   }
   provider_ = std::make_unique<provider::Provider>(
       settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
+  intents_.clear();
+  bodies_.clear();
+  outputs_.clear();
   const auto fold = [&](const journal::SealedBatch& batch) -> Result<void> {
     auto records = journal::decode_records(batch.payload);
     if (!records) return std::unexpected(records.error());
@@ -76,12 +79,15 @@ void ProviderNode::start() {
       auto record = decode_bytes<provider::Record>(bytes);
       if (!record) return std::unexpected(record.error());
       provider_->fold(*record);
+      if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&*record))
+        note_intent(*of_wallet);
     }
     return {};
   };
   auto opened = journal::Journal::open(*std::move(storage), mark_, fold);
   if (!opened) return world_.violate("journal", to_string(opened.error()));
   journal_ = *std::move(opened);
+  provider_->check_invariants();  // as the daemon does with what it has read
   ClientLinks::Events events;
   events.up = [this](nostr::LinkId link) { reach([this, link] { step(provider::LinkUp{link}); }); };
   events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
@@ -167,6 +173,8 @@ bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
     return crash(kRestart, CrashKeeps::Nothing), false;
   }
   mark_ = journal_->acknowledged();
+  for (const provider::Record& record : step.records)
+    if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) note_intent(*of_wallet);
   return true;
 }
 
@@ -252,6 +260,7 @@ void ProviderNode::perform(const cashu::CheckToken& e) {
 // (or twice: the second is for the core to ignore).
 void ProviderNode::perform(const cashu::MintCall& e) {
   world_.count_event();
+  if (e.endpoint == cashu::Endpoint::Swap) audit_swap(e);
   Micros delay;
   if (const MintFault fault = mint_fault(e, delay); fault != MintFault::None)
     world_.mint().plan_fault(e.endpoint, fault, delay);

@@ -44,6 +44,8 @@ class ProviderNode {
   void heal();
   // Says why it has not come to rest: each thing that is still pending, with its reason.
   void audit_rest() const;
+  // Refunds that wait, and rightly so, for the mint to ask less.
+  size_t refunds_beyond_the_fee() const;
   // Money that this provider's ledger accounts for, of all leases.
   Msat redeemed() const;
   // Outputs of the mint's swaps that were for us: tokens received, refund tokens, our change.
@@ -102,6 +104,8 @@ class ProviderNode {
   void watch_engine();
   void audit_unpaid();
   void audit_charges();
+  void note_intent(const cashu::RedeemRecord& record);
+  void audit_swap(const cashu::MintCall& call);
   ClientLinks& links() { return *lives_links_.back(); }
 
   World& world_;
@@ -123,6 +127,15 @@ class ProviderNode {
   std::set<LeaseId> executing_;                 // since executing_since_
   Micros executing_since_;
   std::map<LeaseId, Micros> delivered_;         // what really ran
+
+  struct Intent {                               // an operation, as the ledger has it
+    UnixSeconds hold_until;
+    bool refund = false;
+    std::set<std::vector<std::string>> attempts;  // keyset and amounts of each
+  };
+  std::map<OpId, Intent> intents_;
+  std::map<Bytes, OpId> bodies_;                // what may be posted
+  std::set<cashu::Point> outputs_;              // of every attempt
 
   std::optional<Fault> doom_;         // the next step with records dies
   uint32_t recovery_crashes_ = 0;     // and so do this many recoveries

@@ -33,6 +33,18 @@ const Faults kMintMoods = {{MintRotate, 5, Seconds{0}, 300},
                            {MintPartial, 20, Seconds{0}, 3},
                            {MintReorder, 10, Seconds{600}, 0},
                            {MintPending, 10, Seconds{900}, 0}};
+// Lags to half an hour; requests are carried out long after they were given up.
+const Faults kHarshMint = {{MintUnreachable, 20, Seconds{300}, 0},
+                           {MintDropAnswer, 60, Seconds{0}, 3},
+                           {MintErrorAfter, 40, Seconds{0}, 3},
+                           {MintDoubleAnswer, 20, Seconds{0}, 3},
+                           {MintSlowRequest, 60, Seconds{0}, 1'800'000},
+                           {MintSlowAnswer, 20, Seconds{0}, 90'000},
+                           {MintFee, 20, Seconds{0}, 1500},
+                           {MintRestoreLag, 20, Seconds{1800}, 1'800'000},
+                           {MintRotate, 20, Seconds{0}, 300},
+                           {MintPartial, 20, Seconds{0}, 3},
+                           {MintPending, 20, Seconds{900}, 0}};
 const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
                         {EngineAnswerLost, 20, Seconds{0}, 2},
                         {EngineFailedButDone, 20, Seconds{0}, 2},
@@ -120,6 +132,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
     s.stops_percent = 60;
+    s.patient_percent = 25;
     s.sats_max = 120;
     s.settle = Seconds{5400};
     s.faults = kProcess;
@@ -130,6 +143,22 @@ void add_troubled(std::vector<Scenario>& all) {
     s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
                "crash between effects", "interim answer", "lost answer restored",
                "keyset rotated", "disk failed", "engine answer lost"};
+  }
+  {
+    Scenario& s = add(all, "money-crash", "the same at a mint that lags, rotates and is slow");
+    s.consumers = 8;
+    s.spawns_per_consumer = 2;
+    s.top_ups_per_lease = 1;
+    s.stops_percent = 80;
+    s.sats_max = 120;
+    s.settle = Seconds{9000};
+    s.faults = kProcess;
+    s.faults.front().mean = 400;
+    for (const Faults* part : {&kDisk, &kHarshMint, &kEngine}) append(s.faults, *part);
+    s.swarm = true;
+    s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
+               "crash between effects", "crash in recovery", "lost answer restored",
+               "keyset rotated"};
   }
   {
     Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");

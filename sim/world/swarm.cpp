@@ -77,6 +77,8 @@ class Draw {
         p.nip04 = scenario_.nip04;
         if (random.below(100) < scenario_.stops_percent)
           p.stop_after = Micros{random.between(100'000, micros(kStopWithin).value)};
+        if (scenario_.patient_percent > 0)
+          p.patient = random.below(100) < scenario_.patient_percent;
         plan_.purchases.push_back(p);
       }
     }

@@ -2,10 +2,12 @@
 """paygress-sim as a person or a script uses it.
 
 usage: cli.py verbs PROGRAM          every verb, its output and its exit status
-       cli.py kept PROGRAM FOLDER    every history that was kept holds now
+       cli.py kept PROGRAM FOLDER    every history that was kept holds now, and fails without the
+                                     rules that its comments `# off: RULE` name
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -125,6 +127,10 @@ def kept(program, folder):
         done = run(program, "replay", os.path.join(folder, name))
         status(done, 0, name)
         expect("beyond the budget" not in done.stderr, f"{name} is unfair: {done.stderr}")
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            for rule in re.findall(r"^# off: (\w+)$", file.read(), re.MULTILINE):
+                missed = run(program, "replay", os.path.join(folder, name), "--off", rule)
+                status(missed, FINDINGS, f"{name} without {rule}")
     planted = planted_once(program, folder)
     print(f"cli: {len(names)} kept histories hold, {planted} with their planted bug do not")
 
