@@ -58,21 +58,22 @@ def runs(pid, program, config):
 
 
 class Market:
-    """`paygress dev` with three providers, and the consumer's verbs against it."""
+    """`paygress dev` with some providers, and the consumer's verbs against it."""
 
-    def __init__(self, program, directory):
+    def __init__(self, program, directory, providers=3):
         self.program = program
         self.directory = directory
         self.said = os.path.join(directory, "said")
         with open(self.said, "w", encoding="utf-8") as out:
             self.process = subprocess.Popen(
-                [program, "dev", "--providers", "3", "--backend", "sandbox",
+                [program, "dev", "--providers", str(providers), "--backend", "sandbox",
                  "--data-dir", os.path.join(directory, "market")],
                 stdout=out, stderr=out, start_new_session=True)
         text = wait_for("the market is open", self.opened)
         # Of the workloads, as the market prints them.
         self.ports = {port for first, last in re.findall(r"on ports (\d+) to (\d+)", text)
                       for port in range(int(first), int(last) + 1)}
+        self.mint = re.search(r"^mint +(\S+)", text, re.MULTILINE).group(1)
         self.env = dict(os.environ, **dict(re.findall(r"export (\w+)=(\S+)", text)))
 
     def opened(self):

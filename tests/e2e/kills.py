@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""A provider that is killed (SIGKILL) at random instants while it sells: no sat is lost.
+
+Consumers buy, top up, stop and let leases expire, with real programs, a real relay connection and
+real workloads; the provider dies again and again, also in the middle of its own recovery. Between
+everybody and the mint stands a proxy that keeps the mint's books and, with --drop, loses answers
+that the mint has given. At every restart `ledger verify` must pass. In the end
+
+    minted  =  in the consumers' wallets + in the provider's wallet + fees of the mint
+
+to the sat, nothing is in doubt, no lease is open, and no workload is left.
+
+usage: kills.py PAYGRESS [--kills N] [--seed S] [--drop PERCENT] [--mint URL | --mint-from NAME]
+"""
+import argparse
+import http.client
+import http.server
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+import failover
+from failover import SKIPPED, listening, wait_for
+
+CONSUMERS = 3
+TEST_MONEY = 2000        # sats of each
+ASK_S = 15               # how long a consumer's command waits for its answer
+COMMAND_S = 120          # no command takes so long
+SETTLE_S = 240           # until everything is over, when nobody is killed any more
+DROPPED = ("/v1/swap", "/v1/restore", "/v1/checkstate")
+
+
+class Proxy(http.server.ThreadingHTTPServer):
+    """In front of a mint: knows what it signed, and may lose its answers."""
+
+    daemon_threads = True
+
+    def __init__(self, mint, drop_percent, seed):
+        super().__init__(("127.0.0.1", 0), Forward)
+        self.mint = urllib.parse.urlsplit(mint)
+        self.drop_percent = drop_percent
+        self.random = random.Random(seed)
+        self.lock = threading.Lock()
+        self.signed = set()   # outputs that are in the books
+        self.minted = 0
+        self.fees = 0
+        self.swaps = 0
+        self.dropped = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def book(self, path, request):
+        """The mint has carried it out. The same request again is in the books already."""
+        body = json.loads(request)
+        outputs = body.get("outputs", [])
+        with self.lock:
+            if not outputs or outputs[0]["B_"] in self.signed:
+                return
+            self.signed.update(output["B_"] for output in outputs)
+            made = sum(output["amount"] for output in outputs)
+            if path == "/v1/swap":
+                self.swaps += 1
+                self.fees += sum(proof["amount"] for proof in body["inputs"]) - made
+            else:
+                self.minted += made
+
+    def drops(self, path):
+        with self.lock:
+            lost = path in DROPPED and self.random.uniform(0, 100) < self.drop_percent
+            self.dropped += lost
+            return lost
+
+
+class Forward(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.forward()
+
+    def do_POST(self):
+        self.forward()
+
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        mint = self.server.mint
+        upstream = http.client.HTTPConnection(mint.hostname, mint.port, timeout=30)
+        try:
+            upstream.request(self.command, mint.path.rstrip("/") + self.path, body or None,
+                             {"Content-Type": "application/json"} if body else {})
+            answer = upstream.getresponse()
+            content = answer.read()
+        except OSError:
+            self.close_connection = True
+            return
+        finally:
+            upstream.close()
+        if answer.status == 200 and self.path in ("/v1/swap", "/v1/mint/bolt11"):
+            self.server.book(self.path, body)
+        if self.server.drops(self.path):
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+class Provider:
+    """`paygress-provider run`, killed and started again."""
+
+    def __init__(self, program, config):
+        self.program = program
+        self.config = config
+        self.log = open(os.path.join(os.path.dirname(config), "log"), "ab")
+        self.process = None
+        self.verified = 0
+
+    def verb(self, *words):
+        return subprocess.run([self.program, *words, "--config", self.config, "--json"], text=True,
+                              capture_output=True, timeout=COMMAND_S, check=False)
+
+    def start(self):
+        self.process = subprocess.Popen([self.program, "run", "--config", self.config],
+                                        stdout=self.log, stderr=self.log)
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the provider ended with {self.process.returncode}")
+        asked = self.verb("status")
+        return asked.returncode == 0 and json.loads(asked.stdout).get("ready")
+
+    def kill(self):
+        """And look at what it left."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"the provider ended with {self.process.returncode}")
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        return self.verify()
+
+    def verify(self):
+        done = self.verb("ledger", "verify")
+        assert done.returncode == 0, f"ledger verify: {done.returncode}\n{done.stdout}{done.stderr}"
+        self.verified += 1
+        return json.loads(done.stdout)
+
+
+class Consumer(threading.Thread):
+    """Buys, tops up, stops, and lets expire, until told to end."""
+
+    def __init__(self, market, mint, number, seed):
+        super().__init__(daemon=True)
+        self.program = market.program
+        self.mint = mint
+        self.env = dict(market.env, PAYGRESS_HOME=os.path.join(market.directory, f"home-{number}"))
+        self.random = random.Random(f"{seed} {number}")
+        self.over = threading.Event()
+        self.pods = []
+        self.unknown = []      # (verb, request) of commands that had no answer
+        self.done = {}         # verb -> how often it had one
+        self.problem = None
+
+    def command(self, *words):
+        done = subprocess.run([self.program, *words, "--json"], env=self.env, text=True,
+                              capture_output=True, timeout=COMMAND_S, check=False)
+        unknown = re.search(r"paygress (spawn|topup) .*?--resume ([0-9a-f]{32})", done.stderr)
+        if done.returncode == 6 and unknown:
+            self.unknown.append(unknown.groups())
+        if done.returncode != 0:
+            return None
+        self.done[words[0]] = self.done.get(words[0], 0) + 1
+        return json.loads(done.stdout)
+
+    def fill(self):
+        wait_for("the wallet is filled", lambda: self.balance() >= TEST_MONEY or self.command(
+            "wallet", "mint", str(TEST_MONEY), "--mint", self.mint) and False)
+
+    def balance(self):
+        return sum(purse["balance"] for purse in self.command("wallet", "balance") or [])
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                self.trade()
+        except Exception as problem:  # said by the main thread
+            self.problem = problem
+
+    def trade(self):
+        wait = ("--timeout", str(ASK_S))
+        pod = self.keep(self.command("spawn", "dev-1", "--template", "hello", "--amount",
+                                     str(self.random.randint(8, 25)), *wait))
+        if pod is None:
+            return
+        if self.random.random() < 0.5:
+            self.command("topup", pod, "--amount", str(self.random.randint(3, 12)), *wait)
+        if self.random.random() < 0.6:
+            self.command("stop", pod, *wait)
+
+    def keep(self, spawned):
+        if spawned is None:
+            return None
+        if spawned["pod_id"] not in self.pods:
+            self.pods.append(spawned["pod_id"])
+        return spawned["pod_id"]
+
+    def settle(self):
+        """Everything that is still on its way comes home. True: nothing is."""
+        self.command("wallet", "receive")
+        for verb, request in list(self.unknown):
+            words = ("spawn",) if verb == "spawn" else ("topup",)
+            asked = self.command(*words, "--resume", request, "--timeout", str(ASK_S))
+            if verb == "spawn":
+                self.keep(asked)
+        for pod in self.pods:  # what was left at its end is in its status
+            self.command("status", pod, "--timeout", str(ASK_S))
+        pending = self.command("wallet", "pending")
+        balance = self.command("wallet", "balance")
+        return pending == [] and balance is not None and all(
+            purse["in_doubt"] == 0 and purse["given_away"] == 0 for purse in balance)
+
+
+def configure(market, mint):
+    """The market's provider, but through the proxy and started by us."""
+    first = market.daemon("dev-1")
+    os.kill(first, signal.SIGKILL)  # it has sold nothing
+    directory = os.path.join(market.directory, "market", "provider-1")
+    path = os.path.join(directory, "provider-config.json")
+    with open(path, encoding="utf-8") as text:
+        config = json.load(text)
+    config["whitelisted_mints"] = [mint]
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(config, out)
+    shutil.rmtree(os.path.join(directory, "data"))
+    wait_for("the first provider is gone", lambda: not failover.runs(
+        first, "paygress-provider", directory))
+    return path
+
+
+def left_processes(directory):
+    """Of workloads: they name the provider's data directory, and are neither it nor its guard."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as line:
+                words = line.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        ours = os.path.basename(words[0]) in ("paygress", "paygress-provider", "paygress-guard")
+        if not ours and any(directory in word for word in words):
+            found.append(" ".join(words)[:200])
+    return found
+
+
+def play(options, market):
+    dice = random.Random(options.seed)
+    upstream = options.mint or market.mint
+    proxy = Proxy(upstream, options.drop, options.seed)
+    provider = Provider(market.program + "-provider", configure(market, proxy.url()))
+    provider.start()
+    wait_for("the provider is ready", provider.ready)
+    consumers = [Consumer(market, proxy.url(), n, options.seed) for n in range(CONSUMERS)]
+    for consumer in consumers:
+        consumer.fill()
+        consumer.start()
+    for _ in range(options.kills):
+        time.sleep(dice.uniform(0.1, 3))  # the instant of the kill is what varies
+        provider.kill()
+        provider.start()
+        if dice.random() < 0.8:           # else it dies while it recovers
+            wait_for("the provider is ready again", provider.ready)
+    for consumer in consumers:
+        consumer.over.set()
+    for consumer in consumers:
+        consumer.join()
+        assert consumer.problem is None, consumer.problem
+    account(options, market, proxy, provider, consumers)
+
+
+def account(options, market, proxy, provider, consumers):
+    end = time.monotonic() + SETTLE_S
+    open_leases = home = None
+    while time.monotonic() < end:
+        open_leases = json.loads(provider.verb("leases").stdout)["leases"]
+        home = [consumer.settle() for consumer in consumers]
+        if all(home) and not open_leases:
+            break
+    assert not open_leases, f"leases do not end: {open_leases}"
+    assert all(home), [consumer.command("wallet", "pending") for consumer in consumers]
+    wait_for("no workload is left",
+             lambda: not listening(market.ports) and
+             not left_processes(os.path.join(market.directory, "market", "provider-1", "data")))
+    books = provider.verify()
+    ours = sum(purse["wallet_msat"] for purse in books["money"])
+    assert ours % 1000 == 0
+    theirs = sum(consumer.balance() for consumer in consumers)
+    done = {verb: sum(c.done.get(verb, 0) for c in consumers) for verb in
+            ("spawn", "topup", "stop")}
+    print(f"{options.kills} kills, ledger verified {provider.verified} times; {done['spawn']} "
+          f"spawns, {done['topup']} top-ups, {done['stop']} stops; {proxy.swaps} swaps, "
+          f"{proxy.dropped} answers lost")
+    print(f"{proxy.minted} sat minted = {theirs} with consumers + {ours // 1000} with the provider "
+          f"+ {proxy.fees} fees", flush=True)
+    assert proxy.minted == theirs + ours // 1000 + proxy.fees
+    assert done["spawn"] > 0 and done["stop"] > 0
+    provider.process.send_signal(signal.SIGTERM)
+    provider.process.wait(COMMAND_S)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--seed", default=str(random.randrange(1 << 32)))
+    parser.add_argument("--drop", type=float, default=0, help="percent of the mint's answers")
+    parser.add_argument("--mint", help="another mint than the development market's")
+    parser.add_argument("--mint-from", metavar="NAME", help="the variable that says which")
+    options = parser.parse_args()
+    if options.mint_from:
+        options.mint = os.environ.get(options.mint_from)
+        if not options.mint:
+            print(f"skipped: {options.mint_from} is not set")
+            return SKIPPED
+    if os.geteuid() != 0 or shutil.which("bwrap") is None:
+        print("skipped: needs root and bubblewrap")
+        return SKIPPED
+    print(f"seed {options.seed}", flush=True)
+    directory = tempfile.mkdtemp(prefix="paygress-kills-")
+    os.chmod(directory, 0o700)
+    market = failover.Market(options.program, directory, providers=1)
+    try:
+        play(options, market)
+    finally:
+        market.close()
+    shutil.rmtree(directory)  # kept when something is wrong: its logs say what
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
