@@ -55,6 +55,9 @@ std::string fresh_password() {
 
 // The tier that was named, else the one the template is made for, else the only one there is.
 Outcome<const market::PodSpec*> choose_tier(const Listing& listing, const SpawnOptions& options) {
+  if (listing.offer.specs.empty())
+    return failure(ExitCode::NotFound, "this provider sells nothing at the moment: nothing was "
+                                       "paid; choose another (paygress list)");
   std::string wanted = options.tier;
   std::string sold;
   const auto* known = market::TemplateRegistry::built_in().find(options.slug);
