@@ -226,7 +226,8 @@ class Reader {
     for (uint32_t& relay : plan_.lost_relays) relay = *place({Role::Relay, relay});
     for (Fault& fault : plan_.faults) {
       const FaultWord& word = word_of(fault.kind);
-      if (word.role == Role::Provider || fault.when) fault.member = *place({Role::Provider, fault.member});
+      if (word.role == Role::Provider || fault.when)
+        fault.member = *place({Role::Provider, fault.member});
       if (word.role == Role::Relay || word.peer) fault.relay = *place({Role::Relay, fault.relay});
     }
     std::map<uint32_t, size_t> workload_of;   // by primary

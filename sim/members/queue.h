@@ -24,7 +24,9 @@ class Queue {
     return heap_.capacity() * sizeof(Entry) + frames_.capacity() * sizeof(Frame) +
            actions_.capacity() * sizeof(Action);
   }
-  void at(Micros when, Action action) { plan(when, kAction, actions_, free_actions_, std::move(action)); }
+  void at(Micros when, Action action) {
+    plan(when, kAction, actions_, free_actions_, std::move(action));
+  }
   void after(Micros delay, Action action) { at(now_ + delay, std::move(action)); }
   void frame_at(Micros when, Frame frame) {
     plan(when, 0, frames_, free_frames_, std::move(frame));
@@ -65,7 +67,8 @@ class Queue {
   };
 
   template <class T>
-  void plan(Micros when, uint32_t kind, std::vector<T>& slots, std::vector<uint32_t>& free, T what) {
+  void plan(Micros when, uint32_t kind, std::vector<T>& slots, std::vector<uint32_t>& free,
+            T what) {
     uint32_t slot = static_cast<uint32_t>(slots.size());
     if (free.empty()) {
       slots.push_back(std::move(what));

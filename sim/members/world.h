@@ -1,6 +1,7 @@
 // A small discrete-event world around the fail-over machine alone: the members of warm-standby
 // workloads, their relays, and for each member an engine and a guard. It knows no money and no
-// consumers: it is fast, and it is the oracle of core/failover before the whole provider runs on it.
+// consumers: it is fast, and it is the oracle of core/failover before the whole provider runs on
+// it.
 #pragma once
 
 #include <functional>

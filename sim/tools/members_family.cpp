@@ -14,7 +14,8 @@ const std::vector<std::string> kOfAll{
     "superseded", "copy removed", "went on after restart", "fenced by restart", "crashed in a step",
     "woke as a zombie", "start failed", "cannot run"};
 const std::vector<std::string> kOfHostile{
-    "promotion withdrawn", "promoted in vain", "claims crossed", "never started", "relay forgot", "fault cut-link", "fault cut-member", "fault slow-link",
+    "promotion withdrawn", "promoted in vain", "claims crossed", "never started", "relay forgot",
+    "fault cut-link", "fault cut-member", "fault slow-link",
     "fault relay-down", "fault relay-deaf", "fault crash", "fault host-loss", "fault pause",
     "fault clock-step", "fault slow-create", "fault fail-create", "fault engine-hang",
     "fault workload-dies", "fault guard-crash", "fault withhold", "real codecs"};
@@ -26,7 +27,11 @@ class MembersFamily final : public Family {
  public:
   using Drawer = members::Plan (*)(uint64_t seed);
   MembersFamily(std::string name, std::string about, Drawer drawer, bool hostile)
-      : name_(std::move(name)), about_(std::move(about)), draw_(drawer), hostile_(hostile), marks_(kOfAll) {
+      : name_(std::move(name)),
+        about_(std::move(about)),
+        draw_(drawer),
+        hostile_(hostile),
+        marks_(kOfAll) {
     if (hostile) marks_.insert(marks_.end(), kOfHostile.begin(), kOfHostile.end());
   }
   std::string name() const override { return name_; }

@@ -1,6 +1,6 @@
-// What the texts of histories have in common (fault_plan.h, sim/members/plan_text.h): lines of words
-// and key=value pairs. What a line can say stands once, in a function describe(visitor, line) beside
-// its type: printing, parsing and the defaults all come from it.
+// What the texts of histories have in common (fault_plan.h, sim/members/plan_text.h): lines of
+// words and key=value pairs. What a line can say stands once, in a function describe(visitor, line)
+// beside its type: printing, parsing and the defaults all come from it.
 #pragma once
 
 #include <algorithm>

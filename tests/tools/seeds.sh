@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # seeds.sh PAYGRESS-SIM COUNT JOBS FOLDER: sweeps seeds 1..COUNT of every scenario of `list`, and a
-# thousand times as many of `failover`, whose histories are as much cheaper. One line a scenario; what is found is kept in FOLDER as small histories that `replay` runs again.
+# thousand times as many of `failover`, whose histories are as much cheaper. One line
+# a scenario; what is found is kept in FOLDER as small histories that `replay` runs again.
 set -euo pipefail
 program=$1 count=$2 jobs=$3 folder=$4
 
