@@ -18,6 +18,11 @@
 
 namespace paygress::failover {
 
+// Promotions and revocations are said again so often, because relays forget. Not with every
+// heartbeat: each event of ours has a later timestamp than the one before, and where heartbeats are
+// a second apart these would run ahead of the clock.
+inline constexpr Micros kSaidAgain = 60'000_ms;
+
 // What all replicas of one provider share.
 struct Context {
   PubKey self;

@@ -183,7 +183,7 @@ void Replica::step_promoting(Now now, Step& out) {
   phase_ = Phase::Holding;
   forget(claim_, out);
   if (claimed_) record(ClaimEnded{lease_}, out);
-  promotion_again_ = sent + terms_.profile.heartbeat;
+  promotion_again_ = sent + kSaidAgain;
   deadline_ = sent + terms_.profile.fence;
   context_.beat_now = true;
   hold_until(sent, out);

@@ -42,7 +42,12 @@ void Replica::hold_until(Micros sent, Step& out) {
     deadline_ = wanted_;
   } else if (!asked_ || *asked_ < wanted_) {
     asked_ = wanted_;
-    if (!first_asked_) first_asked_ = wanted_;
+    if (!first_asked_) {
+      first_asked_ = wanted_;
+      // The guard may not have had our last word of an earlier epoch, and refuses whatever follows
+      // a deadline that has passed: this one begins anew. Nothing runs yet.
+      if (*hold_ > 0) out.outputs.push_back(GuardFreeze{lease_});
+    }
     out.outputs.push_back(GuardHold{lease_, wanted_});
   }
 }
@@ -83,7 +88,7 @@ void Replica::step_holding(Now now, Step& out) {
   if (!run_sent_) run_if_allowed(now, out);
   if (phase_ != Phase::Holding || *hold_ == 0) return;
   if (now.mono >= promotion_again_) {
-    promotion_again_ = now.mono + terms_.profile.heartbeat;
+    promotion_again_ = now.mono + kSaidAgain;
     publish(now, promotion_, promotion(*hold_, {}), std::nullopt, out);
   }
   wake_at(promotion_again_);
@@ -219,7 +224,7 @@ void Replica::revoke(Now now, Step& out) {
 
 void Replica::repeat_revocation(Now now, Step& out) {
   if (now.mono >= revoke_again_) {
-    revoke_again_ = now.mono + terms_.profile.heartbeat;
+    revoke_again_ = now.mono + kSaidAgain;
     revoke(now, out);
   }
   wake_at(revoke_again_);

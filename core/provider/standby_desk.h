@@ -170,6 +170,7 @@ class StandbyDesk : public LeaseHooks {
   uint64_t next_publish_ = kPublishIdBase;
   std::map<LeaseId, Watched> watched_;
   std::map<nostr::WatchId, LeaseId> watch_of_;
+  std::map<LeaseId, Micros> watch_again_;  // whose watch was refused -> when to try again
   uint64_t next_watch_ = 1;
 };
 

@@ -13,6 +13,7 @@ using lease::Instant;
 Now plain(const Instant& i) { return {i.mono, i.wall}; }
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
+constexpr Seconds kWatchAgain{30};
 
 uint64_t whole_seconds(Micros time) {
   return static_cast<uint64_t>((time.value + kMicrosPerSecond - 1) / kMicrosPerSecond);
@@ -138,14 +139,18 @@ void StandbyDesk::perform(Instant now, const failover::Watch& o, Step& out) {
   const nostr::WatchId id{next_watch_++};
   auto relays =
       watches_.add(plain(now), id, {terms->relays, filters_of(*terms), terms->profile.delay});
-  if (!relays)  // no evidence, no heartbeat there: it can only be fenced
+  if (!relays) {  // no evidence, no heartbeat there: it can only be fenced
+    watch_again_[o.lease] = now.mono + micros(kWatchAgain);
     return out.tell(Level::Alarm, "the relays of workload " + terms->workload_id +
-                                      " cannot be used: " + to_string(relays.error()));
+                                      " cannot be used, trying again in 30 s: " +
+                                      to_string(relays.error()));
+  }
   watch_of_[id] = o.lease;
   watched_[o.lease] = {id, *std::move(relays), false};
 }
 
 void StandbyDesk::perform(Instant now, const failover::Unwatch& o, Step&) {
+  watch_again_.erase(o.lease);
   const auto it = watched_.find(o.lease);
   if (it == watched_.end()) return;
   watches_.remove(plain(now), it->second.id);
@@ -283,6 +288,13 @@ void StandbyDesk::handle_timer(Instant now, Step& out) {
     watches_.handle_timer(plain(now));
   if (query_guard_at_ && *query_guard_at_ <= now.mono) ask_guard_state(out);
   std::vector<LeaseId> again;
+  for (const auto& [lease, at] : watch_again_)
+    if (at <= now.mono) again.push_back(lease);
+  for (const LeaseId& lease : again) {
+    watch_again_.erase(lease);
+    perform(now, failover::Watch{lease}, out);
+  }
+  again.clear();
   for (const auto& [lease, g] : guarded_)
     if (g.again && *g.again <= now.mono) again.push_back(lease);
   for (const LeaseId& lease : again) stop(now, lease, out);
@@ -304,6 +316,7 @@ std::optional<Micros> StandbyDesk::next_deadline() const {
   };
   consider(watches_.next_deadline());
   consider(query_guard_at_);
+  for (const auto& [lease, at] : watch_again_) consider(at);
   for (const auto& [lease, g] : guarded_) consider(g.again);
   for (const auto& [name, at] : releases_) consider(at);
   return next;

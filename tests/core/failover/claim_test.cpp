@@ -114,6 +114,50 @@ TEST(Claim, Rule15_ThePromotionIsTheFirstHeartbeatOfItsEpochAndIsRepeated) {
   EXPECT_EQ(lab.sent<market::Promotion>(), promotions) << "a fenced one does not";
 }
 
+// With a heartbeat a second, a promotion with each of them would run the timestamps of all our
+// events ahead of the clock: each is later than the one before.
+TEST(Claim, APromotionIsRepeatedEveryMinuteWhateverTheHeartbeat) {
+  LabSetup setup;
+  setup.profile = kDemoProfile;
+  Lab lab(setup);
+  lab.take_over();
+  for (int i = 0; i < 59; ++i) {
+    lab.advance(lab.profile().heartbeat);
+    lab.publish_reaches(lab.last<PublishBeat>().id);
+    lab.guard_confirms();
+  }
+  ASSERT_EQ(lab.phase(), Phase::Holding);
+  EXPECT_EQ(lab.sent<market::Promotion>(), 1u);
+  lab.advance(lab.profile().heartbeat);
+  EXPECT_EQ(lab.sent<market::Promotion>(), 2u);
+  lab.advance(lab.profile().fence);
+  lab.workload(WorkloadNews::Stopped);
+  lab.forget();
+  lab.connect({});
+  lab.advance(Micros{59'000'000});
+  EXPECT_EQ(lab.sent<market::Revocation>(), 0u) << "nor a revocation";
+  lab.advance(Micros{1'000'000});
+  EXPECT_EQ(lab.sent<market::Revocation>(), 1u);
+}
+
+// The guard refuses what follows a deadline that has passed, and may have missed our last word.
+TEST(Claim, TheFirstDeadlineOfAnEpochBeginsAnew) {
+  Lab lab;
+  lab.promote();
+  const PublishNo promotion = lab.published<market::Promotion>().back().first.id;
+  lab.forget();
+  lab.publish_reaches(promotion);
+  EXPECT_EQ(lab.count<GuardFreeze>(), 1u);
+  EXPECT_EQ(lab.count<GuardHold>(), 1u);
+  EXPECT_TRUE((lab.comes_before<GuardFreeze, GuardHold>()));
+  lab.guard_confirms();
+  lab.forget();
+  lab.advance(lab.profile().heartbeat);
+  lab.publish_reaches(lab.last<PublishBeat>().id);
+  EXPECT_EQ(lab.count<GuardHold>(), 1u);
+  EXPECT_EQ(lab.count<GuardFreeze>(), 0u) << "and later ones only extend it";
+}
+
 TEST(Claim, Rule16_ARivalOfABetterRankGoesFirstWhateverItsEpoch) {
   Lab lab({2, 3, 3, {}, {}});
   lab.read_again();

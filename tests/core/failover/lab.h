@@ -25,6 +25,7 @@ struct LabSetup {
   uint32_t relays = 3;
   RulePolicy policy{};
   std::vector<uint32_t> old_members{};  // that do not know the rules
+  Profile profile = kDefaultProfile;
 };
 
 class Lab {
@@ -45,11 +46,11 @@ class Lab {
     for (const uint32_t m : setup_.old_members) t.members[m].knows_rules = false;
     t.rank = setup_.rank;
     for (uint32_t r = 0; r < setup_.relays; ++r) t.relays.push_back("wss://r" + std::to_string(r));
-    t.profile = kDefaultProfile;
+    t.profile = setup_.profile;
     t.quorums = quorums(setup_.relays);
     return t;
   }
-  const Profile& profile() const { return kDefaultProfile; }
+  const Profile& profile() const { return setup_.profile; }
 
   // The daemon dies and comes back: what was in memory is gone.
   void restart() {
@@ -158,6 +159,15 @@ class Lab {
     for (const Publish& publish : all<Publish>())
       if (const auto* m = std::get_if<M>(&publish.message)) found.emplace_back(publish, *m);
     return found;
+  }
+  // The first of the one before the first of the other.
+  template <class A, class B>
+  bool comes_before() const {
+    for (const Output& output : outputs_) {
+      if (std::holds_alternative<A>(output)) return true;
+      if (std::holds_alternative<B>(output)) return false;
+    }
+    return false;
   }
   template <class T>
   size_t count() const { return all<T>().size(); }
