@@ -13,8 +13,9 @@
 #include "tests/conformance/backend/kvm_guest.h"
 
 namespace paygress::conformance {
-// Comes with the header of the guest's image; its suite runs elsewhere.
+// Come with the header of the guest's image; their suites run elsewhere.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendConformance);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Enforcement);
 }  // namespace paygress::conformance
 
 namespace paygress::dev {
