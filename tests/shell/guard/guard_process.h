@@ -167,7 +167,9 @@ class GuardProcess {
   }
   ~GuardProcess() {
     end(SIGKILL);
-    // What a test left is ended and removed by a guard that lives just for it.
+    // What a test left is ended and removed by a guard that lives just for it, and does not leave
+    // between the first look at it and the first question.
+    more_.clear();
     start();
     if (Connection last(socket_path()); last.open())
       for (const auto& group : last.groups()) {
