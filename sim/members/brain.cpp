@@ -25,8 +25,7 @@ Terms terms_of(const Plan& plan, const std::vector<uint32_t>& members, uint32_t 
 class Rules final : public Brain {
  public:
   Rules(const Plan& plan, uint32_t member, const std::vector<FailoverRecord>& journal)
-      : plan_(plan),
-        machine_(key_of(plan.member_number(member)), plan.profile.heartbeat, plan.policy) {
+      : machine_(key_of(plan.member_number(member)), plan.profile.heartbeat, plan.policy) {
     for (const auto& record : journal) machine_.apply(record);
     const auto workloads = plan.all_workloads();
     for (uint32_t w = 0; w < workloads.size(); ++w) {
@@ -87,7 +86,6 @@ class Rules final : public Brain {
   void check_invariants() const override { machine_.check_invariants(); }
 
  private:
-  const Plan& plan_;
   Failover machine_;
   std::vector<LeaseId> leases_;
   std::vector<std::pair<LeaseId, Terms>> joins_;
