@@ -113,8 +113,11 @@ class Forward(http.server.BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        try:
+            self.end_headers()
+            self.wfile.write(content)
+        except OSError:  # the provider was killed while it waited: one more lost answer
+            self.close_connection = True
 
     def log_message(self, *_):
         pass
