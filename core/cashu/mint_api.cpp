@@ -15,7 +15,6 @@ namespace {
 namespace bj = json::bj;
 
 constexpr size_t kNameBytesMax = 256;
-constexpr size_t kQuoteBytesMax = 256;
 constexpr size_t kInvoiceBytesMax = 8192;
 constexpr uint64_t kNutMax = 999;
 

@@ -17,6 +17,7 @@ inline constexpr size_t kAnswerBytesMax = 1024 * 1024;
 inline constexpr size_t kKeysetsMax = 1024;  // in one answer
 inline constexpr size_t kKeysPerKeysetMax = 256;
 inline constexpr size_t kAnswerItemsMax = 1000;  // signatures, states, outputs in one answer
+inline constexpr size_t kQuoteBytesMax = 256;    // of a quote's id
 inline constexpr size_t kDetailBytesMax = 512;   // of an error's text; the rest is cut off
 
 bool is_post(Endpoint endpoint);

@@ -11,8 +11,6 @@ namespace {
 
 namespace bj = json::bj;
 
-constexpr size_t kQuoteBytesMax = 256;
-
 constexpr std::array kEndpoints = {
     Endpoint::Info,     Endpoint::Keys,      Endpoint::Keysets,
     Endpoint::KeysById, Endpoint::Swap,      Endpoint::CheckState,

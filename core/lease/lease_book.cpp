@@ -7,8 +7,6 @@
 namespace paygress::lease {
 namespace {
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 // Derived, not counted, so that a rolled-back journal makes the same claim again (flaw 15).
 ClaimId claim_id(const std::optional<LeaseId>& lease, const OpId& op, std::string_view mint,
                  std::string_view reason) {

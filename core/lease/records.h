@@ -34,6 +34,7 @@ struct Instant {
   bool operator==(const Instant&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Instant, (), (boot, mono, wall))
+inline Now plain(const Instant& i) { return {i.mono, i.wall}; }
 
 // What is sold, frozen at the time of the request: a lease keeps the tier it was bought at.
 struct Tier {

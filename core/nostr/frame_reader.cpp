@@ -24,14 +24,14 @@ bool FrameReader::forward(Token token) {
 
 bool FrameReader::add(Element element) {
   if (!opened_ || label_.empty()) return refuse("not a frame");
-  if (elements_.size() > kFiltersMax) return refuse("too many elements");
+  if (elements_.size() > kFrameFiltersMax) return refuse("too many elements");
   elements_.push_back(std::move(element));
   return true;
 }
 
 bool FrameReader::begin_object() {
   if (nested()) return forward([](JsonSink& sink) { return sink.begin_object(); });
-  if (in_strings_ || elements_.size() > kFiltersMax) return refuse("unexpected object");
+  if (in_strings_ || elements_.size() > kFrameFiltersMax) return refuse("unexpected object");
   if (label_ == "EVENT" || label_ == "AUTH") {
     if (frame_bytes_ > kEventFrameBytesMax) return refuse("event is too large");
     event_.emplace(EventReader::Shape::Signed);

@@ -14,7 +14,7 @@
 namespace paygress::nostr {
 
 // Most filters of one REQ that are read; relays allow 10 to 200.
-inline constexpr size_t kFiltersMax = 32;
+inline constexpr size_t kFrameFiltersMax = 32;
 
 class FrameReader final : public JsonSink {
  public:

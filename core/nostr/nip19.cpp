@@ -15,7 +15,7 @@ constexpr uint8_t kAuthor = 2;
 constexpr uint8_t kKind = 3;
 constexpr size_t kValueBytesMax = 255;
 // Relays read or written; with them the text stays far below kBech32CharsMax.
-constexpr size_t kRelaysMax = 8;
+constexpr size_t kHintsMax = 8;
 constexpr std::string_view kUriScheme = "nostr:";
 
 void append_entry(Bytes& out, uint8_t type, ByteView value) {
@@ -27,7 +27,7 @@ void append_entry(Bytes& out, uint8_t type, ByteView value) {
 void append_relays(Bytes& out, const std::vector<std::string>& relays) {
   size_t count = 0;
   for (const std::string& url : relays)
-    if (!url.empty() && url.size() <= kValueBytesMax && count++ < kRelaysMax)
+    if (!url.empty() && url.size() <= kValueBytesMax && count++ < kHintsMax)
       append_entry(out, kRelay, as_bytes(url));
 }
 
@@ -84,7 +84,7 @@ Result<Id> id_from(ByteView bytes) {
 Result<void> take_entry(Entries& entries, uint8_t type, ByteView value) {
   if (type == kSpecial && !entries.special) {
     entries.special = Bytes(value.begin(), value.end());
-  } else if (type == kRelay && entries.relays.size() < kRelaysMax) {
+  } else if (type == kRelay && entries.relays.size() < kHintsMax) {
     if (!is_utf8(as_text(value))) return fail("relay is not text");
     entries.relays.emplace_back(as_text(value));
   } else if (type == kAuthor && !entries.author) {

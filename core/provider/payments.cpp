@@ -14,8 +14,6 @@ using market::TokenState;
 namespace text = market::text;
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 constexpr size_t kPasswordLength = 16;
 
 const cashu::TokenQuote& token_of(const std::variant<SpawnQuote, TopUpQuote>& quote) {

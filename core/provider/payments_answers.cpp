@@ -11,8 +11,6 @@ using market::TokenState;
 namespace text = market::text;
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 // The word that the token was not taken, which may change once, to the refund (flaw 6).
 bool is_provisional(const RequestAnswered& answered) {
   const auto reply = market::parse_reply(answered.reply);

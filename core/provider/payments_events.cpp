@@ -11,8 +11,6 @@ using market::TokenState;
 namespace text = market::text;
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 template <class From>
 void append(From& from, Step& out) {
   for (auto& r : from.records) out.records.push_back(std::move(r));

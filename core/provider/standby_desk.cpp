@@ -10,8 +10,6 @@ namespace {
 using failover::WorkloadNews;
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 Level level_of(failover::Weight weight) {
   switch (weight) {
     case failover::Weight::Info: return Level::Info;

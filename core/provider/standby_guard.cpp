@@ -8,8 +8,6 @@ namespace {
 using failover::WorkloadNews;
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 constexpr Seconds kAskAgain{1};        // a stop or a question that the guard did not confirm
 constexpr Seconds kReleaseAgain{30};
 

@@ -10,8 +10,6 @@ namespace {
 
 using lease::Instant;
 
-Now plain(const Instant& i) { return {i.mono, i.wall}; }
-
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr Seconds kWatchAgain{30};
 

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kHelloName = "paygress/hello";
 constexpr const char* kHelloTag = "1";
 constexpr const char* kBusybox = "/bin/busybox";
-constexpr Micros kLookAgain = 100'000_us;
+constexpr Micros kNetworkAgain = 100'000_us;
 constexpr size_t kBusyboxBytesMax = size_t{16} << 20;
 
 bool is_own_hello(const workload::Spec& spec) {
@@ -145,7 +145,7 @@ void DockerBackend::list_networks(const Op& op, Ids seen) {
 void DockerBackend::with_network(const Op& op, Next next) {
   if (!config_.network.empty() || !network_id_.empty()) return next();
   if (!network_task_.expired())
-    return later(kLookAgain, [this, op, next] { with_network(op, next); });
+    return later(kNetworkAgain, [this, op, next] { with_network(op, next); });
   network_task_ = op;
   const auto is_there = [this, next](const std::string& id) {
     network_id_ = id;

@@ -23,7 +23,7 @@ constexpr int64_t kStopSeconds = 10;
 
 constexpr std::string_view kLabel = "paygress.";  // the prefix of our labels
 constexpr const char* kInstall = "paygress.install";
-constexpr const char* kServesSsh = "paygress.serves-ssh";
+constexpr const char* kServesSshLabel = "paygress.serves-ssh";
 constexpr const char* kImage = "paygress.image-digest";
 constexpr const char* kGuardGroup = "paygress.guard-group";
 
@@ -150,7 +150,7 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
       seen.labels = labels_of([&](std::string_view label) {
         return text_or_empty(labels->get_object(), std::string(kLabel).append(label).c_str());
       });
-      container.serves_ssh = text_or_empty(labels->get_object(), kServesSsh) == "1";
+      container.serves_ssh = text_or_empty(labels->get_object(), kServesSshLabel) == "1";
       container.guard_group = text_or_empty(labels->get_object(), kGuardGroup);
     }
     const auto& state = object.at("State").as_object();
@@ -207,7 +207,7 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
 
 std::string container_body(const Spec& spec, const ContainerOptions& options) {
   PG_CHECK(!options.image.id.empty() && spec.memory_mb > 0);
-  json::object labels{{kServesSsh, options.ssh ? "1" : "0"},
+  json::object labels{{kServesSshLabel, options.ssh ? "1" : "0"},
                       {kImage, options.image.digest.empty() ? options.image.id
                                                             : options.image.digest}};
   for (const auto& [label, text] : label_texts(spec.labels))

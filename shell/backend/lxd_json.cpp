@@ -17,7 +17,7 @@ using workload::Spec;
 constexpr std::string_view kLabel = "user.paygress.";  // keys under user. are the API's for this
 constexpr const char* kPrepared = "user.paygress.prepared";
 constexpr const char* kServesSsh = "user.paygress.serves-ssh";
-constexpr uint16_t kSshPort = 22;
+constexpr uint16_t kContainerSshPort = 22;
 constexpr int kProcessesMax = 512;
 
 // Instances and operations share these numbers.
@@ -274,7 +274,7 @@ std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
 std::string lxd_prepared_body(const Spec& spec, bool serves_ssh) {
   json::object body{{"config", {{kPrepared, "1"}, {kServesSsh, serves_ssh ? "1" : "0"}}}};
   if (serves_ssh)
-    body["devices"] = json::object{{"ssh", proxy(spec, *spec.ssh_host_port, kSshPort)}};
+    body["devices"] = json::object{{"ssh", proxy(spec, *spec.ssh_host_port, kContainerSshPort)}};
   return json::serialize(body);
 }
 

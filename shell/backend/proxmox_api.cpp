@@ -19,7 +19,7 @@ using workload::Fault;
 using workload::Outcome;
 
 constexpr Micros kRequestLimit = 30'000'000_us;
-constexpr auto kLookAgain = std::chrono::milliseconds(300);
+constexpr auto kLongestPause = std::chrono::milliseconds(300);
 constexpr auto kLookSoon = std::chrono::milliseconds(10);  // at first; then less and less often
 constexpr size_t kReplyBytesMax = size_t{16} << 20;
 
@@ -134,7 +134,7 @@ ProxmoxTask ProxmoxApi::perform(const std::string& method, const std::string& pa
       reply = await(json::value_to<std::string>(reply.data), until);
     // Its lock is another task's, or waited for by too many: it did not happen.
     if (reply.fault != Fault::Busy || net::Loop::now().mono + 1'000'000_us > until) return reply;
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kLongestPause);
   }
 }
 
@@ -161,7 +161,7 @@ ProxmoxTask ProxmoxApi::await(const std::string& upid, Micros until) const {
     }
     if (net::Loop::now().mono >= until) return unknown("the task has not ended in time");
     std::this_thread::sleep_for(pause);
-    pause = std::min(2 * pause, kLookAgain);
+    pause = std::min(2 * pause, kLongestPause);
   }
 }
 

@@ -33,7 +33,7 @@ constexpr const char* kPorts = "ports";
 constexpr int kShutdownSeconds = 20;     // from the shutdown to its force
 constexpr int kNumbersTriedMax = 20;     // numbers that somebody took meanwhile
 constexpr Micros kAnswerMargin = 500'000_us;
-constexpr auto kLookAgain = std::chrono::milliseconds(500);
+constexpr auto kNextLook = std::chrono::milliseconds(500);
 constexpr auto kForwarderLimit = std::chrono::seconds(20);
 
 Answer done(const Call& call, std::string message = {}) {
@@ -271,7 +271,7 @@ Answer ProxmoxEngine::create(const Call& call, Micros until) {
     // Being made, perhaps by a call of ours whose answer was lost.
     if (net::Loop::now().mono >= until)
       return failed(call, Fault::Busy, "a container is being made that may be this one");
-    std::this_thread::sleep_for(kLookAgain);
+    std::this_thread::sleep_for(kNextLook);
   }
   Answer answer = done(call, "it was there already");
   answer.serves_ssh = spec.ssh_host_port.has_value() && !api_.config().forwarder.empty();
@@ -349,7 +349,7 @@ Answer ProxmoxEngine::forward(const Call& call, const Container& found, Micros u
       for (const auto& row : reply.data.get_array())
         if (row.is_object() && text_at(row.get_object(), "name") == "eth0")
           address = text_at(row.get_object(), "inet");
-    if (address.empty()) std::this_thread::sleep_for(kLookAgain);
+    if (address.empty()) std::this_thread::sleep_for(kNextLook);
   }
   if (address.empty()) return answer_to(call, Outcome::Unknown, Fault::None, "it has no address");
   address = address.substr(0, address.find('/'));

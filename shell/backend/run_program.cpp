@@ -14,7 +14,7 @@
 namespace paygress::backend {
 namespace {
 
-constexpr char kPath[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr char kEnvironment[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr auto kLookAgain = std::chrono::milliseconds(5);
 
 pid_t spawn(const std::vector<std::string>& argv, int output) {
@@ -37,7 +37,7 @@ pid_t spawn(const std::vector<std::string>& argv, int output) {
   std::vector<char*> arguments;
   for (const auto& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  char* environment[] = {const_cast<char*>(kPath), nullptr};
+  char* environment[] = {const_cast<char*>(kEnvironment), nullptr};
   pid_t pid = -1;
   if (posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments.data(), environment) != 0)
     pid = -1;

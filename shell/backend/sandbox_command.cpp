@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using workload::Spec;
 
-constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* kTmpBytes = "268435456";  // of /tmp; it counts as memory
 
 // Writable by uid 0 or telling of the host: bwrap's new /proc shows them as the host's, and a
@@ -110,7 +110,7 @@ std::vector<std::string> bwrap_options(const Spec& spec, const SandboxHost& host
                 (dir / "www").string(), "/www", "--ro-bind", (dir / "run").string(),
                 "/run/paygress", "--chdir", "/root", "--clearenv"});
   for (const auto& [name, value] : spec.env) add(options, {"--setenv", name, value});
-  add(options, {"--setenv", "PATH", kPath, "--setenv", "HOME", "/root"});
+  add(options, {"--setenv", "PATH", kSearchPath, "--setenv", "HOME", "/root"});
   return options;
 }
 
@@ -124,7 +124,7 @@ std::string hello_page(const Spec& spec) {
 }
 
 std::string profile_script(const Spec& spec) {
-  std::string script = std::string("export PATH=") + kPath + "\n";
+  std::string script = std::string("export PATH=") + kSearchPath + "\n";
   for (const auto& [name, value] : spec.env) {
     if (!is_shell_name(name)) continue;
     script += "export " + name + "='";

@@ -16,9 +16,9 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kCommandWithin{30'000};
-constexpr milliseconds kReadyWithin{15'000};
+constexpr milliseconds kBackWithin{15'000};
 constexpr milliseconds kEndWithin{20'000};   // of a lease whose time is over
-constexpr milliseconds kLook{100};
+constexpr milliseconds kStepLook{100};
 constexpr uint64_t kPurse = 2000;            // sats
 constexpr uint64_t kLongLease = 600;
 constexpr uint64_t kShortLease = 7;          // a second or two above the shortest, for mint fees
@@ -190,12 +190,12 @@ Result<std::string> Demo::crash() {
   const pid_t pid = victim.process->pid();
   shown_ = "kill -9 " + std::to_string(pid);
   victim.process->signal(SIGKILL);
-  if (!victim.process->wait(kReadyWithin)) return fail("did not die");
+  if (!victim.process->wait(kBackWithin)) return fail("did not die");
   const auto body = fetch(page_url(lease_));
   if (!body || *body != page_) return fail("the workload went down with its provider");
   shown_ += "\n" + shell_text(market_->operate(victim, {"run"})) + " &";
   if (auto ok = market_->start_provider(victim); !ok) return std::unexpected(ok.error());
-  if (auto ok = market_->await_ready(victim, kReadyWithin); !ok) return std::unexpected(ok.error());
+  if (auto ok = market_->await_ready(victim, kBackWithin); !ok) return std::unexpected(ok.error());
   return "the page stayed up meanwhile; the new process is ready";
 }
 
@@ -223,7 +223,7 @@ Result<std::string> Demo::expire() {
   while (fetch(page_url(short_))) {
     if (market_->stop_requested()) return fail("interrupted");
     if (Clock::now() > deadline) return fail("is still served after its time");
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kStepLook);
   }
   const UnixSeconds now = shell::now().wall;
   // A second of each clock's rounding.

@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLook{100};
+constexpr milliseconds kSignalLook{100};
 constexpr milliseconds kMintWithin{30'000};
 constexpr uint64_t kTestMoney = 10'000;  // sats
 constexpr const char* kWarning =
@@ -119,7 +119,7 @@ void watch(Market& market) {
                  *each.process->wait(milliseconds{0}), each.log_file);
       each.process.reset();
     }
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kSignalLook);
   }
 }
 

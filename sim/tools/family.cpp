@@ -4,6 +4,7 @@
 #include "sim/world/fault_budget.h"
 #include "sim/world/money_rules.h"
 #include "sim/world/swarm.h"
+#include "sim/world/world.h"
 
 namespace paygress::sim {
 namespace {
@@ -48,8 +49,8 @@ std::vector<std::unique_ptr<const Family>> make_families() {
 
 }  // namespace
 
-std::unique_ptr<const Family> market_family(Scenario scenario) {
-  return std::make_unique<MarketFamily>(std::move(scenario));
+std::unique_ptr<const Family> market_family(const Scenario& scenario) {
+  return std::make_unique<MarketFamily>(scenario);
 }
 
 const std::vector<std::unique_ptr<const Family>>& families() {

@@ -12,9 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/world/world.h"
+#include "sim/world/fault_plan.h"
+#include "sim/world/observer.h"
+#include "sim/world/run_result.h"
 
 namespace paygress::sim {
+
+struct Scenario;
 
 class Family {
  public:
@@ -40,7 +44,7 @@ uint64_t seed_of(const std::string& text);
 // The same history with a rule of the money switched off (world/money_rules.h); empty: none.
 std::string with_rule_off(std::string text, const std::string& rule);
 // Histories of the whole market.
-std::unique_ptr<const Family> market_family(Scenario scenario);
+std::unique_ptr<const Family> market_family(const Scenario& scenario);
 // Histories of the members of warm-standby workloads (sim/members).
 std::vector<std::unique_ptr<const Family>> members_families();
 // Switches that bug on in this process. Error: this build holds none.

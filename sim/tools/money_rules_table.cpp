@@ -11,13 +11,13 @@ namespace {
 
 constexpr SeedRange kDefaultSeeds{1, 20'000};
 
-struct Found {
+struct Detection {
   uint64_t seed = 0;  // 0: not found
   std::string as;
 };
 
-Found look_for(const MoneyRule& rule, SeedRange seeds, const Options& options) {
-  Found found;
+Detection look_for(const MoneyRule& rule, SeedRange seeds, const Options& options) {
+  Detection found;
   WorkOrder order;
   order.arguments = {std::string(rule.family), "--off", std::string(rule.name)};
   order.seeds = seeds;
@@ -42,7 +42,7 @@ int money_rules_table(const Options& options) {
               "|---|---|---|---|---|\n");
   for (const MoneyRule& rule : money_rules()) {
     if (!options.off.empty() && options.off != rule.name) continue;
-    const Found found = look_for(rule, seeds, options);
+    const Detection found = look_for(rule, seeds, options);
     const std::string at = found.seed == 0 ? "not in " + std::to_string(seeds.last)
                                            : std::to_string(found.seed);
     std::printf("| `%s` | %s | `%s` | %s | %s |\n", std::string(rule.name).c_str(),

@@ -3,7 +3,7 @@
 
 #include <boost/json.hpp>
 
-#include "sim/world/world.h"
+#include "sim/world/run_result.h"
 
 namespace paygress::sim {
 

@@ -7,7 +7,6 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kRestart{5'000'000};
 constexpr int32_t kKilled = 137;
 
 CrashLoss loss_of(CrashKeeps keeps) {
@@ -85,7 +84,7 @@ void ProviderNode::end(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::Pause: return resume();
     case FaultKind::Hang:  // the watchdog gives up on it
-      if (paused_ > 0) crash(kRestart, CrashKeeps::Nothing);
+      if (paused_ > 0) crash(kRestartDelay, CrashKeeps::Nothing);
       return;
     case FaultKind::EngineUnreachable: return engine_.set_unreachable(--engine_cut_ > 0);
     case FaultKind::MintUnreachable: --mint_cut_; return;
@@ -123,7 +122,7 @@ void ProviderNode::crash(Micros down, CrashKeeps keeps) {
 void ProviderNode::die(std::string_view how) {
   world_.mark(how, name());
   const CrashKeeps keeps = doom_ ? doom_->keeps : CrashKeeps::TornTail;
-  const Micros down = doom_ ? doom_->lasts : kRestart;
+  const Micros down = doom_ ? doom_->lasts : kRestartDelay;
   if (starting_) {
     world_.mark("crash in recovery", name());
     --recovery_crashes_;

@@ -8,7 +8,6 @@ namespace {
 
 constexpr Micros kPureWork{300};  // signing, encrypting, blinding
 constexpr uint64_t kSold = 1'000'000;
-constexpr Micros kRestart{5'000'000};  // until a process that ended by itself is started again
 
 InstallId install_of(uint64_t number) {
   InstallId id;
@@ -65,7 +64,7 @@ void ProviderNode::start() {
   if (!storage) {  // its first write failed: the process ends, and is started again
     world_.mark("disk failed", name());
     disk_.crash(CrashLoss::Everything);
-    return start_after(kRestart);
+    return start_after(kRestartDelay);
   }
   provider_ = std::make_unique<provider::Provider>(
       settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
@@ -170,7 +169,7 @@ bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
   done = done && journal_->commit().has_value();
   if (!done) {  // fail-stop: a ledger that did not take a batch is not written to again
     world_.mark("disk failed", name());
-    return crash(kRestart, CrashKeeps::Nothing), false;
+    return crash(kRestartDelay, CrashKeeps::Nothing), false;
   }
   mark_ = journal_->acknowledged();
   for (const provider::Record& record : step.records)

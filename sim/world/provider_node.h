@@ -21,6 +21,8 @@
 
 namespace paygress::sim {
 
+inline constexpr Micros kRestartDelay{5'000'000};  // until what ended by itself is started again
+
 class ProviderNode {
  public:
   ProviderNode(World& world, const ProviderLine& line);

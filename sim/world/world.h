@@ -21,6 +21,7 @@
 #include "sim/world/events.h"
 #include "sim/world/node_clock.h"
 #include "sim/world/observer.h"
+#include "sim/world/run_result.h"
 #include "sim/world/scenario.h"
 #include "sim/world/trace_hash.h"
 #include "sim/world/weather.h"
@@ -32,28 +33,6 @@ class ConsumerNode;
 class RelayNode;
 class Strangers;
 class FaultSchedule;
-
-struct Violation {
-  std::string rule;    // short and stable: "lost-msat", "two-copies", "invariant", "unanswered"
-  std::string detail;
-  Micros at;
-};
-
-// A duration that was measured often, against the longest that is allowed.
-struct Sample {
-  std::vector<Micros> values;
-  Micros bound;        // zero: none
-};
-
-struct RunResult {
-  uint64_t hash = 0;
-  uint64_t events = 0;       // inputs of providers and frames between peers
-  Micros virtual_time;
-  std::vector<Violation> violations;
-  // What happened, so that a run that tested nothing is seen: "lease", "refusal", "crash", ...
-  std::map<std::string, uint64_t, std::less<>> marks;
-  std::map<std::string, Sample> samples;
-};
 
 // A directed link: places of the client and the relay in Weather.
 struct Wire {

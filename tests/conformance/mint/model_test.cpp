@@ -5,9 +5,9 @@
 namespace paygress::conformance {
 namespace {
 
-class ModelUnderTest final : public MintUnderTest {
+class MintModelUnderTest final : public MintUnderTest {
  public:
-  explicit ModelUnderTest(uint8_t keyset_version)
+  explicit MintModelUnderTest(uint8_t keyset_version)
       : mint_(settings(keyset_version), sim::real_mint_crypto()) {}
   Answer request(bool post, const std::string& path, const Bytes& body) override {
     auto answer = mint_.handle_http(Micros{0}, post, path, as_text(body));
@@ -27,7 +27,7 @@ class ModelUnderTest final : public MintUnderTest {
 };
 
 MakeMint model(uint8_t keyset_version) {
-  return [keyset_version] { return std::make_unique<ModelUnderTest>(keyset_version); };
+  return [keyset_version] { return std::make_unique<MintModelUnderTest>(keyset_version); };
 }
 INSTANTIATE_TEST_SUITE_P(Model, MintConformance, ::testing::Values(model(0), model(1)));
 

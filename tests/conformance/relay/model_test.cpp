@@ -10,7 +10,7 @@
 namespace paygress::conformance {
 namespace {
 
-class ModelUnderTest final : public RelayUnderTest {
+class RelayModelUnderTest final : public RelayUnderTest {
  public:
   size_t connect() override {
     model_.connect({++connections_});
@@ -43,7 +43,7 @@ class ModelUnderTest final : public RelayUnderTest {
 class RelayModelConformance : public ::testing::TestWithParam<Behaviour> {};
 
 TEST_P(RelayModelConformance, Holds) {
-  ModelUnderTest relay;
+  RelayModelUnderTest relay;
   EXPECT_EQ(GetParam().check(relay), "") << GetParam().section;
 }
 

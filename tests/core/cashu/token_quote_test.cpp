@@ -10,30 +10,30 @@
 namespace paygress::cashu {
 namespace {
 
-constexpr UnixSeconds kToday{1'800'000'000};
-const std::string kMint = "https://mint.example";
+constexpr UnixSeconds kQuotedOn{1'800'000'000};
+const std::string kQuotingMint = "https://mint.example";
 
 class TokenQuoteTest : public ::testing::Test {
  protected:
-  TokenQuoteTest() : book_({kMint}) { announce(tiny_.keyset); }
+  TokenQuoteTest() : book_({kQuotingMint}) { announce(tiny_.keyset); }
 
   void announce(const Keyset& keyset, std::vector<uint32_t> nuts = {7, 9, 12}) {
-    book_.begin_reading(kMint);
-    book_.on_answer({kMint, Endpoint::Info, {}}, InfoAnswer{"mint", std::move(nuts)});
+    book_.begin_reading(kQuotingMint);
+    book_.on_answer({kQuotingMint, Endpoint::Info, {}}, InfoAnswer{"mint", std::move(nuts)});
     Keyset listed = keyset;
     listed.keys.clear();
-    book_.on_answer({kMint, Endpoint::Keysets, {}}, KeysetsAnswer{{listed}});
-    book_.on_answer({kMint, Endpoint::Keys, {}}, KeysetsAnswer{{keyset}});
+    book_.on_answer({kQuotingMint, Endpoint::Keysets, {}}, KeysetsAnswer{{listed}});
+    book_.on_answer({kQuotingMint, Endpoint::Keys, {}}, KeysetsAnswer{{keyset}});
   }
   Token token(const std::vector<Amount>& amounts) const {
-    Token made{kMint, "usd", {}, {}};  // the unit in the token's text does not count
+    Token made{kQuotingMint, "usd", {}, {}};  // the unit in the token's text does not count
     for (const Amount amount : amounts)
       made.proofs.push_back(
           {amount, tiny_.keyset.id, "secret " + std::to_string(made.proofs.size()), {}, {}, {}});
     return made;
   }
   std::optional<RefusalReason> refusal(const Token& asked) const {
-    const auto quote = quote_token(book_, asked, kToday);
+    const auto quote = quote_token(book_, asked, kQuotedOn);
     return quote ? std::nullopt : std::optional(quote.error().reason);
   }
 
@@ -44,7 +44,7 @@ class TokenQuoteTest : public ::testing::Test {
 TEST_F(TokenQuoteTest, A_good_token_is_worth_its_net_value_in_the_keysets_unit) {
   tiny_.keyset.input_fee_ppk = 100;
   announce(tiny_.keyset);
-  const auto quote = quote_token(book_, token({4, 32, 64}), kToday);
+  const auto quote = quote_token(book_, token({4, 32, 64}), kQuotedOn);
   ASSERT_TRUE(quote.has_value());
   EXPECT_EQ(quote->unit, "sat");
   EXPECT_EQ(quote->face, 100u);
@@ -56,7 +56,7 @@ TEST_F(TokenQuoteTest, A_good_token_is_worth_its_net_value_in_the_keysets_unit) 
 TEST_F(TokenQuoteTest, An_msat_keyset_is_counted_in_msat) {
   tiny_.keyset.unit = "msat";
   announce(tiny_.keyset);
-  const auto quote = quote_token(book_, token({64}), kToday);
+  const auto quote = quote_token(book_, token({64}), kQuotedOn);
   ASSERT_TRUE(quote.has_value());
   EXPECT_EQ(quote->value, 64_msat);
 }
@@ -70,7 +70,7 @@ TEST_F(TokenQuoteTest, A_mints_address_is_compared_in_its_normal_form) {
 }
 
 TEST_F(TokenQuoteTest, A_mint_that_was_not_read_is_not_ready) {
-  book_ = MintBook({kMint});
+  book_ = MintBook({kQuotingMint});
   EXPECT_EQ(refusal(token({64})), RefusalReason::MintNotReady);
   announce(tiny_.keyset, {7, 12});
   EXPECT_EQ(refusal(token({64})), RefusalReason::MintUnsuitable);
@@ -82,7 +82,7 @@ TEST_F(TokenQuoteTest, A_short_keyset_id_is_resolved) {
   announce(tiny_.keyset);
   Token asked = token({64});
   asked.proofs[0].keyset = asked.proofs[0].keyset.substr(0, 16);
-  const auto quote = quote_token(book_, asked, kToday);
+  const auto quote = quote_token(book_, asked, kQuotedOn);
   ASSERT_TRUE(quote.has_value());
   EXPECT_EQ(quote->proofs[0].keyset, tiny_.keyset.id);
 }
@@ -120,7 +120,7 @@ TEST_F(TokenQuoteTest, Other_units_are_refused) {
 }
 
 TEST_F(TokenQuoteTest, A_keyset_that_soon_expires_is_refused) {
-  tiny_.keyset.final_expiry = kToday + Seconds{3600};
+  tiny_.keyset.final_expiry = kQuotedOn + Seconds{3600};
   announce(tiny_.keyset);
   EXPECT_EQ(refusal(token({64})), RefusalReason::UnknownKeyset);
 }

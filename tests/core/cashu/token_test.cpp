@@ -12,10 +12,10 @@ namespace {
 
 using test::str;
 
-constexpr char kKeyset[] = "009a1f293253e41e";
+constexpr char kShortKeyset[] = "009a1f293253e41e";
 
 Proof sample_proof(const std::string& secret, Amount amount = 1) {
-  Proof proof{amount, kKeyset, secret, {}, {}, std::nullopt};
+  Proof proof{amount, kShortKeyset, secret, {}, {}, std::nullopt};
   proof.c.fill(7);
   proof.c[0] = 0x02;
   return proof;

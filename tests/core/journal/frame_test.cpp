@@ -14,16 +14,16 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Header kHeader{kFormatVersion, InstallId{{9, 9}}};
+constexpr Header kFrameHeader{kFormatVersion, InstallId{{9, 9}}};
 
 struct File {
-  Bytes bytes = encode_header(kHeader);
+  Bytes bytes = encode_header(kFrameHeader);
   std::vector<size_t> ends = {bytes.size()};  // of the header, then of each frame
 };
 
 File file_of(uint8_t count) {
   File file;
-  Tip tip = genesis(kHeader);
+  Tip tip = genesis(kFrameHeader);
   for (uint8_t i = 1; i <= count; ++i) {
     const SealedBatch batch = link(tip, encode_records({Bytes(i, i)}).value());
     BufferSink sink{file.bytes};
@@ -44,7 +44,7 @@ TEST(Frame, ComesBackWhole) {
     return {};
   });
   ASSERT_TRUE(found) << to_string(found.error());
-  EXPECT_EQ(found->header, kHeader);
+  EXPECT_EQ(found->header, kFrameHeader);
   EXPECT_EQ(found->good_bytes, file.bytes.size());
   EXPECT_EQ(found->stopped, "");
   EXPECT_THAT(seen, ::testing::ElementsAre(1, 2, 3, 4));
@@ -103,8 +103,8 @@ TEST(Frame, AnErrorOfTheVisitorIsReturned) {
 }
 
 TEST(FrameHeader, IsRefusedUnlessItIsOursAndWhole) {
-  const Bytes good = encode_header(kHeader);
-  EXPECT_EQ(decode_header(good).value(), kHeader);
+  const Bytes good = encode_header(kFrameHeader);
+  EXPECT_EQ(decode_header(good).value(), kFrameHeader);
   EXPECT_FALSE(decode_header({}));
   EXPECT_FALSE(decode_header(ByteView(good).first(kHeaderBytes - 1)));
   for (size_t i = 0; i < good.size(); ++i) {
@@ -112,7 +112,7 @@ TEST(FrameHeader, IsRefusedUnlessItIsOursAndWhole) {
     bad[i] ^= 1;
     EXPECT_FALSE(decode_header(bad)) << i;
   }
-  const auto newer = decode_header(encode_header(Header{kFormatVersion + 1, kHeader.install}));
+  const auto newer = decode_header(encode_header(Header{kFormatVersion + 1, kFrameHeader.install}));
   ASSERT_FALSE(newer);
   EXPECT_THAT(newer.error().message, HasSubstr("not known"));
 }

@@ -11,7 +11,7 @@ namespace {
 
 using namespace testing;
 
-const std::string kId(64, 'a');
+const std::string kSomeId(64, 'a');
 
 template <class T>
 T relay(const std::string& frame) {
@@ -24,8 +24,8 @@ T relay(const std::string& frame) {
 TEST(RelayFrame, ReadsEachKind) {
   EXPECT_EQ(relay<Notice>(R"(["NOTICE","hi"])").text, "hi");
   EXPECT_EQ(relay<AuthChallenge>(R"(["AUTH","c"])").challenge, "c");
-  const auto ok = relay<Ok>("[\"OK\",\"" + kId + "\",false,\"blocked: no\"]");
-  EXPECT_EQ(ok.id.hex(), kId);
+  const auto ok = relay<Ok>("[\"OK\",\"" + kSomeId + "\",false,\"blocked: no\"]");
+  EXPECT_EQ(ok.id.hex(), kSomeId);
   EXPECT_FALSE(ok.accepted);
   EXPECT_EQ(ok.text, "blocked: no");
   const auto closed = relay<Closed>(R"(["CLOSED","s","auth-required: x"])");
@@ -47,8 +47,8 @@ TEST(RelayFrame, RefusesOtherShapes) {
         std::string("[\"EOSE\"]"), std::string("[\"EOSE\",\"\"]"), std::string("[\"EOSE\",1]"),
         std::string("[\"EOSE\",\"s\",[1]]"), std::string("[\"EOSE\",\"s\",[[]]]"),
         std::string("[\"NOTICE\"]"), std::string("[\"NOTICE\",\"a\",\"b\"]"),
-        std::string("[\"OK\",\"x\",true,\"\"]"), "[\"OK\",\"" + kId + "\",\"true\",\"\"]",
-        "[\"OK\",\"" + kId + "\",true]", std::string("[\"EVENT\",\"s\",{}]"),
+        std::string("[\"OK\",\"x\",true,\"\"]"), "[\"OK\",\"" + kSomeId + "\",\"true\",\"\"]",
+        "[\"OK\",\"" + kSomeId + "\",true]", std::string("[\"EVENT\",\"s\",{}]"),
         std::string("[\"EVENT\",{}]"), std::string("[\"COUNT\",\"s\",{\"count\":1}]"),
         std::string("[\"REQ\",\"s\",{}]"), std::string("[\"CLOSED\",\"s\"]"),
         "[\"EOSE\",\"" + std::string(65, 's') + "\"]"})
@@ -99,7 +99,7 @@ TEST(RelayFrame, NeverCrashesOnDamagedInput) {
   const auto event = signed_event(Draft{{1}, 1, {{"p", "x"}}, "\u00e9\n"});
   const std::string frames[] = {
       to_frame(WireMessage(EventFor<Event>{"sub", event})),
-      R"(["EOSE","s",["finish"]])", "[\"OK\",\"" + kId + "\",true,\"x\"]"};
+      R"(["EOSE","s",["finish"]])", "[\"OK\",\"" + kSomeId + "\",true,\"x\"]"};
   for (const std::string& frame : frames)
     EXPECT_TRUE(rc::check([&] {
       const std::string text = *damaged(frame);
@@ -113,7 +113,7 @@ TEST(ClientFrame, WhatIsWrittenIsReadBack) {
   filter.ids = {EventId{}};
   filter.authors = {keypair(1).public_key()};
   filter.kinds = {4, 1059};
-  filter.tags = {{"p", {kId}}, {"d", {"a\"b", ""}}};
+  filter.tags = {{"p", {kSomeId}}, {"d", {"a\"b", ""}}};
   filter.since = UnixSeconds{5};
   filter.until = UnixSeconds{6};
   filter.limit = 0;

@@ -8,9 +8,7 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kBoot{1'000'000'000};
 constexpr Micros kLeg{40'000};         // one way, of every frame
-constexpr Micros kSoon{200};
 constexpr Micros kLook{100'000};       // how often it is looked which copies run
 constexpr uint64_t kOwnerConnection = uint64_t{1} << 40;
 

@@ -13,14 +13,6 @@ namespace {
 
 using provider::Transport;
 
-market::RequestId request_id(uint8_t n) {
-  market::RequestId id;
-  id.bytes[0] = n;
-  return id;
-}
-
-market::Reply parsed(const Rig::Heard& heard) { return market::parse_reply(heard.text).value(); }
-
 // Tokens that the mint saw swapped: as many as there were purchases.
 size_t receives(Rig& rig) {
   const auto& swaps = rig.mint().swaps();

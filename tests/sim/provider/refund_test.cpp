@@ -14,14 +14,6 @@ namespace {
 
 using ::testing::IsEmpty;
 
-market::RequestId request_id(uint8_t n) {
-  market::RequestId id;
-  id.bytes[0] = n;
-  return id;
-}
-
-market::Reply parsed(const Rig::Heard& heard) { return market::parse_reply(heard.text).value(); }
-
 bool is_interim(const market::Reply& reply) {
   const auto* error = std::get_if<market::ErrorReply>(&reply);
   return error != nullptr && error->interim.value_or(false);

@@ -8,8 +8,6 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kBoot{1'000'000'000};
-constexpr Micros kSoon{200};
 constexpr Micros kDownFor{3'000'000};
 
 InstallId rig_install() {

@@ -18,6 +18,8 @@
 namespace paygress::sim {
 
 inline constexpr UnixSeconds kRigStart{1'780'000'000};
+inline constexpr Micros kBoot{1'000'000'000};  // what a monotonic clock shows at the start
+inline constexpr Micros kSoon{200};            // what is done at once takes this long
 
 // What the provider sells when a test does not say otherwise: "basic" at 100 msat/s.
 provider::Settings rig_settings();
@@ -151,5 +153,15 @@ class Rig {
   std::optional<Micros> timer_;
   Seconds wall_shift_;
 };
+
+inline market::RequestId request_id(uint8_t n) {
+  market::RequestId id;
+  id.bytes[0] = n;
+  return id;
+}
+
+inline market::Reply parsed(const Rig::Heard& heard) {
+  return market::parse_reply(heard.text).value();
+}
 
 }  // namespace paygress::sim

@@ -6,6 +6,7 @@
 
 #include "sim/tools/diff.h"
 #include "sim/tools/report.h"
+#include "sim/world/scenario.h"
 
 namespace paygress::sim {
 namespace {
