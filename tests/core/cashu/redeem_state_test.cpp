@@ -8,8 +8,8 @@
 namespace paygress::cashu {
 namespace {
 
-const std::string kRedeemingKeyset = "00aabbccddeeff00";
-const std::string kRedeemingMint = "https://mint.example";
+const std::string kKeyset = "00aabbccddeeff00";
+const std::string kTheMint = "https://mint.example";
 
 OpId op(uint8_t n) {
   OpId id;
@@ -22,15 +22,15 @@ YHash y(uint8_t n) {
   return hash;
 }
 Proof proof(Amount amount, const std::string& secret) {
-  return {amount, kRedeemingKeyset, secret, {}, {}, {}};
+  return {amount, kKeyset, secret, {}, {}, {}};
 }
 OpOpened opened(uint8_t n, Amount amount = 9) {
-  return {op(n), kRedeemingMint, "sat", {proof(amount, "in" + std::to_string(n))}, {y(n)}, UnixSeconds{1},
+  return {op(n), kTheMint, "sat", {proof(amount, "in" + std::to_string(n))}, {y(n)}, UnixSeconds{1},
           UnixSeconds{601}, {Point{}}};
 }
 AttemptMade attempt(uint8_t n, uint32_t counter, std::vector<Amount> amounts = {8}) {
-  AttemptMade made{op(n), {kRedeemingKeyset, counter, {}, {1}}};
-  for (const Amount amount : amounts) made.attempt.outputs.push_back({amount, kRedeemingKeyset, {}});
+  AttemptMade made{op(n), {kKeyset, counter, {}, {1}}};
+  for (const Amount amount : amounts) made.attempt.outputs.push_back({amount, kKeyset, {}});
   return made;
 }
 
@@ -63,7 +63,7 @@ TEST(RedeemState, A_whole_life_folds_from_its_bytes) {
     EXPECT_EQ(state.summary(op(1))->status, after[i]);
   }
   state.check_invariants();
-  EXPECT_EQ(state.wallet().balance({kRedeemingMint, "sat"}), 8u);
+  EXPECT_EQ(state.wallet().balance({kTheMint, "sat"}), 8u);
   EXPECT_TRUE(state.summary(op(1))->late);
   EXPECT_EQ(state.live(op(1)), nullptr);
   EXPECT_EQ(state.op_of(y(1)), op(1));  // for ever
@@ -71,10 +71,10 @@ TEST(RedeemState, A_whole_life_folds_from_its_bytes) {
 
 TEST(RedeemState, Counters_are_those_of_every_attempt_whatever_became_of_it) {
   const RedeemState state = fold({opened(1), attempt(1, 0, {4, 4}), opened(2), attempt(2, 7)});
-  EXPECT_EQ(state.next_counter(kRedeemingKeyset), 8u);
+  EXPECT_EQ(state.next_counter(kKeyset), 8u);
   EXPECT_EQ(state.next_counter("01"), 0u);
   ASSERT_EQ(state.used_keysets().size(), 1u);
-  EXPECT_EQ(state.used_keysets()[0].first, kRedeemingMint);
+  EXPECT_EQ(state.used_keysets()[0].first, kTheMint);
 }
 
 TEST(RedeemState, Forgetting_keeps_the_secrets) {
@@ -112,11 +112,11 @@ TEST(RedeemStateDeath, Outputs_do_not_exceed_inputs) {
 
 TEST(WalletStore, Balances_follow_the_proofs) {
   WalletStore wallet;
-  const WalletStore::Purse purse{kRedeemingMint, "sat"};
+  const WalletStore::Purse purse{kTheMint, "sat"};
   wallet.add(purse, proof(8, "a"));
   wallet.add(purse, proof(2, "b"));
   EXPECT_EQ(wallet.balance(purse), 10u);
-  EXPECT_EQ(wallet.balance({kRedeemingMint, "msat"}), 0u);
+  EXPECT_EQ(wallet.balance({kTheMint, "msat"}), 0u);
   wallet.remove(purse, "a");
   EXPECT_EQ(wallet.balance(purse), 2u);
   EXPECT_FALSE(wallet.contains(purse, "a"));
