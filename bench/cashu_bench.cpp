@@ -45,8 +45,8 @@ struct Fixture {
     }
     v4 = encode_token(token, TokenVersion::V4).value();
     check = {{}, token.proofs, {{id, keys}}};
-    const auto ready = make_outputs({{}, {}, id, 0, amounts, token.proofs}, seed);
-    open = {{}, {}, id, 0, ready.outputs, {}, keys};
+    const auto ready = make_outputs({{}, {}, id, 0, amounts, token.proofs, {}}, seed);
+    open = {{}, {}, id, 0, ready.outputs, {}, keys, {}};
     for (const auto& output : ready.outputs) open.signatures.push_back(sign(output));
   }
 
@@ -129,7 +129,7 @@ BENCHMARK(decode_v4)->Unit(benchmark::kMicrosecond);
 
 void make_ten_outputs(benchmark::State& state) {
   const Fixture& f = fixture();
-  MakeOutputs work{{}, {}, f.id, 0, {}, f.token.proofs};
+  MakeOutputs work{{}, {}, f.id, 0, {}, f.token.proofs, {}};
   for (const auto& [amount, key] : f.keys) work.amounts.push_back(amount);
   for (auto _ : state) benchmark::DoNotOptimize(make_outputs(work, f.seed));
 }
