@@ -53,8 +53,16 @@ struct DeskPolicy {
   Rule credit_in_batch;  // off: the credit of a spawn follows its proofs in a later batch
   Rule top_up_in_batch;  // off: so does the extension
   Rule outbox;           // off: an answer is sent once, and not again after a restart
+  Rule identity_before_age;   // off: what is too old is refused, known or not (flaw 1)
+  Rule refund_after_absence;  // off: a lease is over, and paid back, when its end begins (flaw 2)
+  Rule answer_to_its_owner;   // off: whoever shows a token hears the first answer (flaw 8)
+  Rule look_before_end;       // off: a lease ends when its time is over, unseen (flaw 10)
+  Rule settle_at_end;         // off: a stop is charged until the request, whatever ran (flaw 11)
 };
-BOOST_DESCRIBE_STRUCT(DeskPolicy, (), (record_refusals, credit_in_batch, top_up_in_batch, outbox))
+BOOST_DESCRIBE_STRUCT(DeskPolicy, (),
+                      (record_refusals, credit_in_batch, top_up_in_batch, outbox,
+                       identity_before_age, refund_after_absence, answer_to_its_owner,
+                       look_before_end, settle_at_end))
 
 // The machines that a payment touches. All must outlive the desk.
 struct PaymentMachines {

@@ -39,7 +39,8 @@ void Payments::refuse(Instant now, const RequestKey& key, const PrivateMessage& 
 void Payments::answer_known_token(Instant now, const RequestKey& key, const PrivateMessage& message,
                                   RequestKind kind, const OpId& op, Step& out) {
   const Request* first = m_.requests.by_op(op);
-  if (first == nullptr || first->opened.requester != message.sender) {
+  const bool others = first == nullptr || first->opened.requester != message.sender;
+  if (others && (policy_.answer_to_its_owner || first == nullptr)) {
     record_opened(plain(now), key, message, kind, std::nullopt, std::nullopt, out);
     return answer(plain(now), key,
                   market::error_reply(ErrorType::TokenAlreadySpent, text::token_already_spent(),

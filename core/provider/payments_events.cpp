@@ -202,6 +202,9 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
       continue;
     }
     if (const auto* down = std::get_if<workload::WentDown>(&event)) {
+      const lease::Lease* lease = m_.leases.find(down->lease);
+      const bool ending = lease != nullptr && lease->phase == lease::Phase::Ending;
+      if (ending && !policy_.settle_at_end) continue;
       m_.leases.on_down(now, down->lease, down->since, down->own_exit, told);
       out.tell(Level::Warning, "a workload went down: lease " +
                                       down->lease.hex().substr(0, 12));
@@ -242,13 +245,18 @@ void Payments::take(Instant now, lease::LeaseStep step, Step& out) {
   for (const auto& event : events) {
     if (hooks_ != nullptr && hooks_->on_event(now, event, out)) continue;
     workload::Step wanted;
-    if (const auto* look = std::get_if<lease::Look>(&event))
-      m_.workloads.look(plain(now), look->lease, wanted);
-    else if (const auto* retire = std::get_if<lease::Retire>(&event))
+    lease::LeaseStep told;  // what is taken for granted with a rule off
+    if (const auto* look = std::get_if<lease::Look>(&event)) {
+      if (policy_.look_before_end) m_.workloads.look(plain(now), look->lease, wanted);
+      else m_.leases.on_sighted(now, look->lease, told);
+    } else if (const auto* retire = std::get_if<lease::Retire>(&event)) {
       m_.workloads.retire(plain(now), retire->lease, wanted);
-    else
+      if (!policy_.refund_after_absence) m_.leases.on_gone(now, retire->lease, std::nullopt, told);
+    } else {
       settle(now, std::get<lease::Finished>(event).lease, out);
+    }
     take(now, std::move(wanted), out);
+    take(now, std::move(told), out);
   }
 }
 

@@ -361,8 +361,15 @@ void Provider::handle_request(Now now, const PrivateMessage& message, Patience p
   Payments& payments = running_->payments;
   const auto& id = market::request_id_of(request);
   const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
+  const bool stale = too_old_or_new(now, message);
+  const Refused expired{market::ErrorType::RequestExpired,
+                        market::text::request_expired(elapsed(message.created_at, now.wall)),
+                        market::TokenState::Untouched, {}, {}};
   if (const Request* known = requests_.find(key)) {
     record(MessageSeen{message.event, now.wall}, out);
+    if (stale && !desk_policy_.identity_before_age)
+      return running_->outbox.send_passing(now, message.sender, message.transport, message.event,
+                                           to_wire(error_reply_of(expired), id), out);
     return payments.answer_again(instant(now), *known, message, out);
   }
   if (payments.under_way(key) || waiting_.contains(key)) return;
@@ -376,10 +383,6 @@ void Provider::handle_request(Now now, const PrivateMessage& message, Patience p
   };
   const QuoteBooks books{settings_, wallet_, leases_, draining_,
                          [this](const failover::Terms& t) { return running_->standby.refusal(t); }};
-  const bool stale = too_old_or_new(now, message);
-  const Refused expired{market::ErrorType::RequestExpired,
-                        market::text::request_expired(elapsed(message.created_at, now.wall)),
-                        market::TokenState::Untouched, {}, {}};
   if (const auto* spawn = std::get_if<market::SpawnRequest>(&request)) {
     if (stale)
       return payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, expired,

@@ -98,18 +98,32 @@ void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
 }
 
 void Supervisor::recover(Now now, Step& out) {
-  if (planted(Bug::recovery_forgets)) return ask_list(out);
+  if (planted(Bug::recovery_forgets)) return ask_list(now, out);
   for (auto [lease, w] : workloads_) {
     w.provisioning_since = now.mono;
     w.live_since = now.mono;
     if (w.state != State::Failed || w.retired || w.gated) schedule(lease, w, now.mono);
   }
-  ask_list(out);
+  ask_list(now, out);
 }
 
 // --- told of the engine ------------------------------------------------------------------------
 
-void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
+// What was asked before this process was stopped says how things were, not how they are.
+bool Supervisor::is_old(Now now, const Answer& answer) const {
+  const Micros oldest = now.mono - micros(config_.call_deadline);
+  if (list_call_ == answer.id) return list_asked_at_ < oldest;
+  const LeaseId* lease = calls_.find(answer.id.value);
+  if (lease == nullptr || answer.verb != Verb::Inspect) return false;
+  return workloads_.at(*lease).asked_at < oldest;
+}
+
+void Supervisor::handle_answer(Now now, const Answer& told, Step& out) {
+  Answer unknown;
+  unknown.id = told.id;
+  unknown.verb = told.verb;
+  unknown.name = told.name;
+  const Answer& answer = is_old(now, told) ? unknown : told;
   if (engine_is_lost(answer)) ++engine_losses_;
   if (list_call_ == answer.id) return on_list(now, answer, out);
   if (stray_calls_.contains(answer.id)) {
@@ -158,7 +172,7 @@ void Supervisor::handle_answer(Now now, const Answer& answer, Step& out) {
       if (answer.outcome != Outcome::Done && !proves_absence(answer))
         return on_trouble(now, lease, *w, answer, out);
       set_removed(lease, *w, true);
-      return ask_list(out);
+      return ask_list(now, out);
     case Pending::Nothing: break;
   }
 }
@@ -203,13 +217,13 @@ void Supervisor::on_retired_look(Now now, const LeaseId& lease, Workload& w, con
                                  Step& out) {
   const bool absent = proves_absence(answer);
   const bool told = answer.outcome == Outcome::Done && answer.objects.size() == 1;
-  const bool refused = answer.outcome == Outcome::Failed && answer.fault != Fault::Unreachable;
+  // An engine that goes on refusing to say so does not keep it: then nobody knows.
+  const bool refused = answer.outcome == Outcome::Failed && answer.fault != Fault::Unreachable &&
+                       w.failures + 1 >= config_.create_failures_max;
   if (!absent && !told && !refused) return on_trouble(now, lease, w, answer, out);
   if (told && answer.objects.front().running == Running::Unknown)
     return schedule(lease, w, now.mono + micros(step_of(kEngineBackoff, 0)));
-  const Running running = absent ? Running::Absent
-                          : told ? answer.objects.front().running
-                                 : Running::Running;
+  const Running running = told ? answer.objects.front().running : Running::Absent;
   const bool down = running == Running::Absent || running == Running::Stopped;
   if (!std::exchange(w.settled, true) && w.state == State::Live && down)
     out.events.push_back(WentDown{
@@ -378,7 +392,7 @@ void Supervisor::handle_timer(Now now, Step& out) {
     unschedule(lease, w);
     advance(now, lease, w, out);
   }
-  if (!list_call_ && now.mono >= next_sweep_) ask_list(out);
+  if (!list_call_ && now.mono >= next_sweep_) ask_list(now, out);
 }
 
 std::optional<Micros> Supervisor::next_deadline() const {
@@ -402,7 +416,7 @@ void Supervisor::advance(Now now, const LeaseId& lease, Workload& w, Step& out) 
   if (w.retired) {
     if (w.generation == 0) {  // nothing was ever asked for
       set_removed(lease, w, true);
-      return ask_list(out);
+      return ask_list(now, out);
     }
     set_removed(lease, w, false);  // a list showed it still there: stop and remove again
     if (!w.settled) return ask(now, lease, w, Verb::Inspect, Pending::Look, out);
@@ -469,6 +483,7 @@ void Supervisor::ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pend
   unschedule(lease, w);
   w.started_here |= verb == Verb::Start || verb == Verb::Resume;
   w.pending = pending;
+  w.asked_at = now.mono;
   w.call = next_call_();
   calls_.insert(w.call.value, lease);
   const bool create = verb == Verb::Create;
@@ -477,12 +492,13 @@ void Supervisor::ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pend
                        micros(create ? config_.create_deadline : config_.call_deadline)});
 }
 
-void Supervisor::ask_list(Step& out) {
+void Supervisor::ask_list(Now now, Step& out) {
   if (list_call_) {  // that list may be older than what is to be confirmed: ask again right after
     list_again_ = true;
     return;
   }
   confirmable_ = removed_;
+  list_asked_at_ = now.mono;
   list_call_ = next_call_();
   out.calls.push_back({*list_call_, Verb::List, "", std::nullopt, micros(config_.call_deadline)});
 }

@@ -140,6 +140,7 @@ class Supervisor {
     Halting halting = Halting::No;
     Pending pending = Pending::Nothing;
     CallId call;
+    Micros asked_at;            // of the call
     std::optional<Micros> due;  // next action, when nothing is pending
     uint32_t failures = 0;      // of the engine, in a row
     bool removed = false;       // the engine confirmed a removal; absence is not yet confirmed
@@ -166,7 +167,8 @@ class Supervisor {
   void unschedule(const LeaseId& lease, Workload& w);
   void advance(Now now, const LeaseId& lease, Workload& w, Step& out);
   void ask(Now now, const LeaseId& lease, Workload& w, Verb verb, Pending pending, Step& out);
-  void ask_list(Step& out);
+  void ask_list(Now now, Step& out);
+  bool is_old(Now now, const Answer& answer) const;
   void set_removed(const LeaseId& lease, Workload& w, bool removed);
   void on_create(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
   void on_list(Now now, const Answer& answer, Step& out);
@@ -198,6 +200,7 @@ class Supervisor {
   std::map<CallId, Stray> stray_calls_;                      // stop/remove of objects of nobody
   std::map<std::string, Micros> quarantined_;                // objects of no lease: stopped since
   std::optional<CallId> list_call_;
+  Micros list_asked_at_;
   std::set<LeaseId> removed_;      // every workload with `removed`
   std::set<LeaseId> confirmable_;  // removed before the list under way was asked for
   bool list_again_ = false;        // something was removed after it was asked for

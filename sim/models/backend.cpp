@@ -333,6 +333,13 @@ std::vector<std::string> BackendModel::running_names(Now now) const {
   return names;
 }
 
+std::vector<std::string> BackendModel::names(Now now) const {
+  std::vector<std::string> names;
+  for (const auto& [name, object] : objects_)
+    if (object.exists_from <= now.mono) names.push_back(name);
+  return names;
+}
+
 const workload::Spec* BackendModel::spec(const std::string& name, Now now) const {
   const Object* object = find(name, now);
   return object ? &object->spec : nullptr;

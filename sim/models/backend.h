@@ -98,6 +98,7 @@ class BackendModel {
   workload::Running running(const std::string& name, Now now) const;
   // Names of the objects that run (or are paused, or frozen) at `now`, of every install.
   std::vector<std::string> running_names(Now now) const;
+  std::vector<std::string> names(Now now) const;  // of whatever exists, in any state
   const workload::Spec* spec(const std::string& name, Now now) const;
 
  private:

@@ -158,6 +158,7 @@ MintAnswer Mint::swap(Micros now, const std::vector<cashu::Proof>& inputs,
     refusals_.erase(refusals_.begin());
     return refusal(code, "refused as planned");
   }
+  if (refusing_ != 0) return refusal(refusing_, "refused as planned");
   if (inputs.empty() || outputs.empty()) return refusal(11000, "nothing to swap");
   if (inputs.size() > settings_.items_max) return refusal(11014, "too many inputs");
   if (outputs.size() > settings_.items_max) return refusal(11015, "too many outputs");
@@ -169,12 +170,32 @@ MintAnswer Mint::swap(Micros now, const std::vector<cashu::Proof>& inputs,
   if (auto bad = check_outputs(outputs, out)) return *bad;
   const cashu::Amount fee = (ppk + 999) / 1000;
   if (fee > in || in - fee != out) return refusal(11005, "transaction is not balanced");
+  if (!stalled_) return carry_out(now, inputs, ys, outputs, fee);
+  taken_.push_back({inputs, outputs, fee});
+  return cashu::NoReply{};
+}
+
+MintAnswer Mint::carry_out(Micros now, const std::vector<cashu::Proof>& inputs,
+                           const std::vector<cashu::Point>& ys,
+                           const std::vector<cashu::BlindedMessage>& outputs, cashu::Amount fee) {
   MintAnswer answer = sign_all(now, outputs);
   if (!std::holds_alternative<cashu::SwapAnswer>(answer)) return answer;
   for (const cashu::Point& y : ys) PG_CHECK(spent_.emplace(y, books_.size()).second);
   books_.push_back({books_.size(), now, inputs, outputs, fee});
   circulation_ -= fee;
   return answer;
+}
+
+void Mint::carry_out_stalled(Micros now) {
+  for (const Swap& taken : std::exchange(taken_, {})) {
+    std::vector<cashu::Point> ys;
+    cashu::Amount in = 0;
+    uint64_t ppk = 0;
+    const bool again = std::ranges::any_of(
+        taken.outputs, [&](const auto& output) { return signatures_.contains(output.b); });
+    if (again || check_inputs(now, taken.inputs, ys, in, ppk)) continue;
+    carry_out(now, taken.inputs, ys, taken.outputs, taken.fee);
+  }
 }
 
 // --- looking back -----------------------------------------------------------------------------

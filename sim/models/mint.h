@@ -138,6 +138,13 @@ class Mint {
   void cut_restores(size_t count) { cut_restores_ = count; }
   // The next swap is refused with this code although nothing is wrong with it.
   void refuse_next_swap(uint32_t code) { refusals_.push_back(code); }
+  // Every swap is; 0: no longer.
+  void set_refusing(uint32_t code) { refusing_ = code; }
+  // Swaps that it would carry out now are taken and not answered. What was taken is carried out
+  // later, in that order and on the terms of when it was taken: its keyset may have been retired
+  // and the fee changed since.
+  void set_stalled(bool stalled) { stalled_ = stalled; }
+  void carry_out_stalled(Micros now);
 
   // --- payers ---
   // Fresh proofs of the active keyset worth `amount`, with DLEQ; booked as issuance.
@@ -177,6 +184,11 @@ class Mint {
     MintFault fault = MintFault::None;
     Micros delay;
   };
+  struct Swap {
+    std::vector<cashu::Proof> inputs;
+    std::vector<cashu::BlindedMessage> outputs;
+    cashu::Amount fee = 0;
+  };
   struct LateRequest {
     Micros due;
     cashu::MintCall call;
@@ -189,6 +201,9 @@ class Mint {
                                                cashu::Amount& total, uint64_t& ppk) const;
   std::optional<cashu::MintError> check_outputs(const std::vector<cashu::BlindedMessage>& outputs,
                                                 cashu::Amount& total) const;
+  MintAnswer carry_out(Micros now, const std::vector<cashu::Proof>& inputs,
+                       const std::vector<cashu::Point>& ys,
+                       const std::vector<cashu::BlindedMessage>& outputs, cashu::Amount fee);
   MintAnswer sign_all(Micros now, const std::vector<cashu::BlindedMessage>& outputs);
   PlannedFault draw_fault(cashu::Endpoint endpoint);
   void spoil(MintFault fault, MintAnswer& answer) const;
@@ -208,6 +223,9 @@ class Mint {
   RandomStream random_;
   std::vector<LateRequest> late_;                   // ordered by due
   std::vector<uint32_t> refusals_;
+  uint32_t refusing_ = 0;
+  bool stalled_ = false;
+  std::vector<Swap> taken_;                         // while it is stalled
   bool reachable_ = true;
   bool restore_reversed_ = false;
   size_t cut_restores_ = 0;

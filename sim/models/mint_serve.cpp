@@ -72,6 +72,7 @@ std::vector<MintDelivery> Mint::serve(Micros now, const cashu::MintCall& call) {
                                     ? MintAnswer(cashu::CheckAnswer{})
                                     : MintAnswer(cashu::InfoAnswer{})}};
   MintAnswer answer = handle(now, call.endpoint, call.path_argument, call.body);
+  if (std::holds_alternative<cashu::NoReply>(answer)) return {};  // taken by a mint that is stalled
   spoil(planned.fault, answer);
   switch (planned.fault) {
     case MintFault::DropAnswer: return {};

@@ -2,6 +2,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <optional>
 
 #include "sim/tools/family.h"
 #include "sim/world/money_rules.h"
@@ -16,20 +17,37 @@ struct Detection {
   std::string as;
 };
 
-Detection look_for(const MoneyRule& rule, SeedRange seeds, const Options& options) {
-  Detection found;
+// The least of these seeds that is violated; none is: nothing.
+std::optional<HistoryResult> first_violated(const MoneyRule& rule, bool off, SeedRange seeds,
+                                            const Options& options) {
+  std::optional<HistoryResult> found;
   WorkOrder order;
-  order.arguments = {std::string(rule.family), "--off", std::string(rule.name)};
+  order.arguments = {std::string(rule.family)};
+  if (off) order.arguments.insert(order.arguments.end(), {"--off", std::string(rule.name)});
   order.seeds = seeds;
   order.jobs = options.jobs;
   const auto done = run_seeds(order, [&](const HistoryResult& result) {
     if (result.run.violations.empty()) return true;
-    if (found.seed == 0 || result.seed < found.seed)
-      found = {result.seed, result.run.violations.front().rule};
+    if (!found || result.seed < found->seed) found = result;
     return false;
   });
   if (!done) std::fprintf(stderr, "paygress-sim: %s\n", to_string(done.error()).c_str());
   return found;
+}
+
+// What goes wrong with the rule as well proves nothing about it.
+Detection look_for(const MoneyRule& rule, SeedRange seeds, const Options& options) {
+  while (seeds.first <= seeds.last) {
+    const auto without = first_violated(rule, true, seeds, options);
+    if (!without) return {};
+    const SeedRange that{without->seed, without->seed};
+    if (!first_violated(rule, false, that, options))
+      return {without->seed, without->run.violations.front().rule};
+    std::fprintf(stderr, "paygress-sim: seed %" PRIu64 " of %s is violated with every rule on\n",
+                 without->seed, std::string(rule.family).c_str());
+    seeds.first = without->seed + 1;
+  }
+  return {};
 }
 
 }  // namespace

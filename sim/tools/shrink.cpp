@@ -156,7 +156,8 @@ class Shrinker {
         if (equals == words[w].npos) continue;
         const std::string key = words[w].substr(0, equals);
         // With another seed it is another history, and with less time to settle an unfair one.
-        if (header && (key == "seed" || key == "plant" || key == "settle")) continue;
+        if (header && (key == "seed" || key == "plant" || key == "off" || key == "settle"))
+          continue;
         std::vector<std::string> without = words;
         without.erase(without.begin() + static_cast<ptrdiff_t>(w));
         if (replace_line(i, line_of(without))) continue;

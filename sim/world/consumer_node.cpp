@@ -1,7 +1,9 @@
 #include "sim/world/consumer_node.h"
 
 #include "core/cashu/token.h"
+#include "sim/world/fault_schedule.h"
 #include "sim/world/provider_node.h"
+#include "sim/world/strangers.h"
 
 namespace paygress::sim {
 namespace {
@@ -65,11 +67,18 @@ market::RequestId ConsumerNode::request_id() {
   return id;
 }
 
+cashu::Token ConsumerNode::pay(uint64_t sats) {
+  cashu::Token token = world_.mint().issue_token(sats);
+  if (const auto until = world_.schedule().pending_until())
+    world_.mint().hold_pending(token.proofs, *until);
+  return token;
+}
+
 void ConsumerNode::buy(const Purchase& purchase) {
   const ProviderNode* provider = world_.provider(purchase.provider);
   PG_CHECK(provider != nullptr);
   const auto entity = static_cast<uint64_t>(purchase.at.value) ^ uint64_t{name_.number} << 48;
-  Order order{.request = {}, .token = world_.mint().issue_token(purchase.sats),
+  Order order{.request = {}, .token = pay(purchase.sats),
               .provider_number = purchase.provider, .provider = provider->identity().key,
               .nip04 = purchase.nip04, .asked_at = {}, .final = {},
               .top_ups_left = purchase.top_ups, .patient = purchase.patient,
@@ -107,7 +116,7 @@ void ConsumerNode::stop(const Order& spawn, size_t stops) {
 void ConsumerNode::top_up(const Order& after, const std::string& pod) {
   Order order = after;
   const auto sats = static_cast<uint64_t>(order.random.between(20, 200));
-  order.token = world_.mint().issue_token(sats);
+  order.token = pay(sats);
   order.asked = 0;
   order.final.reset();
   --order.top_ups_left;
@@ -180,7 +189,8 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
     // One change is allowed: money that was thought lost or untouched turns up (flaw 6).
     const auto* error = std::get_if<market::ErrorReply>(&reply);
     const bool refund = error != nullptr && error->refund_msat.has_value();
-    if (market::to_json(*order.final) != market::to_json(reply) && !refund)
+    if (market::to_json(*order.final) != market::to_json(reply) && !refund &&
+        !is_forgotten_refusal(order, reply))
       world_.violate("other-answer", market::to_json(*order.final) + " then " +
                                          market::to_json(reply));
     if (refund) order.final = reply;
@@ -207,6 +217,17 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
   const auto index = static_cast<size_t>(&order - orders_.data());
   world_.queue().after(Micros{order.random.between(1'000'000, kTopUpWithin)},
                        [this, index, pod] { top_up(orders_[index], pod); });
+}
+
+// A refusal is remembered for so long; after that the request is too old, and its token as
+// untouched as it was (flaw 7).
+bool ConsumerNode::is_forgotten_refusal(const Order& order, const market::Reply& reply) const {
+  const auto* first = std::get_if<market::ErrorReply>(&*order.final);
+  const auto* then = std::get_if<market::ErrorReply>(&reply);
+  return first != nullptr && then != nullptr && then->error_type == "request_expired" &&
+         first->token_state == market::TokenState::Untouched &&
+         then->token_state == market::TokenState::Untouched &&
+         elapsed(order.asked_at, world_.clock().wall) > provider::kRefusalKept;
 }
 
 // A refund is worth what it says, now: genuine, unspent, and nobody else's.
@@ -237,12 +258,19 @@ void ConsumerNode::check_refunds(const market::Reply& reply) {
 void ConsumerNode::check_token(const Order& order) const {
   const auto* error = order.final ? std::get_if<market::ErrorReply>(&*order.final) : nullptr;
   if (error == nullptr || order.token.proofs.empty()) return;
+  if (world_.strangers().copied(order.token)) return;
   const bool ours = error->token_state == market::TokenState::Untouched ||
                     error->token_state == market::TokenState::Released;
   if (ours && world_.mint().state_of(world_.queue().now(), order.token.proofs.front()) ==
                   cashu::ProofState::Spent)
     world_.violate("consumer-loses", to_text(name_) + " was told " + error->error_type +
                                          ", and the token is gone");
+  if (error->token_state == market::TokenState::SpentElsewhere &&
+      std::ranges::all_of(order.token.proofs, [&](const cashu::Proof& proof) {
+        return world_.mint().state_of(world_.queue().now(), proof) == cashu::ProofState::Unspent;
+      }))
+    world_.violate("false-spent", to_text(name_) + " was told that its token is spent, and no "
+                                      "part of it is");
 }
 
 void ConsumerNode::drain() {

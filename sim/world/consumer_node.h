@@ -41,10 +41,12 @@ class ConsumerNode {
   const std::vector<Order>& orders() const { return orders_; }
 
  private:
+  cashu::Token pay(uint64_t sats);
   void buy(const Purchase& purchase);
   void top_up(const Order& after, const std::string& pod);
   // Ends the lease of that order, named by the request that spawned it.
   void stop(const Order& spawn, size_t stops);
+  bool is_forgotten_refusal(const Order& order, const market::Reply& reply) const;
   void check_refunds(const market::Reply& reply);
   void check_token(const Order& order) const;
   void ask(size_t index);

@@ -32,6 +32,9 @@ std::string beyond_budget(const Plan& plan) {
     if (std::llabs(p.clock_drift_ppm) > kDriftMaxPpm)
       return "a clock may drift by " + std::to_string(kDriftMaxPpm) + " ppm: " +
              to_text(NodeName{Role::Provider, p.number});
+  if (plan.relays.empty()) return "there is no relay";
+  for (const Purchase& purchase : plan.purchases)
+    if (purchase.sats == 0) return "somebody pays nothing";
   const auto frozen = [&](Role role) {
     return static_cast<size_t>(
         std::ranges::count_if(plan.frozen, [&](NodeName n) { return n.role == role; }));

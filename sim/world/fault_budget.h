@@ -4,6 +4,7 @@
 //   * clocks drift by at most kDriftMaxPpm
 //   * at `length` everything heals but what is `frozen`: at least one provider and more than half
 //     of the relays are not
+//   * there is a relay, and whoever buys pays something
 #pragma once
 
 #include <string>

@@ -54,6 +54,9 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {MintPartial, K::Mint, "mint-partial", R::Mint, kOnce, "count", kHonest},
     {MintReorder, K::Mint, "mint-reorder", R::Mint, kLasts, "", kHonest},
     {MintPending, K::Mint, "mint-pending", R::Mint, kLasts, "", kHonest},
+    {MintFeeSwing, K::Mint, "mint-fee-swing", R::Mint, kLasts, "ppk", kHonest},
+    {MintRefuse, K::Mint, "mint-refuse", R::Mint, kLasts, "code", kHonest},
+    {MintStall, K::Mint, "mint-stall", R::Mint, kLasts, "", kHonest},
     {EngineUnreachable, K::Engine, "engine-unreachable", R::Provider, kLasts, "", kHonest},
     {EngineAnswerLost, K::Engine, "engine-answer-lost", R::Provider, kOnce, "count", kHonest},
     {EngineFailedButDone, K::Engine, "engine-failed-but-done", R::Provider, kOnce, "count",
@@ -70,8 +73,9 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {ReplayMessage, K::Stranger, "replay-message", R::Provider, kOnce, "count", kHonest},
     {FutureDated, K::Stranger, "future-dated", R::Provider, kOnce, "count", kHonest},
     {SpentToken, K::Stranger, "spent-token", R::Provider, kOnce, "count", kHonest},
+    {CopiedToken, K::Stranger, "copied-token", R::Provider, kOnce, "count", kHonest},
 });
-static_assert(kFaults.size() == static_cast<size_t>(SpentToken) + 1);
+static_assert(kFaults.size() == static_cast<size_t>(CopiedToken) + 1);
 
 constexpr std::array<std::pair<Role, std::string_view>, 6> kRoles{{{Role::Anyone, "*"},
                                                                    {Role::Provider, "provider"},

@@ -63,13 +63,16 @@ enum class FaultKind : uint8_t {
   MintUnreachable, MintDropAnswer, MintErrorAfter, MintDoubleAnswer, MintSlowRequest,
   MintSlowAnswer, MintGarbage, MintFee, MintRestoreLag,
   // The mint opens a new keyset; shows a part of what is restored, `count` times; shows it in
-  // another order; holds every token that is being paid with as pending.
-  MintRotate, MintPartial, MintReorder, MintPending,
+  // another order; holds every token that is being paid with as pending. Swing: asks another fee
+  // for a while. Refuse: refuses every swap with `code` although nothing is wrong with it. Stall:
+  // takes swaps on the terms of that moment, answers none, and carries them out at its end.
+  MintRotate, MintPartial, MintReorder, MintPending, MintFeeSwing, MintRefuse, MintStall,
   // The engine of a provider, for the next `count` calls that it applies to.
   EngineUnreachable, EngineAnswerLost, EngineFailedButDone, EngineHang, EngineRefused, EngineDies,
   EngineIgnored, EngineStaleList, EngineLate, WorkloadExits,
   // Strangers: publish to relays what no member would; `node` is the provider it is meant for.
-  Forge, Garbage, ReplayMessage, FutureDated, SpentToken
+  // CopiedToken: pays with the tokens of the newest orders there, which somebody has copied.
+  Forge, Garbage, ReplayMessage, FutureDated, SpentToken, CopiedToken
 };
 
 struct FaultInfo {

@@ -59,18 +59,14 @@ void FaultSchedule::change(const Fault& fault, bool on) {
   if (ProviderNode* provider = world_.provider(fault.node.number);
       fault.node.role == Role::Provider && provider != nullptr)
     return on ? provider->begin(fault) : provider->end(fault);
-  if (on) return begin_mint(fault);
-  if (fault.kind == FaultKind::MintUnreachable) --mint_cut_;
-  if (fault.kind == FaultKind::MintRestoreLag) world_.mint().set_restore_lag({});
-  if (fault.kind == FaultKind::MintReorder) world_.mint().set_restore_reversed(false);
+  on ? begin_mint(fault) : end_mint(fault);
 }
 
 // Somebody has given the tokens that are being paid with to a Lightning payment that is held.
-void FaultSchedule::hold_pending(const Fault& fault) {
-  const Micros until = world_.queue().now() + fault.lasts;
+void FaultSchedule::hold_pending() {
   for (const auto& consumer : world_.consumers())
     for (const ConsumerNode::Order& order : consumer->orders())
-      if (!order.final) world_.mint().hold_pending(order.token.proofs, until);
+      if (!order.final) world_.mint().hold_pending(order.token.proofs, *pending_until_);
 }
 
 void FaultSchedule::begin_link(const Fault& fault) {
@@ -95,8 +91,40 @@ void FaultSchedule::begin_mint(const Fault& fault) {
     case FaultKind::MintPartial:
       return world_.mint().cut_restores(static_cast<size_t>(fault.amount));
     case FaultKind::MintReorder: return world_.mint().set_restore_reversed(true);
-    case FaultKind::MintPending: return hold_pending(fault);
+    case FaultKind::MintPending:
+      pending_until_ = std::max(pending_until_.value_or(Micros{0}), fault.at + fault.lasts);
+      return hold_pending();
+    case FaultKind::MintFeeSwing:
+      if (mint_swings_++ == 0) fee_before_ = world_.mint().fee_ppk(world_.mint().active_keyset());
+      return world_.mint().set_fee(static_cast<uint64_t>(fault.amount));
+    case FaultKind::MintRefuse:
+      return world_.mint().set_refusing(static_cast<uint32_t>(fault.amount));
+    case FaultKind::MintStall:
+      ++mint_stalls_;
+      return world_.mint().set_stalled(true);
     default: return mint_faults_.arm(fault);
+  }
+}
+
+void FaultSchedule::end_mint(const Fault& fault) {
+  Mint& mint = world_.mint();
+  const Micros now = world_.queue().now();
+  switch (fault.kind) {
+    case FaultKind::MintUnreachable: --mint_cut_; return;
+    case FaultKind::MintRestoreLag: return mint.set_restore_lag({});
+    case FaultKind::MintReorder: return mint.set_restore_reversed(false);
+    case FaultKind::MintPending:
+      if (pending_until_ && *pending_until_ <= now) pending_until_.reset();
+      return;
+    case FaultKind::MintFeeSwing:
+      if (--mint_swings_ == 0) mint.set_fee(fee_before_);
+      return;
+    case FaultKind::MintRefuse: return mint.set_refusing(0);
+    case FaultKind::MintStall:
+      if (--mint_stalls_ > 0) return;
+      mint.set_stalled(false);
+      return mint.carry_out_stalled(now);
+    default: return;
   }
 }
 

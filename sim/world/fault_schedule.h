@@ -23,19 +23,26 @@ class FaultSchedule {
   std::optional<Fault> take_mint_fault() {
     return mint_faults_.take([](const Fault&) { return true; });
   }
+  // Whoever pays now pays with a token that is held: it is pending until then.
+  std::optional<Micros> pending_until() const { return pending_until_; }
 
  private:
   void begin(size_t index);
   void end(size_t index);
   void begin_link(const Fault& fault);
   void begin_mint(const Fault& fault);
-  void hold_pending(const Fault& fault);
+  void end_mint(const Fault& fault);
+  void hold_pending();
   void change(const Fault& fault, bool on);
 
   World& world_;
   std::vector<bool> active_;
   ArmedFaults mint_faults_;
   int mint_cut_ = 0;
+  int mint_stalls_ = 0;
+  int mint_swings_ = 0;
+  uint64_t fee_before_ = 0;                // of the swing
+  std::optional<Micros> pending_until_;
 };
 
 }  // namespace paygress::sim

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kMoney = "money";
 constexpr std::string_view kHarsh = "money-crash";
 
-constexpr std::array<MoneyRule, 20> kRules{{
+constexpr std::array<MoneyRule, 25> kRules{{
     {"record_before_post", "the intent is recorded when the mint has answered", kMoney},
     {"restore", "only the state of the inputs is asked", kMoney},
     {"unique_y", "a token that was seen before is another operation", kMoney},
@@ -34,6 +34,11 @@ constexpr std::array<MoneyRule, 20> kRules{{
     {"same_inputs", "a refund in doubt is made again from other proofs", kHarsh},
     {"brake_attempts", "every rebuildable error makes new outputs", kMoney},
     {"hold_stops_posting", "the same bytes are posted for ever", kMoney},
+    {"identity_before_age", "what is too old is refused, known or not", kMoney},
+    {"refund_after_absence", "a lease is paid back when its end begins", kMoney},
+    {"answer_to_its_owner", "whoever shows a token hears the first answer", kMoney},
+    {"look_before_end", "a lease ends when its time is over, unseen", kHarsh},
+    {"settle_at_end", "a stop is charged until the request, whatever ran", kHarsh},
 }};
 
 template <class Policy>

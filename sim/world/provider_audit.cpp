@@ -6,6 +6,7 @@ namespace paygress::sim {
 namespace {
 
 constexpr Seconds kChargeSlack{155 + 65};  // restarts of its own; a sight a minute
+constexpr Seconds kSightEvery{65};         // so much longer runs what an old list still shows
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 
 bool is_over(const lease::Lease* lease) {
@@ -32,7 +33,8 @@ void ProviderNode::audit_charges() {
   for (const auto& [id, lease] : provider_->leases().leases()) {
     if (lease.phase != lease::Phase::Ended || !charged_.insert(id).second) continue;
     watch_engine();
-    const Micros delivered = delivered_[id] + micros(kChargeSlack);
+    const Micros delivered = delivered_[id] + micros(kChargeSlack) +
+                             micros(Seconds{kSightEvery.value * engine_lies_});
     if (micros(lease.statement->used) > delivered)
       world_.violate("overcharged", to_text(name()) + ": " +
                                         std::to_string(lease.statement->used.value) +
@@ -98,9 +100,9 @@ void ProviderNode::watch_engine() {
 // are made only where they differ from the old ones.
 void ProviderNode::note_intent(const cashu::RedeemRecord& record) {
   if (const auto* opened = std::get_if<cashu::OpOpened>(&record))
-    intents_[opened->op] = {opened->hold_until, false, {}};
+    intents_[opened->op] = {opened->hold_until, false, opened->points, {}};
   if (const auto* refund = std::get_if<cashu::RefundOpened>(&record))
-    intents_[refund->op] = {{}, true, {}};
+    intents_[refund->op] = {{}, true, {}, {}};
   const auto* made = std::get_if<cashu::AttemptMade>(&record);
   if (made == nullptr) return;
   bodies_[made->attempt.body] = made->op;
@@ -112,6 +114,60 @@ void ProviderNode::note_intent(const cashu::RedeemRecord& record) {
   }
   if (!intents_[made->op].attempts.insert(std::move(shape)).second)
     world_.violate("burnt-counters", to_text(name()) + " made the same attempt with new outputs");
+}
+
+void ProviderNode::note_states(const cashu::MintReply& reply) {
+  const auto* checked = std::get_if<cashu::CheckAnswer>(&reply.answer);
+  if (checked == nullptr) return;
+  for (const cashu::StateEntry& entry : checked->states) {
+    Said& said = said_[entry.y];
+    if (said.call.value <= reply.id.value) said = {reply.id, entry.state};
+  }
+}
+
+// A token is given up for spent, or given back, on the mint's word about its proofs alone. (That of
+// a refund never is: its proofs are ours.)
+void ProviderNode::audit_verdict(const cashu::RedeemRecord& record) {
+  const auto* closed = std::get_if<cashu::OpClosed>(&record);
+  if (closed == nullptr || intents_.at(closed->op).refund) return;
+  size_t spent = 0;
+  size_t unspent = 0;
+  const std::vector<cashu::Point>& points = intents_.at(closed->op).points;
+  for (const cashu::Point& y : points) {
+    const auto said = said_.find(y);
+    if (said == said_.end()) continue;
+    spent += said->second.state == cashu::ProofState::Spent;
+    unspent += said->second.state == cashu::ProofState::Unspent;
+  }
+  const bool borne = closed->verdict == cashu::Verdict::Released ? unspent == points.size()
+                                                                 : spent > 0;
+  if (!borne)
+    world_.violate("hasty-verdict",
+                   to_text(name()) + " gave a token up, and the mint has not said of its proofs " +
+                       "what the verdict says");
+}
+
+// Nothing goes back while the workload runs; unless the engine showed an old list for a new one.
+void ProviderNode::audit_refund(const cashu::RedeemRecord& record) {
+  const auto* opened = std::get_if<cashu::RefundOpened>(&record);
+  if (opened == nullptr || clock().mono < engine_lied_at_ + micros(kUnpaidGrace)) return;
+  const lease::ClaimEntry* claim = provider_->leases().claims().find(opened->claim);
+  PG_CHECK(claim != nullptr);
+  for (const std::string& object : engine_.running_names(clock()))
+    if (engine_.spec(object, clock())->labels.lease == claim->owed.lease)
+      world_.violate("refund-and-run", to_text(name()) + ": " + object + " is paid back, and runs");
+}
+
+// A refund is bearer money: its owner hears of it, and nobody else.
+void ProviderNode::audit_reply(const provider::SealReply& sealed) {
+  const auto reply = market::parse_reply(sealed.json);
+  if (!reply) return;
+  const auto* error = std::get_if<market::ErrorReply>(&*reply);
+  if (error == nullptr || !error->refunds) return;
+  for (const auto& [id, claim] : provider_->leases().claims().all())
+    for (const market::RefundToken& refund : *error->refunds)
+      if (claim.paid && claim.paid->token == refund.token && claim.owed.owner != sealed.to)
+        world_.violate("wrong-owner", to_text(name()) + " tells somebody else");
 }
 
 // Nothing is sent to be swapped that a crash would forget, or that nobody waits for any more.
@@ -168,6 +224,17 @@ void ProviderNode::audit_rest() const {
   for (const std::string& object : engine_.running_names(clock()))
     if (is_over(provider_->leases().find(engine_.spec(object, clock())->labels.lease)))
       world_.violate("unpaid-run", who + object + " runs for no lease");
+  audit_orphans();
+}
+
+// Nothing is left in the engine, running or not, but the newest object of each lease.
+void ProviderNode::audit_orphans() const {
+  for (const std::string& object : engine_.names(clock())) {
+    const LeaseId& lease = engine_.spec(object, clock())->labels.lease;
+    const bool over = is_over(provider_->leases().find(lease));
+    if (over || provider_->workloads().object_of(lease) != object)
+      world_.violate("orphan", to_text(name()) + ": " + object + " is left, and nobody's");
+  }
 }
 
 void ProviderNode::observe(const provider::Input& input, const provider::Step& step) {

@@ -83,9 +83,9 @@ void ProviderNode::begin(const Fault& fault) {
 void ProviderNode::end(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::Pause: return resume();
-    case FaultKind::Hang:  // the watchdog gives up on it
-      if (paused_ > 0) crash(kRestartDelay, CrashKeeps::Nothing);
-      return;
+    case FaultKind::Hang:  // the watchdog gives up on it, if there still is one
+      if (paused_ == 0) return;
+      return up() ? crash(kRestartDelay, CrashKeeps::Nothing) : resume();
     case FaultKind::EngineUnreachable: return engine_.set_unreachable(--engine_cut_ > 0);
     case FaultKind::MintUnreachable: --mint_cut_; return;
     default: return;
@@ -158,6 +158,10 @@ void ProviderNode::plan_engine_fault(const workload::Call& call) {
            applies(engine_fault_of(f.kind), call.verb);
   });
   if (!fault) return;
+  if (fault->kind == FaultKind::EngineStaleList) {
+    engine_lied_at_ = clock().mono;
+    ++engine_lies_;
+  }
   if (fault->kind == FaultKind::EngineDies) world_.mark("workload died", name());
   engine_.plan_fault(call.verb, engine_fault_of(fault->kind), call.name);
 }

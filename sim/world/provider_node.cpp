@@ -130,6 +130,7 @@ void ProviderNode::step(const provider::Input& input) {
   world_.fold_hash(identity_.number);
   world_.fold_hash(now.mono);
   world_.fold_hash(input);
+  if (const auto* reply = std::get_if<cashu::MintReply>(&input)) note_states(*reply);
   provider::Step step = provider_->step(now, input);
   if (world_.observer() != nullptr) observe(input, step);
   carry_out(std::move(step));
@@ -173,7 +174,11 @@ bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
   }
   mark_ = journal_->acknowledged();
   for (const provider::Record& record : step.records)
-    if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) note_intent(*of_wallet);
+    if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) {
+      audit_verdict(*of_wallet);
+      audit_refund(*of_wallet);
+      note_intent(*of_wallet);
+    }
   return true;
 }
 
@@ -236,6 +241,7 @@ void ProviderNode::perform(const provider::SignEvent& e) {
 }
 
 void ProviderNode::perform(const provider::SealReply& e) {
+  audit_reply(e);
   answer(kPureWork,
          provider::ReplySealed{e.id,
                                world_.cryptography().seal(identity_, e.to, e.transport, e.reply_to,

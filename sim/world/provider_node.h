@@ -105,8 +105,13 @@ class ProviderNode {
   void audit_money();
   void watch_engine();
   void audit_unpaid();
+  void audit_orphans() const;
   void audit_charges();
   void note_intent(const cashu::RedeemRecord& record);
+  void note_states(const cashu::MintReply& reply);
+  void audit_verdict(const cashu::RedeemRecord& record);
+  void audit_refund(const cashu::RedeemRecord& record);
+  void audit_reply(const provider::SealReply& reply);
   void audit_swap(const cashu::MintCall& call);
   ClientLinks& links() { return *lives_links_.back(); }
 
@@ -133,11 +138,17 @@ class ProviderNode {
   struct Intent {                               // an operation, as the ledger has it
     UnixSeconds hold_until;
     bool refund = false;
+    std::vector<cashu::Point> points;  // of a token
     std::set<std::vector<std::string>> attempts;  // keyset and amounts of each
   };
   std::map<OpId, Intent> intents_;
   std::map<Bytes, OpId> bodies_;                // what may be posted
   std::set<cashu::Point> outputs_;              // of every attempt
+  struct Said {                                 // by the mint, of one proof
+    CallId call;
+    cashu::ProofState state = cashu::ProofState::Unspent;
+  };
+  std::map<cashu::Point, Said> said_;           // asked last
 
   std::optional<Fault> doom_;         // the next step with records dies
   uint32_t recovery_crashes_ = 0;     // and so do this many recoveries
@@ -147,6 +158,8 @@ class ProviderNode {
   ArmedFaults armed_;
   int engine_cut_ = 0;
   int mint_cut_ = 0;
+  Micros engine_lied_at_ = Micros{-1'000'000'000'000};  // an old list, as a new one
+  int64_t engine_lies_ = 0;
   uint64_t engine_seen_ = 0;          // version of the engine that watch_engine() saw
   std::optional<Micros> engine_watch_;
 };

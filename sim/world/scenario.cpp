@@ -32,7 +32,9 @@ const Faults kMint = {{MintUnreachable, 20, Seconds{90}, 0}, {MintDropAnswer, 40
 const Faults kMintMoods = {{MintRotate, 5, Seconds{0}, 300},
                            {MintPartial, 20, Seconds{0}, 3},
                            {MintReorder, 10, Seconds{600}, 0},
-                           {MintPending, 10, Seconds{900}, 0}};
+                           {MintPending, 10, Seconds{2400}, 0},
+                           {MintFeeSwing, 10, Seconds{300}, 1500},
+                           {MintRefuse, 10, Seconds{300}, 0}};
 // Lags to half an hour; requests are carried out long after they were given up.
 const Faults kHarshMint = {{MintUnreachable, 20, Seconds{300}, 0},
                            {MintDropAnswer, 60, Seconds{0}, 3},
@@ -44,7 +46,10 @@ const Faults kHarshMint = {{MintUnreachable, 20, Seconds{300}, 0},
                            {MintRestoreLag, 20, Seconds{1800}, 1'800'000},
                            {MintRotate, 20, Seconds{0}, 300},
                            {MintPartial, 20, Seconds{0}, 3},
-                           {MintPending, 20, Seconds{900}, 0}};
+                           {MintPending, 20, Seconds{2400}, 0},
+                           {MintFeeSwing, 20, Seconds{900}, 1500},
+                           {MintRefuse, 10, Seconds{300}, 0},
+                           {MintStall, 10, Seconds{1800}, 0}};
 const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
                         {EngineAnswerLost, 20, Seconds{0}, 2},
                         {EngineFailedButDone, 20, Seconds{0}, 2},
@@ -139,6 +144,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.faults.front().mean = 200;
     for (const Faults* part : {&kDisk, &kMint, &kMintMoods, &kEngine, &kStrangers})
       append(s.faults, *part);
+    s.faults.push_back({CopiedToken, 20, Seconds{0}, 3});
     s.swarm = true;
     s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
                "crash between effects", "interim answer", "lost answer restored",
@@ -155,6 +161,8 @@ void add_troubled(std::vector<Scenario>& all) {
     s.faults = kProcess;
     s.faults.front().mean = 400;
     for (const Faults* part : {&kDisk, &kHarshMint, &kEngine}) append(s.faults, *part);
+    for (FaultChance& chance : s.faults)  // leases end, and are stopped, while it is away
+      if (chance.kind == EngineUnreachable) chance.lasts_max = Seconds{1200};
     s.swarm = true;
     s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
                "crash between effects", "crash in recovery", "lost answer restored",

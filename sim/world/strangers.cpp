@@ -1,7 +1,10 @@
 #include "sim/world/strangers.h"
 
+#include <algorithm>
+
 #include "core/cashu/token.h"
 #include "core/market/messages.h"
+#include "sim/world/consumer_node.h"
 #include "sim/world/provider_node.h"
 #include "sim/world/relay_node.h"
 
@@ -30,6 +33,7 @@ void Strangers::act(const Fault& fault) {
       case FaultKind::FutureDated: send_garbage(*at, world_.clock().wall + kAhead); break;
       case FaultKind::ReplayMessage: replay(); break;
       case FaultKind::SpentToken: pay_with_spent_token(*at); break;
+      case FaultKind::CopiedToken: pay_with_copied_token(*at, i); break;
       default: return;
     }
   }
@@ -71,6 +75,26 @@ void Strangers::pay_with_spent_token(const ProviderNode& at) {
   const size_t before = mint.swaps().size();
   if (!mint.spend_elsewhere(world_.queue().now(), token.proofs)) return;
   world_.disregard_swaps(before);
+  pay_with(at, token);
+}
+
+// Somebody has read what a consumer sent, and sends its token as his own.
+void Strangers::pay_with_copied_token(const ProviderNode& at, int64_t back) {
+  std::vector<const ConsumerNode::Order*> orders;
+  for (const auto& consumer : world_.consumers())
+    for (const ConsumerNode::Order& order : consumer->orders())
+      if (order.provider == at.identity().key && !order.token.proofs.empty())
+        orders.push_back(&order);
+  std::vector<std::pair<UnixSeconds, size_t>> newest;
+  for (size_t i = 0; i < orders.size(); ++i) newest.emplace_back(orders[i]->asked_at, i);
+  std::ranges::sort(newest, std::greater{});
+  if (back >= static_cast<int64_t>(orders.size())) return;
+  const cashu::Token& token = orders[newest[static_cast<size_t>(back)].second]->token;
+  copied_.insert(token.proofs.front().secret);
+  pay_with(at, token);
+}
+
+void Strangers::pay_with(const ProviderNode& at, const cashu::Token& token) {
   market::SpawnRequest request;
   request.cashu_token = cashu::encode_token(token, cashu::TokenVersion::V4).value();
   request.pod_spec_id = "basic";

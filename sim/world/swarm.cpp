@@ -16,6 +16,9 @@ constexpr std::array<uint32_t, 3> kIntensities{50, 100, 250};  // percent
 constexpr uint32_t kRecoveryCrashesMax = 3;
 constexpr uint32_t kStepMax = 12;
 constexpr Seconds kStopWithin{900};
+// What a mint that refuses for no reason may say: spent, pending, not balanced, no proof of its
+// own, keyset not known, something.
+constexpr std::array<int64_t, 6> kRefusals{11001, 11002, 11005, 10001, 12001, 11000};
 
 // How strongly each class of faults is on, in percent.
 using Intensities = std::array<uint32_t, kFaultClasses>;
@@ -131,6 +134,7 @@ class Draw {
       f.lasts = time(random, Micros{1'000'000},
                      std::min(micros(chance.lasts_max), plan_.length - f.at));
     if (chance.amount_max > 0) f.amount = random.between(1, chance.amount_max);
+    if (f.kind == FaultKind::MintRefuse) f.amount = kRefusals[random.below(kRefusals.size())];
     const bool minus = random.chance_ppm(kHalf);
     if (info.klass == FaultClass::Clock && minus) f.amount = -f.amount;
     if (info.klass == FaultClass::Link) f.peer = peer(random);

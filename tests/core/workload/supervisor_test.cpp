@@ -211,6 +211,30 @@ TEST(Supervisor, UnknownChangesNoState) {
   EXPECT_THAT(box.events, IsEmpty());
 }
 
+// The process was stopped between question and answer: what it is told then is no sight of now.
+TEST(Supervisor, AnAnswerToAnOldQuestionIsNoSight) {
+  Box box;
+  box.live(1);
+  box.look(1);
+  const Call look = box.call();
+  box.pass(60);
+  ASSERT_EQ(box.calls.size(), 1u);
+  const Call list = box.call();
+  ASSERT_EQ(list.verb, Verb::List);
+  const size_t sights = box.seen<Sighted>().size();
+  box.pass(300);
+  Answer runs;
+  runs.outcome = Outcome::Done;
+  runs.objects = {box.object(name_of(1, 1))};
+  ASSERT_EQ(runs.objects[0].running, Running::Running);
+  box.answer(look, runs);
+  box.answer(list, runs);
+  EXPECT_EQ(box.seen<Sighted>().size(), sights);
+  box.wait_for_call();
+  box.serve();
+  EXPECT_GT(box.seen<Sighted>().size(), sights) << "it asks again, and believes that";
+}
+
 TEST(Supervisor, RetiresUntilTheListByLabelIsEmpty) {
   Box box;
   box.live(1);

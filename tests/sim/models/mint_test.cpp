@@ -96,6 +96,37 @@ TEST_F(FastMint, A_slow_request_is_carried_out_later) {
   EXPECT_FALSE(mint.next_deadline().has_value());
 }
 
+// Taken before a rotation, carried out after it; what it would refuse is refused at once.
+TEST_F(FastMint, A_stalled_mint_carries_out_later_what_it_has_taken) {
+  const auto proofs = mint.issue(100);
+  const auto first = outputs(proofs, 99);
+  mint.set_stalled(true);
+  EXPECT_TRUE(mint.serve(0_us, swap_call(first)).empty());
+  mint.rotate(100);
+  const auto refused = mint.serve(1_us, swap_call(first));
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(std::get<cashu::MintError>(refused[0].answer).code, 12002u);
+  EXPECT_TRUE(mint.serve(2_us, swap_call(outputs(proofs, 99))).empty());
+  EXPECT_EQ(mint.state_of(2_us, proofs[0]), ProofState::Unspent);
+  mint.set_stalled(false);
+  mint.carry_out_stalled(3_us);
+  EXPECT_TRUE(mint.is_signed(first.outputs[0].b));
+  EXPECT_EQ(mint.state_of(3_us, proofs[0]), ProofState::Spent);
+  EXPECT_EQ(mint.swaps().size(), 2u) << "the issuance, and the swap that was taken first";
+  mint.check_invariants();
+}
+
+TEST_F(FastMint, A_mint_that_refuses_says_its_code_until_it_does_not) {
+  const auto proofs = mint.issue(100);
+  const auto made = outputs(proofs, 99);
+  mint.set_refusing(11005);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(std::get<cashu::MintError>(mint.serve(0_us, swap_call(made))[0].answer).code, 11005u);
+  mint.set_refusing(0);
+  const auto taken = mint.serve(1_us, swap_call(made));
+  EXPECT_TRUE(std::holds_alternative<cashu::SwapAnswer>(taken[0].answer));
+}
+
 TEST_F(FastMint, A_lagging_replica_hides_fresh_signatures) {
   const auto made = outputs(mint.issue(100), 99);
   mint.serve(0_us, swap_call(made));

@@ -2,8 +2,9 @@
 """paygress-sim as a person or a script uses it.
 
 usage: cli.py verbs PROGRAM          every verb, its output and its exit status
-       cli.py kept PROGRAM FOLDER    every history that was kept holds now, and fails without the
-                                     rules that its comments `# off: RULE` name
+       cli.py kept PROGRAM FOLDER    every history that was kept holds now, and is violated as
+                                     FOUND without the rule that `# off: RULE FOUND` names; each
+                                     rule of the money has one
 """
 import json
 import os
@@ -120,17 +121,31 @@ def planted_once(program, folder):
     return count
 
 
+def money_rules(folder):
+    """The names of the rules, as sim/world/money_rules.cpp lists them."""
+    path = os.path.join(folder, "..", "..", "..", "sim", "world", "money_rules.cpp")
+    with open(path, encoding="utf-8") as file:
+        return set(re.findall(r'^    \{"(\w+)", "', file.read(), re.MULTILINE))
+
+
 def kept(program, folder):
     names = sorted(name for name in os.listdir(folder) if name.endswith(".scenario"))
     expect(names, f"no history is kept in {folder}")
+    missing = money_rules(folder)
+    expect(len(missing) >= 20, "sim/world/money_rules.cpp cannot be read")
     for name in names:
         done = run(program, "replay", os.path.join(folder, name))
         status(done, 0, name)
         expect("beyond the budget" not in done.stderr, f"{name} is unfair: {done.stderr}")
         with open(os.path.join(folder, name), encoding="utf-8") as file:
-            for rule in re.findall(r"^# off: (\w+)$", file.read(), re.MULTILINE):
-                missed = run(program, "replay", os.path.join(folder, name), "--off", rule)
-                status(missed, FINDINGS, f"{name} without {rule}")
+            off = re.findall(r"^# off: (\w+) (\S+)$", file.read(), re.MULTILINE)
+        for rule, found in off:
+            missed = run(program, "replay", os.path.join(folder, name), "--off", rule)
+            status(missed, FINDINGS, f"{name} without {rule}")
+            expect(f"VIOLATED {found}" in missed.stdout,
+                   f"{name} without {rule} is not {found}: {missed.stdout}")
+            missing.discard(rule)
+    expect(not missing, f"no history is kept that misses {sorted(missing)}")
     planted = planted_once(program, folder)
     print(f"cli: {len(names)} kept histories hold, {planted} with their planted bug do not")
 
