@@ -167,6 +167,12 @@ void ConsumerNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
   drain();
 }
 
+// Of a request without a token it is no refusal, and not remembered: ask again later.
+bool ConsumerNode::says_later(const Order& order, const market::Reply& reply) {
+  const auto* error = std::get_if<market::ErrorReply>(&reply);
+  return error != nullptr && error->error_type == "rate_limited" && order.token.proofs.empty();
+}
+
 void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
   const auto& id = market::request_id_of(reply);
   if (is_interim(reply)) {
@@ -180,7 +186,11 @@ void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
     if (order.provider != from) continue;
     if (order.nip04 ? order.final.has_value() : market::request_id_of(order.request) != id)
       continue;
-    return on_final(order, reply);
+    if (!says_later(order, reply)) return on_final(order, reply);
+    const auto index = static_cast<size_t>(&order - orders_.data());
+    if (order.patient)
+      world_.queue().after(micros(kAskLater), [this, index] { ask(index); });
+    return;
   }
 }
 

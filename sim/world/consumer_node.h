@@ -46,6 +46,7 @@ class ConsumerNode {
   void top_up(const Order& after, const std::string& pod);
   // Ends the lease of that order, named by the request that spawned it.
   void stop(const Order& spawn, size_t stops);
+  static bool says_later(const Order& order, const market::Reply& reply);
   bool is_forgotten_refusal(const Order& order, const market::Reply& reply) const;
   void check_refunds(const market::Reply& reply);
   void check_token(const Order& order) const;

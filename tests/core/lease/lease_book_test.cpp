@@ -159,6 +159,17 @@ TEST(LeaseBook, WithoutAStopTimeTheLastSightCounts) {
   EXPECT_EQ(l.lease(1).used, Micros{0});
 }
 
+// The process was stopped before it could record what it had seen: nothing was seen meanwhile.
+TEST(LeaseBook, ASightIsNoYoungerThanWhenItWasToBeRecorded) {
+  Ledger l;
+  l.running(1);
+  l.sight(1);
+  l.pass(Seconds{600});
+  l.timer();
+  l.down(1, std::nullopt, false);
+  EXPECT_EQ(l.lease(1).used, micros(Seconds{60}));
+}
+
 TEST(LeaseBook, EndsOnlyOnASightAtOrAfterItsEnd) {
   Ledger l;
   l.running(1, 100);
