@@ -27,6 +27,7 @@ struct Flags {
   size_t providers = 2;
   std::string data_dir;
   std::string backend;
+  std::string profile = MarketOptions{}.profile;
   uint16_t relay_port = 0;
   uint16_t mint_port = 0;
   bool json = false;
@@ -36,6 +37,7 @@ MarketOptions options_of(const Flags& flags) {
   MarketOptions options;
   options.providers = flags.providers;
   options.data_dir = flags.data_dir;
+  options.profile = flags.profile;
   options.services.relay_port = flags.relay_port;
   options.services.mint_port = flags.mint_port;
   options.programs = own_directory();
@@ -192,6 +194,9 @@ void add_dev_commands(CLI::App& app, int& exit_code) {
   add_common(*dev, *flags);
   dev->add_option("--data-dir", flags->data_dir,
                   "Keep keys, ledgers and wallet here; relay and mint still forget");
+  dev->add_option("--profile", flags->profile, "How fast fail-over is: demo, fast or default")
+      ->check(CLI::IsMember({"demo", "fast", "default"}))
+      ->capture_default_str();
   dev->add_option("--relay-port", flags->relay_port, "Port of the relay; 0: any free one");
   dev->add_option("--mint-port", flags->mint_port, "Port of the mint; 0: any free one");
   dev->callback([flags, json, &exit_code] {

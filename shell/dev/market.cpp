@@ -10,6 +10,7 @@
 
 #include "core/base/check.h"
 #include "core/crypto/schnorr.h"
+#include "core/failover/profile.h"
 #include "core/nostr/nip19.h"
 #include "shell/base/entropy.h"
 #include "shell/base/file.h"
@@ -111,6 +112,7 @@ Result<std::unique_ptr<Market>> Market::start(const MarketOptions& options) {
 Result<void> Market::prepare(const MarketOptions& options) {
   programs_ = options.programs;
   configure_ = options.configure;
+  profile_ = options.profile;
   backend_ = options.backend.value_or(docker_answers() ? BackendType::Docker
                                                        : BackendType::Sandbox);
   temporary_ = options.data_dir.empty();
@@ -162,8 +164,10 @@ Result<MarketProvider> Market::add_provider(size_t index) {
   config.specs = {{"basic", "Basic", "a small box of the development market", 250, 128, kRateMsat,
                    1}};
   config.whitelisted_mints = {services_->mint_url()};
-  config.heartbeat_interval_secs = 1;
-  config.failover_profile = "demo";
+  const auto profile = failover::profile_named(profile_);
+  PG_CHECK(profile.has_value());
+  config.heartbeat_interval_secs = static_cast<uint64_t>(profile->heartbeat.value / 1'000'000);
+  config.failover_profile = profile_;
   config.minimum_duration_seconds = kShortestLease;
   // Pods of different providers have different names, so that a person can tell them apart.
   config.vmid_range_start = static_cast<uint32_t>(kFirstPod * (index + 1));

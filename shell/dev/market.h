@@ -25,6 +25,7 @@ struct MarketOptions {
   size_t providers = 2;
   std::string data_dir;             // empty: a temporary one, deleted at the end
   std::optional<provider::BackendType> backend;  // empty: Docker when its engine answers
+  std::string profile = "demo";     // of fail-over (core/failover/profile.h)
   ServiceOptions services;
   std::filesystem::path programs;   // where paygress and paygress-provider are
   // Changes each provider's config before it is written; may be empty.
@@ -86,6 +87,7 @@ class Market {
   bool temporary_ = false;
   std::filesystem::path programs_;
   provider::BackendType backend_ = provider::BackendType::Sandbox;
+  std::string profile_;
   std::function<void(provider::ProviderConfig&)> configure_;
   std::vector<MarketProvider> providers_;
 };

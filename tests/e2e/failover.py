@@ -1,187 +1,227 @@
 #!/usr/bin/env python3
-"""Fail-over over real sockets: three providers, a relay, real workloads, the demo's timing.
+"""Fail-over over real sockets: three providers, a relay, real workloads.
 
-The primary is killed (SIGKILL), and in a second market stopped for longer than the silence and
-continued (SIGSTOP, SIGCONT). From outside, every 100 ms: no two copies answer. Afterwards the copy
-that the consumer was told of answers, with the way in that `status` shows.
+The primary is killed (SIGKILL), stopped until another one took over and continued (SIGSTOP,
+SIGCONT), or in a network of its own whose cable is pulled and plugged in again. From outside, every
+100 ms: no two copies answer. The copy that the consumer was told of answers, and takes the password
+that `status` shows. A first holder that came back deletes its copy.
 
-usage: failover.py PAYGRESS
+usage: failover.py PAYGRESS [--case kill|stop|cut]... [--profile demo|fast]
 """
-import concurrent.futures
-import http.client
-import json
+import argparse
+import collections
+import contextlib
 import os
-import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.error
-import urllib.request
 
-PATIENCE_S = 90      # of every wait; a take-over takes about 8 s with the demo's profile
-LOOK_EVERY_S = 0.1
-PAUSE_S = 15         # longer than the demo's silence
-SKIPPED = 77
+from cable import INNER_ADDRESS, Cable, Place, Unavailable
+from market import (COMMAND_S, LOOK_EVERY_S, PATIENCE_S, SKIPPED, Market, left_processes,
+                    listening, page_at, wait_for)
 
-
-def page_at(port):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=0.5) as page:
-            return page.status == 200
-    except (urllib.error.URLError, http.client.HTTPException, OSError):
-        return False
+# How long a take-over may take here, and how long a copy may run that nobody vouches for.
+Pace = collections.namedtuple("Pace", "patience fence")
+PACES = {"demo": Pace(PATIENCE_S, 3), "fast": Pace(2 * PATIENCE_S, 30)}
+OUTER_ADDRESS = "127.0.0.1"
 
 
-def wait_for(what, condition, watch=lambda: None):
-    """Looks until the condition is true; `watch` sees every moment of it."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        watch()
-        found = condition()
-        if found:
-            return found
-        time.sleep(LOOK_EVERY_S)
-    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
+class Watch(threading.Thread):
+    """Looks from outside, every 100 ms, at every port that a workload of this market can have."""
 
+    def __init__(self, ports, places):
+        super().__init__(daemon=True)
+        self.ports = ports
+        self.places = places           # address -> Place
+        self.seen = []                 # (when, who answered) of every look that is complete
+        self.problem = None
+        self.over = threading.Event()
 
-def runs(pid, program, config):
-    """Whether the process is that program with that configuration."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as line:
-            words = line.read().decode(errors="replace").split("\0")
-    except OSError:
-        return False  # it ended
-    return os.path.basename(words[0]) == program and any(w.startswith(config) for w in words)
+    def run(self):
+        try:
+            open_looks = collections.deque()
+            due = time.monotonic()
+            while not self.over.is_set():
+                open_looks.append((time.monotonic(), [
+                    place.call(self.look, address) for address, place in self.places.items()]))
+                while open_looks and all(part.done() for part in open_looks[0][1]):
+                    self.take(*open_looks.popleft())
+                due = max(due + LOOK_EVERY_S, time.monotonic())
+                self.over.wait(due - time.monotonic())
+        except Exception as problem:  # said by the main thread
+            self.problem = problem
 
+    def look(self, address):
+        return [url for url in (f"http://{address}:{port}/" for port in listening(self.ports))
+                if page_at(url)]
 
-class Market:
-    """`paygress dev` with some providers, and the consumer's verbs against it."""
+    def take(self, when, parts):
+        answering = [url for part in parts for url in part.result()]
+        self.seen.append((when, answering))
+        assert len(answering) <= 1, f"two copies answer: {answering}"
 
-    def __init__(self, program, directory, providers=3):
-        self.program = program
-        self.directory = directory
-        self.said = os.path.join(directory, "said")
-        with open(self.said, "w", encoding="utf-8") as out:
-            self.process = subprocess.Popen(
-                [program, "dev", "--providers", str(providers), "--backend", "sandbox",
-                 "--data-dir", os.path.join(directory, "market")],
-                stdout=out, stderr=out, start_new_session=True)
-        text = wait_for("the market is open", self.opened)
-        # Of the workloads, as the market prints them.
-        self.ports = {port for first, last in re.findall(r"on ports (\d+) to (\d+)", text)
-                      for port in range(int(first), int(last) + 1)}
-        self.mint = re.search(r"^mint +(\S+)", text, re.MULTILINE).group(1)
-        self.env = dict(os.environ, **dict(re.findall(r"export (\w+)=(\S+)", text)))
+    def check(self):
+        if self.problem:
+            raise self.problem
+        assert self.is_alive()
 
-    def opened(self):
-        with open(self.said, encoding="utf-8") as said:
-            text = said.read()
-        if self.process.poll() is not None:
-            raise AssertionError(f"the market ended:\n{text}")
-        return text if "Ctrl-C ends it" in text else None
-
-    def consumer(self, *words):
-        done = subprocess.run([self.program, *words, "--json"], env=self.env, text=True,
-                              capture_output=True, timeout=PATIENCE_S, check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"{' '.join(words)}: exit {done.returncode}\n{done.stderr}")
-        return json.loads(done.stdout)
-
-    def daemon(self, name):
-        """The pid of the provider that is called so."""
-        config = os.path.join(self.directory, "market", name.replace("dev-", "provider-"), "")
-        found = [pid for pid in os.listdir("/proc") if pid.isdigit()
-                 and runs(pid, "paygress-provider", config)]
-        assert len(found) == 1, f"{name}: {found}"
-        return int(found[0])
+    def newest(self):
+        self.check()
+        return self.seen[-1][1] if self.seen else []
 
     def close(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(PATIENCE_S)
+        self.over.set()
+        self.join()
 
 
-class Watch:
-    """Looks from outside at every port that a workload of this market can have."""
+class Kill:
+    """Nobody starts it again: its guard alone keeps its copy down."""
 
-    def __init__(self, ports):
-        self.ports = ports
-        self.looks = 0
-        self.most = 0
-        self.pool = concurrent.futures.ThreadPoolExecutor(8)
+    comes_back = False
 
-    def __call__(self):
-        answering = [port for port, ok in self.pool.map(look, listening(self.ports)) if ok]
-        self.looks += 1
-        self.most = max(self.most, len(answering))
-        assert len(answering) <= 1, f"two copies answer: ports {answering}"
-        return answering
+    def __init__(self, primary, _cable):
+        self.primary = primary
+
+    def strike(self):
+        os.kill(self.primary, signal.SIGKILL)
 
 
-def look(port):
-    return port, page_at(port)
+class Stop(Kill):
+    comes_back = True
+
+    def strike(self):
+        os.kill(self.primary, signal.SIGSTOP)
+
+    def heal(self):
+        os.kill(self.primary, signal.SIGCONT)
 
 
-def listening(candidates):
-    """Those of the ports that have a listener."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    ports = {int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == "0A"}
-    return sorted(ports & candidates)
+class Cut:
+    comes_back = True
+
+    def __init__(self, _primary, cable):
+        self.strike, self.heal = cable.pull, cable.plug
 
 
-def status_of_new_holder(market, before):
-    """The consumer's word for it, once somebody else holds the workload and it answers there."""
-    try:
-        now = market.consumer("status")
-    except AssertionError:
-        return None  # nobody holds it at the moment
-    ports = [port["host_port"] for port in now.get("ports", [])]
-    if now["provider_name"] == before or not now.get("epoch") or not ports:
-        return None
-    return now if page_at(ports[0]) else None
+CASES = {"kill": Kill, "stop": Stop, "cut": Cut}
 
 
-def take_over(program, stop, resume):
-    directory = tempfile.mkdtemp(prefix="paygress-failover-")
-    os.chmod(directory, 0o700)
-    market = Market(program, directory)
-    try:
-        watch = Watch(market.ports)
-        market.consumer("spawn", "dev-1", "--template", "hello", "--amount", "300",
-                        "--standby", "1")
-        wait_for("the primary serves", watch)
-        primary = market.daemon("dev-1")
-        os.kill(primary, stop)
-        if resume:
-            end = time.monotonic() + PAUSE_S
-            while time.monotonic() < end:
-                watch()
-                time.sleep(LOOK_EVERY_S)
-            os.kill(primary, resume)
-        now = wait_for("the consumer reaches the new copy",
-                       lambda: status_of_new_holder(market, "dev-1"), watch)
-        assert now["epoch"] >= 1 and now["ssh_password"], now
-        end = time.monotonic() + PAUSE_S  # whoever came back stays down
-        while time.monotonic() < end:
-            watch()
-            time.sleep(LOOK_EVERY_S)
-        assert watch.most == 1 and watch.looks > 20, (watch.most, watch.looks)
-        print(f"{signal.Signals(stop).name}: {now['provider_name']} took over, epoch "
-              f"{now['epoch']}; {watch.looks} looks, never two copies", flush=True)
-    finally:
-        market.close()
-        shutil.rmtree(directory, ignore_errors=True)
+class Story:
+    """One market, one workload, one loss of its primary."""
+
+    def __init__(self, program, profile, case, ends):
+        self.pace = PACES[profile]
+        self.title = f"{case} ({profile} profile)"
+        directory = tempfile.mkdtemp(prefix="paygress-failover-")
+        os.chmod(directory, 0o700)
+        ends.callback(shutil.rmtree, directory, ignore_errors=True)
+        cable = None
+        if case == "cut":
+            cable = Cable()
+            ends.callback(cable.close)
+        self.consumers = cable.outer if cable else Place()
+        places = {OUTER_ADDRESS: self.consumers}
+        self.market = Market(program, directory, profile=profile, inside=self.consumers.inside)
+        ends.callback(self.market.close)
+        if cable:
+            places[INNER_ADDRESS] = cable.inner
+            self.move(cable.inner, ends)
+        for name in ("dev-1", "dev-2", "dev-3"):
+            wait_for(f"the guard of {name}", self.market.provider(name).guarded)
+        self.case = CASES[case](self.market.daemon("dev-1"), cable)
+        self.watch = Watch(self.market.ports, places)
+        self.watch.start()
+        ends.callback(self.watch.close)
+
+    def move(self, place, ends):
+        """The primary, its guard and what they start, to the other end of the cable."""
+        primary = self.market.take(
+            "dev-1", {"public_ip": INNER_ADDRESS, "metrics_bind_addr": None},
+            place.inside)
+        primary.start()
+        ends.callback(primary.end)
+        wait_for("the primary is ready at its end of the cable", primary.ready)
+
+    def wait(self, what, condition):
+        return wait_for(what, condition, self.watch.check, self.pace.patience)
+
+    def play(self):
+        self.market.consumer("spawn", "dev-1", "--template", "hello", "--amount", "600",
+                             "--standby", "2")
+        first = self.wait("the primary serves", self.watch.newest)[0]
+        struck = time.monotonic()
+        self.case.strike()
+        now = self.wait("the consumer reaches the new copy", self.at_new_holder)
+        reached = time.monotonic()
+        logged_in = self.log_in(now)
+        if self.case.comes_back:
+            self.case.heal()
+            data = self.market.provider_directory("dev-1") + "data"
+            self.wait("the first holder deletes its copy", lambda: not left_processes(data))
+        end = time.monotonic() + self.pace.fence  # nothing starts again
+        self.wait("a fence's time", lambda: time.monotonic() > end)
+        self.tell(first, struck, reached, now, logged_in)
+
+    def at_new_holder(self):
+        """The consumer's word for it, once another one holds the workload and it answers there."""
+        try:
+            now = self.market.consumer("status", "--timeout", "3")
+        except AssertionError:
+            return None  # nobody holds it at the moment
+        if now["provider_name"] == "dev-1" or not now.get("epoch") or not now["ports"]:
+            return None
+        page = now["ports"][0]["url"]
+        return now if self.consumers.call(page_at, page).result() else None
+
+    def log_in(self, now):
+        """As the consumer is told to. The root of a sandbox without dropbear has no SSH."""
+        if not all(map(shutil.which, ("dropbear", "ssh", "sshpass"))):
+            return "SSH not tried (needs dropbear, ssh and sshpass)"
+        ssh, *rest = shlex.split(now["ssh_command"])
+        done = subprocess.run(
+            [*self.consumers.inside, "sshpass", "-e", ssh, "-o", "StrictHostKeyChecking=no", "-o",
+             "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", *rest, "id", "-u"],
+            env=dict(os.environ, SSHPASS=now["ssh_password"]), text=True, capture_output=True,
+            stdin=subprocess.DEVNULL, timeout=COMMAND_S, check=False)
+        assert done.returncode == 0 and done.stdout == "0\n", done
+        return "logged in"
+
+    def tell(self, first, struck, reached, now, logged_in):
+        seen = self.watch.seen
+        answering = [(when, urls[0]) for when, urls in seen if urls]
+        last = max(when for when, url in answering if url == first)
+        new = min(when for when, url in answering if url != first)
+        gap = max(b[0] - a[0] for a, b in zip(seen, seen[1:]))
+        assert struck < new and last < new, "the first copy answered after another one did"
+        assert max(len(urls) for _, urls in seen) == 1
+        print(f"{self.title}: {now['provider_name']} took over, epoch {now['epoch']}; the first "
+              f"copy stopped after {max(0, last - struck):.1f} s, the new one ran after "
+              f"{new - struck:.1f} s, reached by the consumer after {reached - struck:.1f} s, "
+              f"{logged_in}; {len(seen)} looks, at most {gap:.2f} s apart, never two copies",
+              flush=True)
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--case", action="append", choices=list(CASES))
+    parser.add_argument("--profile", default="demo", choices=list(PACES))
+    options = parser.parse_args()
     if os.geteuid() != 0 or shutil.which("bwrap") is None:
         print("skipped: needs root and bubblewrap")
         return SKIPPED
-    take_over(sys.argv[1], signal.SIGKILL, None)
-    take_over(sys.argv[1], signal.SIGSTOP, signal.SIGCONT)
+    for case in options.case or CASES:
+        try:
+            with contextlib.ExitStack() as ends:
+                Story(options.program, options.profile, case, ends).play()
+        except Unavailable as reason:
+            print(f"skipped: {case}: no network namespaces here: {reason}")
+            return SKIPPED
     return 0
 
 

@@ -20,7 +20,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,13 +27,11 @@ import threading
 import time
 import urllib.parse
 
-import failover
-from failover import SKIPPED, listening, wait_for
+from market import COMMAND_S, SKIPPED, Market, left_processes, listening, wait_for
 
 CONSUMERS = 3
 TEST_MONEY = 2000        # sats of each
 ASK_S = 15               # how long a consumer's command waits for its answer
-COMMAND_S = 120          # no command takes so long
 SETTLE_S = 240           # until everything is over, when nobody is killed any more
 DROPPED = ("/v1/swap", "/v1/restore", "/v1/checkstate")
 
@@ -123,45 +120,6 @@ class Forward(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Provider:
-    """`paygress-provider run`, killed and started again."""
-
-    def __init__(self, program, config):
-        self.program = program
-        self.config = config
-        self.log = open(os.path.join(os.path.dirname(config), "log"), "ab")
-        self.process = None
-        self.verified = 0
-
-    def verb(self, *words):
-        return subprocess.run([self.program, *words, "--config", self.config, "--json"], text=True,
-                              capture_output=True, timeout=COMMAND_S, check=False)
-
-    def start(self):
-        self.process = subprocess.Popen([self.program, "run", "--config", self.config],
-                                        stdout=self.log, stderr=self.log)
-
-    def ready(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"the provider ended with {self.process.returncode}")
-        asked = self.verb("status")
-        return asked.returncode == 0 and json.loads(asked.stdout).get("ready")
-
-    def kill(self):
-        """And look at what it left."""
-        if self.process.poll() is not None:
-            raise AssertionError(f"the provider ended with {self.process.returncode}")
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        return self.verify()
-
-    def verify(self):
-        done = self.verb("ledger", "verify")
-        assert done.returncode == 0, f"ledger verify: {done.returncode}\n{done.stdout}{done.stderr}"
-        self.verified += 1
-        return json.loads(done.stdout)
-
-
 class Consumer(threading.Thread):
     """Buys, tops up, stops, and lets expire, until told to end."""
 
@@ -236,43 +194,11 @@ class Consumer(threading.Thread):
             purse["in_doubt"] == 0 and purse["given_away"] == 0 for purse in balance)
 
 
-def configure(market, mint):
-    """The market's provider, but through the proxy and started by us."""
-    first = market.daemon("dev-1")
-    os.kill(first, signal.SIGKILL)  # it has sold nothing
-    directory = os.path.join(market.directory, "market", "provider-1")
-    path = os.path.join(directory, "provider-config.json")
-    with open(path, encoding="utf-8") as text:
-        config = json.load(text)
-    config["whitelisted_mints"] = [mint]
-    with open(path, "w", encoding="utf-8") as out:
-        json.dump(config, out)
-    shutil.rmtree(os.path.join(directory, "data"))
-    wait_for("the first provider is gone", lambda: not failover.runs(
-        first, "paygress-provider", directory))
-    return path
-
-
-def left_processes(directory):
-    """Of workloads: they name the provider's data directory, and are neither it nor its guard."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as line:
-                words = line.read().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        ours = os.path.basename(words[0]) in ("paygress", "paygress-provider", "paygress-guard")
-        if not ours and any(directory in word for word in words):
-            found.append(" ".join(words)[:200])
-    return found
-
-
 def play(options, market):
     dice = random.Random(options.seed)
     upstream = options.mint or market.mint
     proxy = Proxy(upstream, options.drop, options.seed)
-    provider = Provider(market.program + "-provider", configure(market, proxy.url()))
+    provider = market.take("dev-1", {"whitelisted_mints": [proxy.url()]})
     provider.start()
     wait_for("the provider is ready", provider.ready)
     consumers = [Consumer(market, proxy.url(), n, options.seed) for n in range(CONSUMERS)]
@@ -305,7 +231,7 @@ def account(options, market, proxy, provider, consumers):
     assert all(home), [consumer.command("wallet", "pending") for consumer in consumers]
     wait_for("no workload is left",
              lambda: not listening(market.ports) and
-             not left_processes(os.path.join(market.directory, "market", "provider-1", "data")))
+             not left_processes(market.provider_directory("dev-1") + "data"))
     books = provider.verify()
     ours = sum(purse["wallet_msat"] for purse in books["money"])
     assert ours % 1000 == 0
@@ -319,8 +245,7 @@ def account(options, market, proxy, provider, consumers):
           f"+ {proxy.fees} fees", flush=True)
     assert proxy.minted == theirs + ours // 1000 + proxy.fees
     assert done["spawn"] > 0 and done["stop"] > 0
-    provider.process.send_signal(signal.SIGTERM)
-    provider.process.wait(COMMAND_S)
+    provider.end()
 
 
 def main():
@@ -343,7 +268,7 @@ def main():
     print(f"seed {options.seed}", flush=True)
     directory = tempfile.mkdtemp(prefix="paygress-kills-")
     os.chmod(directory, 0o700)
-    market = failover.Market(options.program, directory, providers=1)
+    market = Market(options.program, directory, providers=1)
     try:
         play(options, market)
     finally:
