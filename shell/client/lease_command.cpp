@@ -92,7 +92,9 @@ Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& le
     if (!set->guarantee.empty()) rows.push_back({"guarantee", set->guarantee});
   }
   if (!ssh.empty()) rows.push_back({"log in", ssh});
-  if (set && !ssh.empty()) rows.push_back({"password", lease.password});
+  if (set && !ssh.empty())
+    rows.push_back({"password", lease.password.empty() ? "not told yet: ask again in a moment"
+                                                       : lease.password});
   for (const auto& port : ports) rows.push_back({port.label, port_line(port, status->ssh_host)});
   if (status->refund_msat)
     rows.push_back({"refund", fmt::format("{} msat", status->refund_msat->value)});

@@ -12,6 +12,7 @@
 namespace paygress::client {
 namespace {
 
+constexpr std::string_view kFenced = "fenced";  // every member writes such a letter
 constexpr Micros kLookTimeout = micros(Seconds{4});
 // A wrap is dated up to two days before it was made (NIP-59).
 constexpr Seconds kWrapDatedBack{2 * 86'400};
@@ -111,7 +112,11 @@ std::optional<SetSeen> look_at_set(net::Loop& loop, const Identity& identity,
     seen.at_holder = part;
   }
   const auto letter = letters.find(*seen.holder.key);
-  if (seen.at_holder && letter != letters.end()) take_over(*seen.at_holder, letter->second);
+  if (!seen.at_holder) return seen;
+  if (letter != letters.end() && letter->second.epoch >= seen.holder.epoch)
+    take_over(*seen.at_holder, letter->second);
+  else if (seen.holder.epoch > 0 && seen.guarantee == kFenced)
+    seen.at_holder->password.clear();  // of the reservation: the new copy has another
   return seen;
 }
 

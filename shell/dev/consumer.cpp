@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <cstdio>
 #include <filesystem>
 
 #include "shell/base/file.h"
@@ -11,8 +12,6 @@
 
 namespace paygress::dev {
 namespace {
-
-constexpr Micros kFetchWithin = 5'000'000_us;
 
 std::optional<std::string> find_program(const std::string& name) {
   for (const char* directory : {"/usr/local/bin/", "/usr/bin/", "/bin/"})
@@ -30,6 +29,13 @@ std::vector<std::string> mint_arguments(const Market& market, uint64_t sats) {
 
 std::vector<std::string> spawn_arguments(const std::string& npub, uint64_t sats) {
   return {"spawn", npub, "--template", "hello", "--amount", std::to_string(sats), "--json"};
+}
+
+std::vector<std::string> spawn_set_arguments(const std::string& primary,
+                                             const std::string& standbys, uint64_t sats) {
+  auto arguments = spawn_arguments(primary, sats);
+  arguments.insert(arguments.end() - 1, {"--standby", standbys});
+  return arguments;
 }
 
 std::vector<std::string> status_arguments(const Bought& bought) {
@@ -72,33 +78,35 @@ std::optional<UnixSeconds> time_member(const boost::json::value& json, std::stri
   return seconds ? std::optional(UnixSeconds{*seconds}) : std::nullopt;
 }
 
-Result<Bought> read_bought(const boost::json::value& spawned, const std::string& npub) {
+Result<Bought> read_bought(const boost::json::value& told, const std::string& npub) {
   Bought bought;
   bought.provider = npub;
-  const auto pod = text_member(spawned, "pod_id");
-  const auto expires = time_member(spawned, "expires_at");
+  const auto pod = text_member(told, "pod_id");
+  const auto expires = time_member(told, "expires_at");
   if (!pod || !expires) return fail("no access details in the answer");
   bought.pod = *pod;
   bought.expires_at = *expires;
-  bought.host = text_member(spawned, "host").value_or("127.0.0.1");
-  bought.ssh_port = static_cast<uint16_t>(number_member(spawned, "ssh_port").value_or(0));
-  bought.ssh_user = text_member(spawned, "ssh_username").value_or("root");
-  bought.ssh_password = text_member(spawned, "ssh_password").value_or("");
-  if (const auto* ports = find_member(spawned, "ports"))
+  bought.host = text_member(told, "host").value_or("127.0.0.1");
+  std::array<char, 33> user{};
+  if (std::sscanf(text_member(told, "ssh_command").value_or("").c_str(), "ssh -p %hu %32[^@]@",
+                  &bought.ssh_port, user.data()) == 2)
+    bought.ssh_user = user.data();
+  bought.ssh_password = text_member(told, "ssh_password").value_or("");
+  if (const auto* ports = find_member(told, "ports"))
     if (const auto port = number_member(*ports, "host_port"))
       bought.page_port = static_cast<uint16_t>(*port);
   return bought;
 }
 
-Result<std::string> fetch(const std::string& url) {
+Result<std::string> fetch(const std::string& url, Micros limit) {
   net::Loop loop;
   net::HttpClient client(loop);
   net::HttpCall call;
   call.url = url;
-  call.timeout = kFetchWithin;
+  call.timeout = limit;
   std::optional<net::HttpOutcome> outcome;
   client.start(std::move(call), [&](net::HttpOutcome got) { outcome = std::move(got); });
-  loop.run_until([&] { return outcome.has_value(); }, kFetchWithin + kFetchWithin);
+  loop.run_until([&] { return outcome.has_value(); }, limit + limit);
   if (!outcome) return fail("no answer", url);
   if (const auto* refused = std::get_if<net::NotSent>(&*outcome)) return fail(refused->reason, url);
   if (const auto* lost = std::get_if<net::Uncertain>(&*outcome)) return fail(lost->reason, url);

@@ -28,6 +28,8 @@ struct Bought {
 std::vector<std::string> list_arguments();
 std::vector<std::string> mint_arguments(const Market& market, uint64_t sats);
 std::vector<std::string> spawn_arguments(const std::string& npub, uint64_t sats);
+std::vector<std::string> spawn_set_arguments(const std::string& primary,
+                                             const std::string& standbys, uint64_t sats);
 std::vector<std::string> status_arguments(const Bought& bought);
 std::vector<std::string> topup_arguments(const Bought& bought, uint64_t sats);
 
@@ -38,10 +40,12 @@ std::optional<int64_t> number_member(const boost::json::value& json, std::string
 // Of a number of Unix seconds.
 std::optional<UnixSeconds> time_member(const boost::json::value& json, std::string_view name);
 
-Result<Bought> read_bought(const boost::json::value& spawned, const std::string& npub);
+// From the answer to `spawn`, or to a `status`.
+Result<Bought> read_bought(const boost::json::value& told, const std::string& npub);
 
+inline constexpr Micros kFetchWithin = 5'000'000_us;
 // The body of a 200 answer.
-Result<std::string> fetch(const std::string& url);
+Result<std::string> fetch(const std::string& url, Micros limit = kFetchWithin);
 std::string page_url(const Bought& bought);
 // ssh with the lease's password, given to ssh where no `ps` shows it.
 Result<Command> login(const Market& market, const Bought& bought, const std::string& remote);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/market/time_text.h"
@@ -23,6 +24,10 @@ constexpr uint64_t kPurse = 2000;            // sats
 constexpr uint64_t kLongLease = 600;
 constexpr uint64_t kShortLease = 7;          // a second or two above the shortest, for mint fees
 constexpr uint64_t kTopUp = 60;
+constexpr uint64_t kStandbyLease = 120;      // at each of three
+constexpr milliseconds kGuardWithin{5'000};  // as root it is there at once
+constexpr milliseconds kTakeOverWithin{30'000};
+constexpr Micros kSilentAfter = 500'000_us;  // of a page whose server does not run
 constexpr int64_t kFeeMax = 3;               // sats that the mint may keep of one payment
 constexpr size_t kLogLines = 15;
 
@@ -52,6 +57,11 @@ class Demo {
   Result<std::string> survive();
   Result<std::string> spawn_short();
   Result<std::string> expire();
+  Result<std::string> spawn_standby();
+  Result<std::string> kill_holder();
+  Result<std::string> cut_holder();
+  Result<std::string> follow();
+  Result<std::string> look_for_lost();
   Result<std::string> verify();
   Result<std::string> clean_up();
 
@@ -59,6 +69,12 @@ class Demo {
   Result<boost::json::value> run(const Command& command);
   Result<std::string> run_text(const Command& command);
   Result<Bought> buy(size_t provider, uint64_t sats);
+  bool guarded(const MarketProvider& provider);
+  MarketProvider* find_provider(std::string_view name);
+  // What `paygress status` tells, once it names another holder whose page answers.
+  Result<boost::json::value> await_take_over();
+  Result<void> stay_down() const;  // what was lost
+  bool has_no_copy(const MarketProvider& provider) const;  // of that workload
   std::string logs() const;
 
   const MarketOptions& options_;
@@ -69,6 +85,17 @@ class Demo {
   Bought lease_;
   Bought short_;
   std::string page_;                         // what the workload serves
+  // The workload that others stand by for.
+  bool guards_ = true;                       // else nobody takes such a workload
+  std::string workload_id_;
+  std::string reserved_pod_;                 // at its first holder
+  Bought held_;                              // where it runs
+  std::string holder_;
+  int64_t epoch_ = 0;
+  Clock::time_point struck_;
+  std::string blow_;                         // what its holder suffered
+  using Page = std::string;
+  std::vector<std::pair<std::string, Page>> lost_;  // former holders, each with its copy's page
 };
 
 Result<std::string> Demo::run_text(const Command& command) {
@@ -233,6 +260,154 @@ Result<std::string> Demo::expire() {
          std::to_string(elapsed(short_.expires_at, now).value) + " s after the lease's end";
 }
 
+bool Demo::guarded(const MarketProvider& provider) {
+  for (const auto deadline = Clock::now() + kGuardWithin; Clock::now() < deadline;) {
+    const auto told = market_->status_of(provider);
+    const auto* guard = told ? find_member(*told, "guard") : nullptr;
+    if (guard != nullptr && *guard == true) return true;
+    std::this_thread::sleep_for(kLook);
+  }
+  return false;
+}
+
+MarketProvider* Demo::find_provider(std::string_view name) {
+  for (MarketProvider& each : market_->providers())
+    if (each.name == name) return &each;
+  return nullptr;
+}
+
+Result<std::string> Demo::spawn_standby() {
+  auto& providers = market_->providers();
+  for (size_t i = 0; guards_ && i < kDemoProvidersMin; ++i) guards_ = guarded(providers[i]);
+  if (!guards_)
+    return "no fail-over here: its guard needs root, or a cgroup tree of its own";
+  const auto spawned = run(market_->consumer(spawn_set_arguments(
+      providers[1].name, providers[2].name + "," + providers[0].name, kStandbyLease)));
+  if (!spawned) return std::unexpected(spawned.error());
+  auto bought = read_bought(*spawned, providers[1].npub);
+  if (!bought) return std::unexpected(bought.error());
+  held_ = std::move(*bought);
+  workload_id_ = text_member(*spawned, "workload_id").value_or("");
+  reserved_pod_ = held_.pod;
+  holder_ = providers[1].name;
+  // The primary starts it when its first heartbeat was heard.
+  const auto deadline = Clock::now() + kTakeOverWithin;
+  while (!fetch(page_url(held_))) {
+    if (market_->stop_requested()) return fail("interrupted");
+    if (Clock::now() > deadline) return fail("does not serve its page");
+    std::this_thread::sleep_for(kLook);
+  }
+  return holder_ + " runs it, " + providers[2].name + " and then " + providers[0].name +
+         " stand by";
+}
+
+Result<std::string> Demo::cut_holder() {
+  struck_ = Clock::now();
+  market_->services().cut_from_relay(find_provider(holder_)->process->pid());
+  blow_ = "the cut";
+  return "the relay neither hears " + holder_ + " nor tells it anything; its daemon lives";
+}
+
+Result<std::string> Demo::kill_holder() {
+  market_->services().heal_relay();
+  MarketProvider& victim = *find_provider(holder_);
+  shown_ = "kill -9 " + std::to_string(victim.process->pid());
+  struck_ = Clock::now();
+  victim.process->signal(SIGKILL);
+  if (!victim.process->wait(kReadyWithin)) return fail("did not die");
+  blow_ = "the kill";
+  return holder_ + " is dead, and its guard freezes what nobody vouches for; the relay hears " +
+         lost_.back().first + " again";
+}
+
+Result<boost::json::value> Demo::await_take_over() {
+  Bought asked = held_;
+  asked.pod = reserved_pod_;
+  auto arguments = status_arguments(asked);
+  arguments.insert(arguments.end() - 1, {"--timeout", "1"});  // a dead holder does not answer
+  const Command command = market_->consumer(arguments);
+  shown_ = shell_text(command);
+  const auto deadline = Clock::now() + kTakeOverWithin;
+  while (Clock::now() < deadline) {
+    const auto done = run_command(command, kCommandWithin, market_->stop_requested());
+    if (!done) return std::unexpected(done.error());
+    if (market_->stop_requested()) return fail("interrupted");
+    boost::system::error_code error;
+    auto told = boost::json::parse(done->out, error);
+    const auto at = error ? fail("no JSON") : read_bought(told, {});
+    // The password comes by letter, a moment after the promotion.
+    if (at && number_member(told, "epoch").value_or(0) > epoch_ && fetch(page_url(*at)) &&
+        (at->ssh_port == 0 || !at->ssh_password.empty()))
+      return told;
+    std::this_thread::sleep_for(kLook);
+  }
+  return fail("nobody took over within 30 s");
+}
+
+Result<void> Demo::stay_down() const {
+  for (const auto& [name, page] : lost_)
+    if (fetch(page, kSilentAfter)) return fail("a copy that was lost answers: " + page, name);
+  return {};
+}
+
+bool Demo::has_no_copy(const MarketProvider& provider) const {
+  const auto told = market_->status_of(provider);
+  const auto* leases = told ? find_member(*told, "leases") : nullptr;
+  if (leases == nullptr || !leases->is_array()) return false;
+  bool known = false;
+  for (const auto& lease : leases->get_array()) {
+    if (text_member(lease, "workload_id") != workload_id_) continue;
+    known = true;
+    // Of a reservation too: to be made when its time comes.
+    if (text_member(lease, "workload") != "provisioning") return false;
+  }
+  return known;
+}
+
+Result<std::string> Demo::follow() {
+  const auto told = await_take_over();
+  if (!told) return std::unexpected(told.error());
+  const int64_t after = since(struck_);
+  const std::string before = holder_;
+  lost_.emplace_back(before, page_url(held_));
+  holder_ = text_member(*told, "provider_name").value_or("");
+  epoch_ = number_member(*told, "epoch").value_or(0);
+  auto bought = read_bought(*told, {});
+  if (!bought) return std::unexpected(bought.error());
+  held_ = std::move(*bought);
+  if (holder_ == before || find_provider(holder_) == nullptr)
+    return fail("is held by \"" + holder_ + "\"");
+  std::erase_if(lost_, [&](const auto& lost) { return lost.first == holder_; });
+  if (auto ok = stay_down(); !ok) return std::unexpected(ok.error());
+  std::string in;
+  if (held_.ssh_port != 0) {
+    const auto command = login(*market_, held_, "id");
+    if (!command) return std::unexpected(command.error());
+    const auto out = run_text(*command);
+    if (!out) return std::unexpected(out.error());
+    in = " and lets us in";
+  }
+  return holder_ + " took over (epoch " + std::to_string(epoch_) + "), " +
+         std::to_string(after / 1000) + "." + std::to_string(after / 100 % 10) + " s after " +
+         blow_ + "; it serves the page" + in + ", " + before + "'s copy is silent";
+}
+
+Result<std::string> Demo::look_for_lost() {
+  const auto deadline = Clock::now() + kTakeOverWithin;
+  for (const auto& [name, page] : lost_) {
+    MarketProvider& former = *find_provider(name);
+    if (former.process->wait(milliseconds{0})) continue;  // dead: its guard's word stands
+    while (!has_no_copy(former)) {
+      if (market_->stop_requested()) return fail("interrupted");
+      if (Clock::now() > deadline) return fail("keeps its copy", name);
+      std::this_thread::sleep_for(kLook);
+    }
+  }
+  if (auto ok = stay_down(); !ok) return std::unexpected(ok.error());
+  if (const auto body = fetch(page_url(held_)); !body) return std::unexpected(body.error());
+  return "who came back deleted its copy, nothing answers there; " + holder_ + " goes on serving";
+}
+
 Result<std::string> Demo::verify() {
   for (const MarketProvider& each : market_->providers()) {
     const auto out = run_text(market_->operate(each, {"ledger", "verify"}));
@@ -270,23 +445,35 @@ bool Demo::scene(const std::string& name, Scene what) {
 
 DemoReport Demo::play() {
   const auto start = Clock::now();
-  const std::pair<const char*, Scene> story[] = {
-      {"open the market", &Demo::open_market},
-      {"list the offers", &Demo::list},
-      {"mint test money", &Demo::mint},
-      {"buy a workload", &Demo::spawn},
-      {"fetch its page", &Demo::page},
-      {"log in", &Demo::log_in},
-      {"ask for its status", &Demo::status},
-      {"top it up", &Demo::top_up},
-      {"kill the provider and start it again", &Demo::crash},
-      {"find the lease as it was", &Demo::survive},
-      {"buy a short lease from another", &Demo::spawn_short},
-      {"let its time run out", &Demo::expire},
-      {"verify the ledgers", &Demo::verify}};
+  struct Part {
+    const char* name;
+    Scene what;
+    bool needs_guards = false;
+  };
+  const Part story[] = {{"open the market", &Demo::open_market},
+                        {"list the offers", &Demo::list},
+                        {"mint test money", &Demo::mint},
+                        {"buy a workload", &Demo::spawn},
+                        {"fetch its page", &Demo::page},
+                        {"log in", &Demo::log_in},
+                        {"ask for its status", &Demo::status},
+                        {"top it up", &Demo::top_up},
+                        {"kill the provider and start it again", &Demo::crash},
+                        {"find the lease as it was", &Demo::survive},
+                        {"buy a workload that others stand by for", &Demo::spawn_standby},
+                        {"buy a short lease from another", &Demo::spawn_short},
+                        {"cut its holder off from the relay", &Demo::cut_holder, true},
+                        {"let the short lease's time run out", &Demo::expire},
+                        {"find the workload at a standby", &Demo::follow, true},
+                        {"kill that one, and mend the relay", &Demo::kill_holder, true},
+                        {"find the workload at the next", &Demo::follow, true},
+                        {"look for the lost copies", &Demo::look_for_lost, true},
+                        {"verify the ledgers", &Demo::verify}};
   report_.ok = true;
-  for (const auto& [name, what] : story)
-    if (!(report_.ok = scene(name, what))) break;
+  for (const Part& part : story) {
+    if (part.needs_guards && !guards_) continue;
+    if (!(report_.ok = scene(part.name, part.what))) break;
+  }
   if (market_ && !scene("clean up", &Demo::clean_up)) report_.ok = false;
   report_.milliseconds = since(start);
   return std::move(report_);

@@ -13,6 +13,8 @@
 
 namespace paygress::dev {
 
+inline constexpr size_t kDemoProvidersMin = 3;  // one holds a workload, two stand by
+
 struct DemoStep {
   std::string name;
   std::string command;   // what a person would type; empty when we did it ourselves

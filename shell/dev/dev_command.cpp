@@ -175,9 +175,9 @@ int run_demo(const Flags& flags) {
   return report.ok ? 0 : 1;
 }
 
-void add_common(CLI::App& command, Flags& flags) {
+void add_common(CLI::App& command, Flags& flags, size_t least) {
   command.add_option("--providers", flags.providers, "How many providers to run")
-      ->check(CLI::Range(size_t{1}, kProvidersMax))
+      ->check(CLI::Range(least, kProvidersMax))
       ->capture_default_str();
   command.add_option("--backend", flags.backend,
                      "docker or sandbox; without it docker when its engine answers")
@@ -191,7 +191,7 @@ void add_dev_commands(CLI::App& app, int& exit_code) {
   const CLI::Option* json = app.get_option("--json");
   CLI::App* dev = app.add_subcommand("dev", "A market on this machine with test money");
   dev->footer("Example:\n  paygress dev --providers 3");
-  add_common(*dev, *flags);
+  add_common(*dev, *flags, 1);
   dev->add_option("--data-dir", flags->data_dir,
                   "Keep keys, ledgers and wallet here; relay and mint still forget");
   dev->add_option("--profile", flags->profile, "How fast fail-over is: demo, fast or default")
@@ -206,10 +206,12 @@ void add_dev_commands(CLI::App& app, int& exit_code) {
 
   CLI::App* demo = app.add_subcommand("demo", "Play the whole story on such a market");
   demo->footer("Example:\n  paygress demo --json");
-  add_common(*demo, *flags);
-  demo->callback([flags, json, &exit_code] {
-    flags->json = json->count() > 0;
-    exit_code = run_demo(*flags);
+  const auto staged = std::make_shared<Flags>();
+  staged->providers = kDemoProvidersMin;
+  add_common(*demo, *staged, kDemoProvidersMin);
+  demo->callback([staged, json, &exit_code] {
+    staged->json = json->count() > 0;
+    exit_code = run_demo(*staged);
   });
 }
 

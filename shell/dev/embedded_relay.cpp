@@ -53,13 +53,19 @@ Result<std::unique_ptr<EmbeddedRelay>> EmbeddedRelay::start(net::Loop& loop,
   handlers.on_request = [self](const net::HttpRequest& request, net::Responder responder) {
     self->answer(request, responder);
   };
-  handlers.on_open = [self](net::PeerId peer, const net::HttpRequest&) {
+  handlers.on_open = [self](net::PeerId peer, const net::HttpRequest& request) {
+    self->client_ports_[peer] = request.client_port;
+    self->consider(peer, request.client_port);
     self->send(self->model_.connect({peer}));
   };
   handlers.on_text = [self](net::PeerId peer, std::string_view text) {
     self->take_frame(peer, text);
   };
-  handlers.on_closed = [self](net::PeerId peer) { self->model_.disconnect({peer}); };
+  handlers.on_closed = [self](net::PeerId peer) {
+    self->client_ports_.erase(peer);
+    self->cut_off_.erase(peer);
+    self->model_.disconnect({peer});
+  };
   auto listening = net::HttpServer::listen(loop, std::move(server), std::move(handlers));
   if (!listening) return std::unexpected(std::move(listening.error()));
   self->server_ = std::move(*listening);
@@ -80,6 +86,7 @@ void EmbeddedRelay::answer(const net::HttpRequest& request,
 }
 
 void EmbeddedRelay::take_frame(net::PeerId peer, std::string_view frame) {
+  if (cut_off_.contains(peer)) return;
   auto message = nostr::parse_client_frame(frame);
   if (!message) {
     const nostr::WireMessage notice = nostr::Notice{"invalid: " + to_string(message.error())};
@@ -90,7 +97,21 @@ void EmbeddedRelay::take_frame(net::PeerId peer, std::string_view frame) {
 }
 
 void EmbeddedRelay::send(const sim::RelayModel::Replies& replies) {
-  for (const auto& [to, message] : replies) server_->send(to.value, nostr::to_frame(message));
+  for (const auto& [to, message] : replies)
+    if (!cut_off_.contains(to.value)) server_->send(to.value, nostr::to_frame(message));
+}
+
+void EmbeddedRelay::set_cut(Cut cut) {
+  cut_ = std::move(cut);
+  // What such a connection missed it would never be told.
+  for (const net::PeerId peer : std::exchange(cut_off_, {})) server_->abort(peer);
+  for (const auto& [peer, port] : client_ports_) consider(peer, port);
+}
+
+void EmbeddedRelay::consider(net::PeerId peer, uint16_t client_port) {
+  if (!cut_ || !cut_(client_port)) return;
+  cut_off_.insert(peer);
+  server_->mute(peer);  // pings too
 }
 
 }  // namespace paygress::dev

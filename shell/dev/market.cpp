@@ -205,19 +205,26 @@ Result<void> Market::await_ready(MarketProvider& provider, milliseconds limit) {
       return fail("ended with status " +
                       std::to_string(*provider.process->wait(milliseconds{0})),
                   provider.name);
-    const auto asked =
-        run_command(operate(provider, {"status", "--json"}), kAskWithin, stop_requested());
-    if (!asked) return std::unexpected(asked.error());
-    last = asked->err;
-    boost::system::error_code error;
-    const auto status = boost::json::parse(asked->out, error);
-    if (!error && status.is_object()) {
-      const auto* ready = status.get_object().if_contains("ready");
+    const auto status = status_of(provider);
+    if (!status) {
+      last = to_string(status.error());
+    } else if (const auto* object = status->if_object()) {
+      const auto* ready = object->if_contains("ready");
       if (ready != nullptr && *ready == true) return {};
     }
     std::this_thread::sleep_for(kAskEvery);
   }
   return fail("not ready in time: " + last, provider.name);
+}
+
+Result<boost::json::value> Market::status_of(const MarketProvider& provider) const {
+  const auto asked =
+      run_command(operate(provider, {"status", "--json"}), kAskWithin, stop_requested());
+  if (!asked) return std::unexpected(asked.error());
+  boost::system::error_code error;
+  auto status = boost::json::parse(asked->out, error);
+  if (error) return fail(asked->err, "status");
+  return status;
 }
 
 std::map<std::string, std::string> Market::consumer_environment(std::string_view home) const {

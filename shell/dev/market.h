@@ -1,6 +1,8 @@
 // The market in a box: relay, mint, provider processes and a consumer's home, in one directory.
 #pragma once
 
+#include <boost/json/value.hpp>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -75,6 +77,8 @@ class Market {
   Result<void> start_provider(MarketProvider& provider);
   // Waits until `paygress-provider status` says ready.
   Result<void> await_ready(MarketProvider& provider, std::chrono::milliseconds limit);
+  // What `paygress-provider status --json` says.
+  Result<boost::json::value> status_of(const MarketProvider& provider) const;
 
  private:
   Market() = default;

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <future>
 
+#include "shell/dev/process_ports.h"
 #include "shell/net/signals.h"
 
 namespace paygress::dev {
@@ -33,10 +34,26 @@ void Services::serve(const ServiceOptions& options,
   if (!mint) return ready(std::unexpected(mint.error()));
   relay_url_ = (*relay)->url();
   mint_url_ = (*mint)->url();
+  relay_ = relay->get();
   loop_ = &loop;
   ready({});
   loop.run();
 }
+
+void Services::set_cut(EmbeddedRelay::Cut cut) const {
+  std::promise<void> done;
+  loop_.load()->post([&] {
+    relay_->set_cut(std::move(cut));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void Services::cut_from_relay(pid_t process) const {
+  set_cut([process](uint16_t port) { return tcp_ports_of(process).contains(port); });
+}
+
+void Services::heal_relay() const { set_cut({}); }
 
 Services::~Services() {
   // Null when starting failed: the thread has ended by itself.

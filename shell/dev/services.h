@@ -29,17 +29,22 @@ class Services {
 
   const std::string& relay_url() const { return relay_url_; }
   const std::string& mint_url() const { return mint_url_; }
+  // The relay neither hears nor tells that process anything until `heal_relay`.
+  void cut_from_relay(pid_t process) const;
+  void heal_relay() const;
   // Set when somebody asked us to end.
   const std::atomic<bool>& stop_requested() const { return stop_; }
 
  private:
   Services() = default;
+  void set_cut(EmbeddedRelay::Cut cut) const;
   void serve(const ServiceOptions& options, const std::function<void(Result<void>)>& ready);
 
   std::string relay_url_;
   std::string mint_url_;
   std::atomic<bool> stop_ = false;
   std::atomic<net::Loop*> loop_ = nullptr;  // while it runs
+  EmbeddedRelay* relay_ = nullptr;          // the thread's own
   std::thread thread_;
 };
 

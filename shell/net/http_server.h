@@ -19,6 +19,7 @@ struct HttpRequest {
   std::string target;   // as sent: path and query
   HttpHeaders headers;
   std::string body;
+  uint16_t client_port = 0;  // the other end's, of the connection
 
   // The part of `target` before '?'.
   std::string_view path() const;

@@ -77,6 +77,8 @@ void HttpSession::dispatch() {
   for (const auto& field : message)
     request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   request_.body = std::move(message.body());
+  error_code gone;
+  request_.client_port = wire_->socket.remote_endpoint(gone).port();
   const auto self = shared_from_this();
   if (beast::websocket::is_upgrade(message) && events_.upgrades) {
     ended_ = true;

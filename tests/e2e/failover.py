@@ -175,6 +175,8 @@ class Story:
             return None  # nobody holds it at the moment
         if now["provider_name"] == "dev-1" or not now.get("epoch") or not now["ports"]:
             return None
+        if now["ssh_command"] and not now["ssh_password"]:
+            return None  # it comes by letter, a moment after the promotion
         page = now["ports"][0]["url"]
         return now if self.consumers.call(page_at, page).result() else None
 

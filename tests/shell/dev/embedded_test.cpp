@@ -1,5 +1,7 @@
 // The embedded relay and mint as a client sees them: through sockets.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 
@@ -7,6 +9,7 @@
 #include "shell/base/clock.h"
 #include "shell/dev/embedded_mint.h"
 #include "shell/dev/embedded_relay.h"
+#include "shell/dev/process_ports.h"
 #include "shell/net/http_client.h"
 #include "shell/net/websocket.h"
 
@@ -164,6 +167,37 @@ TEST(EmbeddedMint, Names_itself_test_money_and_takes_the_configured_fee) {
   const auto keysets = boost::json::parse(ask(loop, call).body).at("keysets").as_array();
   ASSERT_EQ(keysets.size(), 1u);
   EXPECT_EQ(keysets[0].at("input_fee_ppk"), 250);
+}
+
+// As over a pulled cable, for who connects meanwhile too; what was cut is over when it is healed.
+TEST(EmbeddedRelay, Neither_hears_nor_answers_a_process_that_is_cut_off) {
+  net::Loop loop;
+  const auto relay = EmbeddedRelay::start(loop).value();
+  Listener other(loop, relay->url());
+  const auto others = tcp_ports_of(getpid());
+  Listener before(loop, relay->url());
+  const auto ports = tcp_ports_of(getpid());
+  ASSERT_EQ(ports.size(), others.size() + 1);
+  relay->set_cut([&](uint16_t port) { return !others.contains(port); });
+  Listener meanwhile(loop, relay->url());
+  const auto publish = [](const std::string& text) {
+    return nostr::to_frame(nostr::ClientMessage(nostr::Publish{note(text)}));
+  };
+  const std::string published = publish("unheard");
+  before.socket.send(published);
+  meanwhile.socket.send(published);
+  other.socket.send(R"(["REQ","all",{}])");
+  EXPECT_EQ(other.next(), R"(["EOSE","all"])");
+  other.socket.send(publish("heard"));
+  EXPECT_THAT(other.next() + other.next(), testing::HasSubstr("heard"));
+  EXPECT_TRUE(before.heard.empty() && meanwhile.heard.empty());
+
+  relay->set_cut({});
+  EXPECT_TRUE(loop.run_until([&] { return before.closed && meanwhile.closed; }, kLimit));
+  Listener after(loop, relay->url());
+  after.socket.send(R"(["REQ","all",{}])");
+  EXPECT_THAT(after.next(), testing::HasSubstr("heard"));
+  EXPECT_EQ(after.next(), R"(["EOSE","all"])");
 }
 
 // Two runs on one port must not take each other's tokens.
