@@ -314,7 +314,7 @@ Result<std::string> Demo::kill_holder() {
   shown_ = "kill -9 " + std::to_string(victim.process->pid());
   struck_ = Clock::now();
   victim.process->signal(SIGKILL);
-  if (!victim.process->wait(kReadyWithin)) return fail("did not die");
+  if (!victim.process->wait(kBackWithin)) return fail("did not die");
   blow_ = "the kill";
   return holder_ + " is dead, and its guard freezes what nobody vouches for; the relay hears " +
          lost_.back().first + " again";
