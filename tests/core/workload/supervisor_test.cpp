@@ -263,7 +263,6 @@ TEST(Supervisor, RetiresUntilTheListByLabelIsEmpty) {
   EXPECT_EQ(box.supervisor->size(), 0u);
 }
 
-// A list that was asked for before the removal proves nothing about what came after.
 // What had stopped before it was to be stopped is not charged until then (flaw 11). An engine that
 // refuses to say is asked again; when it goes on refusing, nobody knows, and it is stopped.
 TEST(Supervisor, ARefusedLookBeforeAStopIsNoSight) {
@@ -284,6 +283,7 @@ TEST(Supervisor, ARefusedLookBeforeAStopIsNoSight) {
   EXPECT_EQ(box.calls.front().verb, Verb::Stop);
 }
 
+// A list that was asked for before the removal proves nothing about what came after.
 TEST(Supervisor, AStaleListConfirmsNothingAndTheNextIsAskedForAtOnce) {
   Box box;
   box.live(1);
