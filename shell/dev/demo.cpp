@@ -265,7 +265,7 @@ bool Demo::guarded(const MarketProvider& provider) {
     const auto told = market_->status_of(provider);
     const auto* guard = told ? find_member(*told, "guard") : nullptr;
     if (guard != nullptr && *guard == true) return true;
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kStepLook);
   }
   return false;
 }
@@ -295,7 +295,7 @@ Result<std::string> Demo::spawn_standby() {
   while (!fetch(page_url(held_))) {
     if (market_->stop_requested()) return fail("interrupted");
     if (Clock::now() > deadline) return fail("does not serve its page");
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kStepLook);
   }
   return holder_ + " runs it, " + providers[2].name + " and then " + providers[0].name +
          " stand by";
@@ -339,7 +339,7 @@ Result<boost::json::value> Demo::await_take_over() {
     if (at && number_member(told, "epoch").value_or(0) > epoch_ && fetch(page_url(*at)) &&
         (at->ssh_port == 0 || !at->ssh_password.empty()))
       return told;
-    std::this_thread::sleep_for(kLook);
+    std::this_thread::sleep_for(kStepLook);
   }
   return fail("nobody took over within 30 s");
 }
@@ -400,7 +400,7 @@ Result<std::string> Demo::look_for_lost() {
     while (!has_no_copy(former)) {
       if (market_->stop_requested()) return fail("interrupted");
       if (Clock::now() > deadline) return fail("keeps its copy", name);
-      std::this_thread::sleep_for(kLook);
+      std::this_thread::sleep_for(kStepLook);
     }
   }
   if (auto ok = stay_down(); !ok) return std::unexpected(ok.error());
