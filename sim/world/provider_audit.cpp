@@ -5,8 +5,8 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Seconds kChargeSlack{155 + 65};  // restarts of its own; a sight a minute
-constexpr Seconds kSightEvery{65};         // so much longer runs what an old list still shows
+constexpr Seconds kRestarts{155};   // of its own, until they are used up
+constexpr Seconds kSightEvery{65};  // so much longer runs what an old list still shows
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 
 bool is_over(const lease::Lease* lease) {
@@ -33,14 +33,22 @@ void ProviderNode::audit_charges() {
   for (const auto& [id, lease] : provider_->leases().leases()) {
     if (lease.phase != lease::Phase::Ended || !charged_.insert(id).second) continue;
     watch_engine();
-    const Micros delivered = delivered_[id] + micros(kChargeSlack) +
-                             micros(Seconds{kSightEvery.value * engine_lies_});
+    const Seconds restarts = std::max(kRestarts, restarts_[id]);
+    const Micros delivered = delivered_[id] + micros(restarts) +
+                             micros(Seconds{kSightEvery.value * (1 + engine_lies_)});
     if (micros(lease.statement->used) > delivered)
       world_.violate("overcharged", to_text(name()) + ": " +
                                         std::to_string(lease.statement->used.value) +
                                         " s are charged, " +
                                         std::to_string(delivered.value / 1'000'000) + " s ran");
   }
+}
+
+// One that ran for ten minutes has all its restarts again.
+void ProviderNode::note_restart(const provider::Record& record) {
+  const auto* of_lease = std::get_if<lease::LeaseRecord>(&record);
+  const auto* up = of_lease == nullptr ? nullptr : std::get_if<lease::LeaseUp>(of_lease);
+  if (up != nullptr) restarts_[up->lease] += up->charged_backoff;
 }
 
 Msat ProviderNode::redeemed() const {

@@ -173,12 +173,14 @@ bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
     return crash(kRestartDelay, CrashKeeps::Nothing), false;
   }
   mark_ = journal_->acknowledged();
-  for (const provider::Record& record : step.records)
+  for (const provider::Record& record : step.records) {
+    note_restart(record);
     if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) {
       audit_verdict(*of_wallet);
       audit_refund(*of_wallet);
       note_intent(*of_wallet);
     }
+  }
   return true;
 }
 

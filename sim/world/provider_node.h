@@ -107,6 +107,7 @@ class ProviderNode {
   void audit_unpaid();
   void audit_orphans() const;
   void audit_charges();
+  void note_restart(const provider::Record& record);
   void note_intent(const cashu::RedeemRecord& record);
   void note_states(const cashu::MintReply& reply);
   void audit_verdict(const cashu::RedeemRecord& record);
@@ -134,6 +135,7 @@ class ProviderNode {
   std::set<LeaseId> executing_;                 // since executing_since_
   Micros executing_since_;
   std::map<LeaseId, Micros> delivered_;         // what really ran
+  std::map<LeaseId, Seconds> restarts_;         // charged for exits of its own
 
   struct Intent {                               // an operation, as the ledger has it
     UnixSeconds hold_until;
