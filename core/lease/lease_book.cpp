@@ -249,11 +249,11 @@ void LeaseBook::handle_timer(Instant now, LeaseStep& out) {
     out.events.push_back(Look{lease});
   }
   if (next_sight_record_ && now.mono >= *next_sight_record_) {
-    // As of when it was due: of what happened while this process was stopped nothing was seen.
-    const Micros late = now.mono - *next_sight_record_;
-    Instant due = now;
-    due.mono = *next_sight_record_;
-    due.wall = now.wall - Seconds{late.value / 1'000'000};
+    // As of the first of them: what was not seen, be it that this process was stopped, is not
+    // charged.
+    Instant seen = now;
+    seen.mono = *next_sight_record_ - micros(kSightEvery);
+    seen.wall = now.wall - Seconds{(now.mono - seen.mono).value / 1'000'000};
     next_sight_record_.reset();
     std::erase_if(sighted_, [&](const LeaseId& id) {
       const Lease* l = find(id);
@@ -263,7 +263,7 @@ void LeaseBook::handle_timer(Instant now, LeaseStep& out) {
       const size_t end = std::min(sighted_.size(), at + kSightsPerRecordMax);
       record(LeasesSighted{{sighted_.begin() + static_cast<ptrdiff_t>(at),
                             sighted_.begin() + static_cast<ptrdiff_t>(end)},
-                           due},
+                           seen},
              out);
     }
     sighted_.clear();
