@@ -137,26 +137,61 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   return print_status(options, *lease, *reply, set);
 }
 
-Outcome<void> stop(const Options& options, const PodOptions& wanted) {
-  if (wanted.pod.empty()) return failure(ExitCode::Usage, "name a pod");
-  auto session = open_session(options);
-  if (!session) return std::unexpected(session.error());
-  auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
-  if (!lease) return std::unexpected(lease.error());
-  consumer::RequestMade request = request_for(options, *lease);
-  request.json = market::to_json(market::Request{market::StopRequest{lease->pod,
+Outcome<market::Reply> end_pod(const Options& options, Session& session, consumer::LeaseSeen& lease,
+                               Seconds timeout) {
+  consumer::RequestMade request = request_for(options, lease);
+  request.json = market::to_json(market::Request{market::StopRequest{lease.pod,
                                                                      request.request}});
-  if (auto ok = (*session)->file->commit({request}); !ok) return ok;
-  auto reply = ask_provider(**session, request, Seconds{wanted.payment.timeout_seconds},
-                            "paygress stop " + lease->pod);
-  if (!reply) return std::unexpected(reply.error());
+  if (auto ok = session.file->commit({request}); !ok) return std::unexpected(ok.error());
+  auto reply = ask_provider(session, request, timeout,
+                            "paygress stop " + lease.pod + " --provider " + lease.provider_name);
+  if (!reply) return reply;
   const auto* status = std::get_if<market::StatusReply>(&*reply);
   if (status == nullptr || status->status == "Running")
     return failure(ExitCode::Failed, "this provider cannot end a pod early: it answered its status",
                    "The pod ends by itself when its paid time is over.");
-  lease->expires_at = lease->at = shell::now().wall;
-  if (auto ok = (*session)->file->commit({*lease}); !ok) return ok;
-  return print_status(options, *lease, *reply);
+  lease.expires_at = lease.at = shell::now().wall;
+  if (auto ok = session.file->commit({lease}); !ok) return std::unexpected(ok.error());
+  return reply;
+}
+
+// Of a set every part that is still paid for, the holder's last: who stands by when that one ends
+// would take over. With a provider named, that part alone.
+std::vector<consumer::LeaseSeen> parts_to_end(Session& session, const PodOptions& wanted,
+                                              const consumer::LeaseSeen& lease) {
+  const auto set = wanted.provider.empty() ? look_at_set(session.loop, session.identity,
+                                                         session.file->state(), lease)
+                                           : std::nullopt;
+  if (!set) return {lease};
+  const UnixSeconds now = shell::now().wall;
+  std::vector<consumer::LeaseSeen> parts;
+  for (const consumer::LeaseSeen& part : set->parts)
+    if (part.expires_at > now && part.provider != set->holder.key) parts.push_back(part);
+  if (set->at_holder) parts.push_back(*set->at_holder);
+  if (parts.empty()) parts.push_back(lease);
+  return parts;
+}
+
+Outcome<void> stop(const Options& options, const PodOptions& wanted) {
+  if (wanted.pod.empty()) return failure(ExitCode::Usage, "name a pod");
+  auto session = open_session(options);
+  if (!session) return std::unexpected(session.error());
+  const auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
+  if (!lease) return std::unexpected(lease.error());
+  auto parts = parts_to_end(**session, wanted, *lease);
+  std::optional<Failure> failed;
+  std::optional<market::Reply> last;
+  for (consumer::LeaseSeen& part : parts) {
+    auto reply = end_pod(options, **session, part, Seconds{wanted.payment.timeout_seconds});
+    if (reply) {
+      last = *std::move(reply);
+      continue;
+    }
+    if (parts.size() > 1) note(printable(part.provider_name + ": " + reply.error().message));
+    if (!failed) failed = reply.error();
+  }
+  if (failed) return std::unexpected(*failed);
+  return print_status(options, parts.back(), *last);
 }
 
 Outcome<void> print_topup(const Options& options, Session& session, consumer::LeaseSeen lease,
@@ -194,6 +229,12 @@ Outcome<void> topup(const Options& options, const PodOptions& wanted, const std:
     const PaymentOptions& pay = wanted.payment;
     if (pay.amount == 0 && pay.seconds == 0 && pay.token.empty())
       return failure(ExitCode::Usage, "one of --amount, --seconds and --token is needed");
+    // Who runs it now is paid; a standby's own time when that one is named.
+    if (wanted.provider.empty())
+      if (const auto set = look_at_set((*session)->loop, (*session)->identity,
+                                       (*session)->file->state(), *lease);
+          set && set->at_holder)
+        *lease = *set->at_holder;
     if (lease->rate_msats_per_sec == 0 && pay.seconds > 0)
       return failure(ExitCode::Usage, "the pod's rate is not known here: use --amount");
     request = request_for(options, *lease);

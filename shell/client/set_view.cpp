@@ -102,12 +102,14 @@ std::optional<SetSeen> look_at_set(net::Loop& loop, const Identity& identity,
   seen.holder = view.holder();
   if (const auto access = access_of(state, lease.request))
     seen.guarantee = access->guarantee.value_or("");
+  for (const auto& [key, part] : state.leases()) {
+    const auto of = spawn_of(state, part);
+    if (of && of->workload_id == spawn->workload_id) seen.parts.push_back(part);
+  }
   if (!seen.holder.key) return seen;
   seen.holder_name = seen.holder.key->hex().substr(0, 16);
-  for (const auto& [key, part] : state.leases()) {
+  for (const consumer::LeaseSeen& part : seen.parts) {
     if (part.provider != *seen.holder.key) continue;
-    const auto of = spawn_of(state, part);
-    if (!of || of->workload_id != spawn->workload_id) continue;
     seen.holder_name = part.provider_name;
     seen.at_holder = part;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/consumer/standby_set.h"
 #include "shell/client/wallet_file.h"
@@ -17,6 +18,7 @@ struct SetSeen {
   // What the wallet knows of the holder's part, and what the holder wrote since. Nothing when there
   // is no holder, or the wallet rented nothing there.
   std::optional<consumer::LeaseSeen> at_holder;
+  std::vector<consumer::LeaseSeen> parts;  // what the wallet rented of it, at every member
 };
 
 // Nothing for a plain lease. Asks the relays of the lease for promotions, and our inbox for what a

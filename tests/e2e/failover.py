@@ -4,7 +4,8 @@
 The primary is killed (SIGKILL), stopped until another one took over and continued (SIGSTOP,
 SIGCONT), or in a network of its own whose cable is pulled and plugged in again. From outside, every
 100 ms: no two copies answer. The copy that the consumer was told of answers, and takes the password
-that `status` shows. A first holder that came back deletes its copy.
+that `status` shows. A first holder that came back deletes its copy. With the pod's first name the
+consumer tops up where it runs now, and ends it everywhere.
 
 usage: failover.py PAYGRESS [--case kill|stop|cut]... [--profile demo|fast]
 """
@@ -26,8 +27,9 @@ from market import (COMMAND_S, LOOK_EVERY_S, PATIENCE_S, SKIPPED, Market, left_p
                     listening, page_at, wait_for)
 
 # How long a take-over may take here, and how long a copy may run that nobody vouches for.
-Pace = collections.namedtuple("Pace", "patience fence")
-PACES = {"demo": Pace(PATIENCE_S, 3), "fast": Pace(2 * PATIENCE_S, 30)}
+Pace = collections.namedtuple("Pace", "patience fence silence")
+PACES = {"demo": Pace(PATIENCE_S, 3, 6), "fast": Pace(2 * PATIENCE_S, 30, 45)}
+TOPUP_SAT = 30
 OUTER_ADDRESS = "127.0.0.1"
 
 
@@ -83,6 +85,7 @@ class Kill:
     """Nobody starts it again: its guard alone keeps its copy down."""
 
     comes_back = False
+    all_live = False
 
     def __init__(self, primary, _cable):
         self.primary = primary
@@ -93,6 +96,7 @@ class Kill:
 
 class Stop(Kill):
     comes_back = True
+    all_live = True
 
     def strike(self):
         os.kill(self.primary, signal.SIGSTOP)
@@ -103,6 +107,7 @@ class Stop(Kill):
 
 class Cut:
     comes_back = True
+    all_live = False  # it is, and leaves that to the case before
 
     def __init__(self, _primary, cable):
         self.strike, self.heal = cable.pull, cable.plug
@@ -151,21 +156,36 @@ class Story:
         return wait_for(what, condition, self.watch.check, self.pace.patience)
 
     def play(self):
-        self.market.consumer("spawn", "dev-1", "--template", "hello", "--amount", "600",
-                             "--standby", "2")
+        pod = self.market.consumer("spawn", "dev-1", "--template", "hello", "--amount", "600",
+                                   "--standby", "2")["pod_id"]
         first = self.wait("the primary serves", self.watch.newest)[0]
         struck = time.monotonic()
         self.case.strike()
         now = self.wait("the consumer reaches the new copy", self.at_new_holder)
         reached = time.monotonic()
         logged_in = self.log_in(now)
+        paid = self.market.consumer("topup", pod, "--amount", str(TOPUP_SAT))
+        assert paid["pod_id"] == now["pod_id"] and paid["expires_at"] > now["expires_at"], paid
         if self.case.comes_back:
             self.case.heal()
             data = self.market.provider_directory("dev-1") + "data"
             self.wait("the first holder deletes its copy", lambda: not left_processes(data))
-        end = time.monotonic() + self.pace.fence  # nothing starts again
-        self.wait("a fence's time", lambda: time.monotonic() > end)
+        self.last_for(self.pace.fence)  # nothing starts again
         self.tell(first, struck, reached, now, logged_in)
+        if self.case.all_live:
+            self.end_all(pod)
+
+    def last_for(self, seconds):
+        end = time.monotonic() + seconds
+        self.wait(f"{seconds} s", lambda: time.monotonic() > end)
+
+    def end_all(self, pod):
+        """Who stands by does not take over what its owner ended."""
+        self.market.consumer("stop", pod)
+        self.wait("nobody answers", lambda: not self.watch.newest())
+        ended = len(self.watch.seen)
+        self.last_for(1.5 * self.pace.silence)
+        assert not any(urls for _, urls in self.watch.seen[ended:]), "it runs again after its stop"
 
     def at_new_holder(self):
         """The consumer's word for it, once another one holds the workload and it answers there."""
