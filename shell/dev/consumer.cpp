@@ -42,6 +42,10 @@ std::vector<std::string> status_arguments(const Bought& bought) {
   return {"status", bought.pod, "--json"};
 }
 
+std::vector<std::string> stop_arguments(const Bought& bought) {
+  return {"stop", bought.pod, "--json"};
+}
+
 std::vector<std::string> topup_arguments(const Bought& bought, uint64_t sats) {
   return {"topup", bought.pod, "--amount", std::to_string(sats), "--json"};
 }

@@ -31,6 +31,7 @@ std::vector<std::string> spawn_arguments(const std::string& npub, uint64_t sats)
 std::vector<std::string> spawn_set_arguments(const std::string& primary,
                                              const std::string& standbys, uint64_t sats);
 std::vector<std::string> status_arguments(const Bought& bought);
+std::vector<std::string> stop_arguments(const Bought& bought);
 std::vector<std::string> topup_arguments(const Bought& bought, uint64_t sats);
 
 // The first member of that name in document order, however deep; nothing when absent or null.

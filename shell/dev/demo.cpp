@@ -62,6 +62,7 @@ class Demo {
   Result<std::string> cut_holder();
   Result<std::string> follow();
   Result<std::string> look_for_lost();
+  Result<std::string> stop();
   Result<std::string> verify();
   Result<std::string> clean_up();
 
@@ -408,6 +409,18 @@ Result<std::string> Demo::look_for_lost() {
   return "who came back deleted its copy, nothing answers there; " + holder_ + " goes on serving";
 }
 
+Result<std::string> Demo::stop() {
+  const int64_t left = elapsed(shell::now().wall, lease_.expires_at).value;
+  const auto told = run(market_->consumer(stop_arguments(lease_)));
+  if (!told) return std::unexpected(told.error());
+  if (const auto body = fetch(page_url(lease_), kSilentAfter)) return fail("is still served");
+  const int64_t sats = number_member(*told, "refund_msat").value_or(0) / 1000;
+  // Seconds that pass while it ends are not given back, nor is what the mint keeps.
+  if (sats > left || sats < left - kCommandWithin.count() / 1000)
+    return fail(std::to_string(sats) + " sat came back of " + std::to_string(left) + " s");
+  return std::to_string(sats) + " of " + std::to_string(left) + " s came back as sats";
+}
+
 Result<std::string> Demo::verify() {
   for (const MarketProvider& each : market_->providers()) {
     const auto out = run_text(market_->operate(each, {"ledger", "verify"}));
@@ -468,6 +481,7 @@ DemoReport Demo::play() {
                         {"kill that one, and mend the relay", &Demo::kill_holder, true},
                         {"find the workload at the next", &Demo::follow, true},
                         {"look for the lost copies", &Demo::look_for_lost, true},
+                        {"stop the first workload", &Demo::stop},
                         {"verify the ledgers", &Demo::verify}};
   report_.ok = true;
   for (const Part& part : story) {
