@@ -208,7 +208,6 @@ void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answe
   }
   if (answer.outcome != Outcome::Done || answer.objects.size() != 1)
     return on_trouble(now, lease, w, answer, out);
-  w.serves_ssh = answer.serves_ssh;
   on_observed(now, lease, w, answer.objects.front(), out);
 }
 

@@ -33,6 +33,21 @@ TEST(Supervisor, CreatesNotRunningThenStartsThenSees) {
   EXPECT_EQ(box.supervisor->running_count(), 1u);
 }
 
+// Only the answer to Create tells it (backend.h); what looks on says nothing of it.
+TEST(Supervisor, WhatCreateSaidOfSshHoldsAfterALook) {
+  Box box;
+  box.want(1);
+  const Call create = box.call();
+  box.engine[name_of(1, 1)] = Running::Stopped;
+  Answer without;
+  without.outcome = Outcome::Done;
+  without.serves_ssh = false;
+  box.answer(create, without);
+  box.serve();
+  ASSERT_EQ(box.seen<Started>().size(), 1u);
+  EXPECT_FALSE(box.seen<Started>()[0].serves_ssh);
+}
+
 TEST(Supervisor, ALostCreateAnswerIsAdopted) {
   Box box;
   box.want(1);
