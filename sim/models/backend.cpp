@@ -17,6 +17,7 @@ using workload::Running;
 using workload::Verb;
 
 constexpr int32_t kKilled = 137;      // 128 + SIGKILL, as engines report it
+constexpr Micros kListKept{120'000'000};  // an old list is no older than that
 constexpr int32_t kTerminated = 143;  // 128 + SIGTERM
 
 void fail_with(Answer& answer, Fault fault, std::string message) {
@@ -147,7 +148,8 @@ BackendReply BackendModel::handle_as(InstallId install, const Call& call, Now no
     return {answer, due};
   }
   if (fault == BackendFault::Ignored) return {answer, due};
-  if (fault == BackendFault::StaleList) {
+  // No engine shows what is much older: then it says how things are.
+  if (fault == BackendFault::StaleList && now.mono - last_list_at_ <= kListKept) {
     answer.objects = last_list_;
     return {answer, due};
   }
@@ -179,6 +181,7 @@ void BackendModel::carry_out(InstallId install, const Call& call, Now now, Micro
         if (other.exists_from <= now.mono && other.spec.labels.install == install)
           answer.objects.push_back(view(name, other, now));
       last_list_ = answer.objects;
+      last_list_at_ = now.mono;
       return;
     case Verb::Inspect: {
       workload::Object absent;

@@ -142,6 +142,7 @@ class BackendModel {
   std::map<std::string, Object> objects_;
   std::deque<Planned> planned_;
   std::vector<workload::Object> last_list_;
+  Micros last_list_at_;
   uint64_t version_ = 0;
   std::set<uint16_t> foreign_ports_;
   bool unreachable_ = false;

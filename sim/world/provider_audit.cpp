@@ -6,7 +6,8 @@ namespace paygress::sim {
 namespace {
 
 constexpr Seconds kRestarts{155};   // of its own, until they are used up
-constexpr Seconds kSightEvery{65};  // so much longer runs what an old list still shows
+constexpr Seconds kSightEvery{65};
+constexpr Seconds kOldList{125};    // so much longer runs what an old list still shows
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 
 bool is_over(const lease::Lease* lease) {
@@ -35,7 +36,7 @@ void ProviderNode::audit_charges() {
     watch_engine();
     const Seconds restarts = std::max(kRestarts, restarts_[id]);
     const Micros delivered = delivered_[id] + micros(restarts) +
-                             micros(Seconds{kSightEvery.value * (1 + engine_lies_)});
+                             micros(Seconds{kSightEvery.value + kOldList.value * engine_lies_});
     if (micros(lease.statement->used) > delivered)
       world_.violate("overcharged", to_text(name()) + ": " +
                                         std::to_string(lease.statement->used.value) +
