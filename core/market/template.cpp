@@ -214,6 +214,12 @@ const Template* TemplateRegistry::find(std::string_view slug) const {
   return it == templates_.end() ? nullptr : &it->second;
 }
 
+void TemplateRegistry::withdraw(std::string_view slug, std::string_view engine) {
+  const auto it = templates_.find(slug);
+  if (it == templates_.end()) return;
+  std::erase_if(it->second.images, [&](const auto& image) { return image.engine == engine; });
+}
+
 Result<void> TemplateRegistry::extend(std::string_view text) {
   const auto tree = json::parse_tree(text, {kTemplateFileBytesMax, 8});
   if (!tree) return std::unexpected(tree.error());

@@ -79,6 +79,8 @@ class TemplateRegistry {
   // the file leaves out, and the images of the engines it does not name. Changes nothing when the
   // file is wrong; the error's `where` is the key.
   Result<void> extend(std::string_view json);
+  // This engine cannot serve it on this machine: buyers are refused before they pay.
+  void withdraw(std::string_view slug, std::string_view engine);
 
  private:
   std::map<std::string, Template, std::less<>> templates_;

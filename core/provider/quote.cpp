@@ -123,7 +123,7 @@ std::expected<const market::Template*, Refused> check_template(
   if (info == nullptr) return refuse(ErrorType::UnknownTemplate, text::unknown_template(*slug));
   if (info->image_for(settings.engine) == nullptr)
     return refuse(ErrorType::TemplateUnsupported,
-                  text::template_unsupported(*slug, "this provider's backend"));
+                  text::template_unsupported(*slug, settings.engine));
   const auto variables = market::environment_of(
       *info, request.env.value_or(std::vector<market::EnvironmentVariable>{}), {});
   if (!variables) return refuse(ErrorType::InvalidRequest, variables.error().message);

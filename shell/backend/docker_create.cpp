@@ -1,8 +1,6 @@
 // Verb::Create of the docker backend: image, container, and what is put into it.
-#include <fstream>
-#include <iterator>
-
 #include "shell/backend/docker.h"
+#include "shell/backend/hello.h"
 #include "shell/backend/sandbox_command.h"
 #include "shell/backend/shadow.h"
 #include "shell/backend/tar.h"
@@ -15,21 +13,11 @@ namespace {
 
 constexpr const char* kHelloName = "paygress/hello";
 constexpr const char* kHelloTag = "1";
-constexpr const char* kBusybox = "/bin/busybox";
+constexpr const char* kImageBusybox = "/bin/busybox";  // where that image has it
 constexpr Micros kNetworkAgain = 100'000_us;
-constexpr size_t kBusyboxBytesMax = size_t{16} << 20;
 
 bool is_own_hello(const workload::Spec& spec) {
   return spec.template_slug == kHelloTemplate && spec.image.empty();
-}
-
-// Empty when this machine has no statically linked busybox.
-std::string read_static_busybox() {
-  std::ifstream file(kBusybox, std::ios::binary);
-  std::string content(std::istreambuf_iterator<char>(file), {});
-  // A dynamically linked program names its interpreter, which the image would not have.
-  const bool dynamic = content.find("/ld-linux") != content.npos;
-  return dynamic || content.size() > kBusyboxBytesMax ? "" : content;
 }
 
 }  // namespace
@@ -109,7 +97,7 @@ void DockerBackend::pull(const Op& op, const std::string& image) {
 }
 
 void DockerBackend::import_hello(const Op& op) {
-  const std::string busybox = read_static_busybox();
+  const std::string busybox = static_busybox();
   if (busybox.empty())
     return fail_as(op, Fault::Refused, "the template hello needs the package busybox-static");
   TarWriter tar;
@@ -201,7 +189,7 @@ void DockerBackend::make_container(const Op& op) {
   const std::string& network = config_.network.empty() ? network_id_ : config_.network;
   ContainerOptions options{op->image, ssh, network, {}, op->call.guard_group};
   if (is_own_hello(spec))
-    options.command = {kBusybox, "httpd", "-f", "-h", "/www", "-p",
+    options.command = {kImageBusybox, "httpd", "-f", "-h", "/www", "-p",
                        std::to_string(spec.ports[0].container_port)};
   op->answer.serves_ssh = ssh;
   send(op, {.method = "POST", .path = "/containers/create?name=" + url_encode(spec.name),

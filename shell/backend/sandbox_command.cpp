@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "shell/backend/hello.h"
 
 namespace paygress::backend {
 namespace {

@@ -11,8 +11,6 @@
 
 namespace paygress::backend {
 
-inline constexpr std::string_view kHelloTemplate = "hello";
-
 // Why this machine cannot make such a sandbox: an unknown template, a template without a port.
 Result<void> check_sandbox_spec(const workload::Spec& spec, const SandboxHost& host);
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shell/backend/hello.h"
 #include "shell/backend/object_dir.h"
 #include "shell/backend/run_program.h"
 #include "shell/backend/sandbox_command.h"

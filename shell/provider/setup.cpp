@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/crypto/hash.h"
 #include "core/nostr/nip19.h"
+#include "shell/backend/hello.h"
 #include "shell/backend/volume_key.h"
 #include "shell/base/file.h"
 #include "shell/base/secret_file.h"
@@ -110,6 +111,28 @@ void check_key_file(const std::string& path, ConfigReport& report) {
         {"nostr_private_key_file", Severity::Error, to_string(parsed.error()), "hex or nsec"});
 }
 
+backend::Kind kind_of(provider::BackendType type) {
+  switch (type) {
+    case provider::BackendType::Sandbox: return backend::Kind::Sandbox;
+    case provider::BackendType::Docker: return backend::Kind::Docker;
+    case provider::BackendType::Lxd: return backend::Kind::Lxd;
+    case provider::BackendType::Kvm: return backend::Kind::Kvm;
+    case provider::BackendType::Proxmox: return backend::Kind::Proxmox;
+  }
+  PG_CHECK(false);
+}
+
+// The Debian package without which this machine cannot serve the template `hello`.
+std::string_view lacking_for_hello(const ProviderConfig& config,
+                                   const market::TemplateRegistry& templates) {
+  const auto* hello = templates.find(backend::kHelloTemplate);
+  const auto* image = hello == nullptr
+                          ? nullptr
+                          : hello->image_for(provider::engine_name(config.backend_type));
+  if (image == nullptr || !image->empty()) return {};  // not served, or from an image of its own
+  return backend::package_for_hello(kind_of(config.backend_type));
+}
+
 // The templates there are for this provider.
 Result<market::TemplateRegistry> templates_of(const ProviderConfig& config,
                                               const std::string& config_path) {
@@ -163,11 +186,16 @@ void check_machine(const std::string& path, ConfigReport& report) {
       report.findings.push_back({"volume_key_dir", Severity::Warning,
                                  keys.error().message + "; encrypted disks will be refused",
                                  "a directory on a tmpfs"});
-  if (const auto templates = templates_of(config, path); !templates)
+  if (const auto templates = templates_of(config, path); !templates) {
     report.findings.push_back({"templates_file", Severity::Error, to_string(templates.error()),
                                "{\"version\": 1, \"templates\": [...]}; see docs/templates.md"});
-  else
+  } else {
     check_template_images(*templates, report);
+    if (const auto package = lacking_for_hello(config, *templates); !package.empty())
+      report.findings.push_back({"backend_type", Severity::Warning,
+                                 "cannot serve the template hello; buyers of it will be refused",
+                                 "the package " + std::string(package)});
+  }
   std::error_code error;
   const std::string wallet = beside(path, config.cashu_wallet_db_path);
   if (fs::file_size(wallet, error) > 0 && !error)
@@ -222,6 +250,9 @@ Result<Setup> make_setup(const ConfigReport& report, const std::string& config_p
   if (!bind) return std::unexpected(bind.error());
   auto templates = templates_of(report.config, config_path);
   if (!templates) return std::unexpected(templates.error());
+  if (!lacking_for_hello(report.config, *templates).empty())
+    templates->withdraw(backend::kHelloTemplate,
+                        provider::engine_name(report.config.backend_type));
   return Setup{report.config,         *std::move(me),
                *seed,                 fingerprint_of(*seed),
                data_directory(report.config, config_path), *std::move(templates),
@@ -286,13 +317,7 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   PG_CHECK(!install.is_zero());
   backend::BackendConfig config;
   config.install = install;
-  switch (setup.config.backend_type) {
-    case provider::BackendType::Sandbox: config.kind = backend::Kind::Sandbox; break;
-    case provider::BackendType::Docker: config.kind = backend::Kind::Docker; break;
-    case provider::BackendType::Lxd: config.kind = backend::Kind::Lxd; break;
-    case provider::BackendType::Kvm: config.kind = backend::Kind::Kvm; break;
-    case provider::BackendType::Proxmox: config.kind = backend::Kind::Proxmox; break;
-  }
+  config.kind = kind_of(setup.config.backend_type);
   config.sandbox.root = setup.data_dir + "/sandbox";
   config.sandbox.supervisor = setup.config.sandbox.supervisor;
   config.kvm = kvm_config(setup);

@@ -104,6 +104,14 @@ TEST(Templates, AFileExtendsWhatIsKnown) {
   EXPECT_EQ(TemplateRegistry::built_in().find("mine"), nullptr);
 }
 
+TEST(Templates, WhatIsWithdrawnOfOneEngineIsServedByTheOthers) {
+  TemplateRegistry registry = TemplateRegistry::built_in();
+  registry.withdraw("hello", "sandbox");
+  registry.withdraw("no-such-template", "sandbox");
+  EXPECT_EQ(registry.find("hello")->image_for("sandbox"), nullptr);
+  EXPECT_NE(registry.find("hello")->image_for("docker"), nullptr);
+}
+
 TEST(Templates, AWrongFileChangesNothingAndSaysWhere) {
   const std::pair<const char*, const char*> wrong[] = {
       {"[]", "version"},
