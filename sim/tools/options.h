@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/tools/workers.h"
+#include "sim/world/fault_plan.h"
 
 namespace paygress::sim {
 

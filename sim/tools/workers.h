@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/result.h"
 #include "sim/tools/result_json.h"
 
 namespace paygress::sim {
