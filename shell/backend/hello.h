@@ -1,5 +1,5 @@
-// The template "hello" is served by the busybox of this machine: in a sandbox as it is, in Docker as
-// an image made of it.
+// The template "hello" is served by the busybox of this machine: in a sandbox as it is, in Docker
+// as an image made of it.
 #pragma once
 
 #include <string>
