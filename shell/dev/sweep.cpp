@@ -55,6 +55,7 @@ Result<void> ask_for_each_group(const guard::GuardPlace& place,
     if (!place.program.empty() || std::ranges::any_of(objects, named))
       requests.push_back(Request{{}, group.name});
   }
+  if (requests.empty()) return {};  // without groups it may have left since it was asked
   const auto answers = guard::visit(place.directory, requests);
   if (!answers) return std::unexpected(answers.error());
   for (const workload::GuardAnswered& answer : *answers)

@@ -6,7 +6,7 @@ namespace paygress::sim {
 namespace {
 
 constexpr Seconds kRestarts{155};   // of its own, until they are used up
-constexpr Seconds kSightEvery{65};
+constexpr Seconds kSightEvery{65};  // a sight a minute
 constexpr Seconds kOldList{125};    // so much longer runs what an old list still shows
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 

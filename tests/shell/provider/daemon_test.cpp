@@ -143,7 +143,8 @@ class DaemonTest : public ::testing::Test {
   }
   ~DaemonTest() override {
     daemon_.reset();
-    std::ignore = dev::sweep_workloads(data_dir(), provider::BackendType::Sandbox);
+    const auto swept = dev::sweep_workloads(data_dir(), provider::BackendType::Sandbox);
+    EXPECT_TRUE(swept.has_value()) << to_string(swept.error());
   }
 
   std::string config_file() const { return directory_.file("provider-config.json"); }
