@@ -25,7 +25,6 @@ constexpr uint64_t kLongLease = 600;
 constexpr uint64_t kShortLease = 7;          // a second or two above the shortest, for mint fees
 constexpr uint64_t kTopUp = 60;
 constexpr uint64_t kStandbyLease = 120;      // at each of three
-constexpr milliseconds kGuardWithin{5'000};  // as root it is there at once
 constexpr milliseconds kTakeOverWithin{30'000};
 constexpr Micros kSilentAfter = 500'000_us;  // of a page whose server does not run
 constexpr int64_t kFeeMax = 3;               // sats that the mint may keep of one payment
@@ -70,7 +69,7 @@ class Demo {
   Result<boost::json::value> run(const Command& command);
   Result<std::string> run_text(const Command& command);
   Result<Bought> buy(size_t provider, uint64_t sats);
-  bool guarded(const MarketProvider& provider);
+  bool guarded(const MarketProvider& provider) const;
   MarketProvider* find_provider(std::string_view name);
   // What `paygress status` tells, once it names another holder whose page answers.
   Result<boost::json::value> await_take_over();
@@ -261,14 +260,10 @@ Result<std::string> Demo::expire() {
          std::to_string(elapsed(short_.expires_at, now).value) + " s after the lease's end";
 }
 
-bool Demo::guarded(const MarketProvider& provider) {
-  for (const auto deadline = Clock::now() + kGuardWithin; Clock::now() < deadline;) {
-    const auto told = market_->status_of(provider);
-    const auto* guard = told ? find_member(*told, "guard") : nullptr;
-    if (guard != nullptr && *guard == true) return true;
-    std::this_thread::sleep_for(kStepLook);
-  }
-  return false;
+bool Demo::guarded(const MarketProvider& provider) const {
+  const auto told = market_->status_of(provider);
+  const auto* guard = told ? find_member(*told, "guard") : nullptr;
+  return guard != nullptr && *guard == true;
 }
 
 MarketProvider* Demo::find_provider(std::string_view name) {

@@ -172,7 +172,7 @@ Result<void> Daemon::open_backend() {
   return {};
 }
 
-// Warm standby needs it; everything else does not, so nobody waits for it.
+// Warm standby needs it; everything else does not, so no sale waits for it.
 Result<void> Daemon::open_guard() {
   std::string boot;
   if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> boot))
@@ -253,6 +253,7 @@ int Daemon::run() {
     for (uint32_t i = 0; i < core_->settings().relays.size(); ++i)
       readiness_.relays_tried.insert(RelayIndex{i});
     for (const std::string& mint : core_->settings().mints) readiness_.mints_tried.insert(mint);
+    readiness_.guard_tried = true;
     mint_calls_.clear();
   });
   watch_readiness();
@@ -283,6 +284,8 @@ void Daemon::step(const provider::Input& input) {
 void Daemon::note(const provider::Input& input) {
   if (const auto* lost = std::get_if<provider::LinkLost>(&input)) {
     readiness_.relays_tried.insert(lost->link.relay);
+  } else if (std::holds_alternative<workload::GuardHealth>(input)) {
+    readiness_.guard_tried = true;
   } else if (const auto* made = std::get_if<provider::EventSigned>(&input)) {
     if (made->event.kind == nostr::kind::kOffer) offer_ = made->event.id;
   } else if (const auto* said = std::get_if<provider::RelaySaid>(&input)) {

@@ -30,6 +30,7 @@ using workload::Outcome;
 
 constexpr size_t kAskedMax = 4096;
 constexpr Micros kGuardStartAgain = 1'000'000_us;
+constexpr Micros kGuardStartWithin = 5'000'000_us;
 
 CallId id_of(const guard::Request& request) {
   return std::visit([](const auto& r) { return r.id; }, request);
@@ -54,7 +55,7 @@ class GuardLink::Impl : public std::enable_shared_from_this<Impl> {
       if (const auto self = weak.lock(); self && !self->closed_) what(*self);
     });
   }
-  bool start_guard();
+  bool is_starting();
   void read();
   void on_line(const std::string& line);
   void write();
@@ -92,18 +93,19 @@ void GuardLink::Impl::connect() {
     if (self->closed_ || connection != self->connection_) return;
     if (!error) return self->read();
     // One that was just started gets its time before anybody is alarmed.
-    if (self->start_guard())
+    if (self->is_starting())
       return self->later(kGuardRetry, [](Impl& again) { again.connect(); });
     self->lose("nobody listens: " + error.message());
   });
 }
 
-// It outlives us, and a second one ends by itself.
-bool GuardLink::Impl::start_guard() {
+// Whether one is about to listen; where there is none it is started. It outlives us, and a second
+// one ends by itself.
+bool GuardLink::Impl::is_starting() {
   if (child_ > 0 && ::waitpid(child_, nullptr, WNOHANG) != 0) child_ = 0;
   const Micros now = net::Loop::now().mono;
-  if (place_.program.empty() || child_ > 0 || now - started_at_ < kGuardStartAgain)
-    return false;
+  if (child_ > 0) return now - started_at_ < kGuardStartWithin;
+  if (place_.program.empty() || now - started_at_ < kGuardStartAgain) return false;
   started_at_ = now;
   std::vector<std::string> words = {place_.program, "--dir",       place_.directory,
                                     "--group",      place_.group,  "--leave-when-idle"};

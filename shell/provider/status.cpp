@@ -120,6 +120,7 @@ std::vector<std::string> waits_for(const provider::Provider& core, const Readine
   for (const std::string& mint : settings.mints)
     if (!is_read(core.wallet().mints(), mint) && !readiness.mints_tried.contains(mint))
       reasons.push_back("a first answer of mint " + mint);
+  if (!readiness.guard_tried) reasons.push_back("a first answer of the guard");
   return reasons;
 }
 

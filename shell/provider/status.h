@@ -28,9 +28,10 @@ struct Readiness {
   bool offer_taken = false;           // some relay accepted the newest kind of offer
   std::set<RelayIndex> relays_tried;  // their first connection came or failed
   std::set<std::string> mints_tried;  // their first call was answered or failed
+  bool guard_tried = false;           // it works, or cannot
 };
 // Why it is not ready, one reason each; empty: ready. Ready: a relay is live and has the offer,
-// every relay and mint had its chance, and the engine's inventory is known.
+// every relay, every mint and the guard had its chance, and the engine's inventory is known.
 std::vector<std::string> waits_for(const provider::Provider& core, const Readiness& readiness);
 // Connected and read, perhaps with something it does not do.
 bool counts_as_up(nostr::RelayHealth health);

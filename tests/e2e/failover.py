@@ -137,7 +137,8 @@ class Story:
             places[INNER_ADDRESS] = cable.inner
             self.move(cable.inner, ends)
         for name in ("dev-1", "dev-2", "dev-3"):
-            wait_for(f"the guard of {name}", self.market.provider(name).guarded)
+            if not self.market.provider(name).guarded():
+                raise AssertionError(f"{name} is ready and its guard does not work")
         self.case = CASES[case](self.market.daemon("dev-1"), cable)
         self.watch = Watch(self.market.ports, places)
         self.watch.start()

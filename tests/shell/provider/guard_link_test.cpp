@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -91,6 +92,17 @@ TEST_F(GuardLinkTest, StartsAGuardAndAsksIt) {
   EXPECT_EQ(held.id, CallId{1});
   EXPECT_EQ(held.outcome, Outcome::Done) << held.message;
   EXPECT_EQ(ask(workload::GuardQuery{{2}}).groups.at(0).name, kName);
+}
+
+// Longer than a try to connect and the next one: nobody is told that there is none meanwhile.
+TEST_F(GuardLinkTest, AGuardThatIsSlowToStartIsWaitedFor) {
+  GuardPlace slow = place();
+  slow.program = directory_.file("slow");
+  std::ofstream(slow.program) << "#!/bin/sh\n/bin/sleep 1\nexec " << place().program << " \"$@\"\n";
+  ASSERT_EQ(chmod(slow.program.c_str(), 0700), 0);
+  connect(slow);
+  ASSERT_TRUE(works());
+  EXPECT_EQ(healths_.size(), 1u);
 }
 
 TEST_F(GuardLinkTest, WithoutAGuardEveryAnswerIsUnknown) {

@@ -10,6 +10,7 @@
 namespace paygress::daemon {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -86,6 +87,18 @@ TEST(MetricsText, SpeaksOfAProviderThatJustStarted) {
   EXPECT_THAT(text, HasSubstr("paygress_relay_up{relay=\"wss://relay.example/in\"} 0\n"));
   EXPECT_THAT(text, HasSubstr(R"({mint="https://mint.example/\"quoted\\path"} 0)"));
   EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+}
+
+// Who reads `ready` may buy warm standby at once, where the guard works.
+TEST(WaitsFor, TheGuardsFirstWord) {
+  shell::OsEntropy entropy;
+  provider::Provider core(settings(), entropy, 1);
+  ASSERT_TRUE(core.start({Micros{1}, UnixSeconds{1'800'000'000}}, {{}, {}, "seed"}).has_value());
+  const std::string guard = "a first answer of the guard";
+  Readiness readiness;
+  EXPECT_THAT(waits_for(core, readiness), Contains(guard));
+  readiness.guard_tried = true;
+  EXPECT_THAT(waits_for(core, readiness), Not(Contains(guard)));
 }
 
 // Every sample stands below its own TYPE line, and no metric comes twice.
