@@ -52,7 +52,7 @@ class KvmMarket : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!conformance::can_run_kvm()) GTEST_SKIP() << "needs root, qemu and debootstrap";
-    const auto image = conformance::kvm_guest_image();
+    const auto image = conformance::engine_image("kvm-guest");
     ASSERT_FALSE(image.empty()) << "the guest's image cannot be made";
     std::ofstream(scratch_.path / "templates.json")
         << R"({"version": 1, "templates": [{"slug": "hello",)"

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """engines.py ENGINE PROGRAMS IMAGES [kill N | away SECONDS | many N]: a provider on a real engine.
 
-ENGINE is docker or lxd, PROGRAMS the directory of the built programs, IMAGES a directory where the
-test images are kept. Everything lives in namespaces and a directory that end with this program.
+ENGINE is docker, lxd or kvm, PROGRAMS the directory of the built programs, IMAGES a directory where
+the test images are kept. Everything lives in namespaces and a directory that end with this program.
 
 Without more: a workload is bought over a relay and a mint, logged in to with the answered password,
 its page fetched, topped up, and left to expire; then nothing of it is left on the engine.
 kill N: the daemon is killed with SIGKILL N times in the middle of each of create, stop and delete.
 away SECONDS: the engine is stopped under a running lease for so long, and started again.
 many N: N leases at once; prints how long a spawn takes and what we and the engine used for it.
+kvm has kill alone: qemu is all there is of an engine, and e2e_kvm_test.cpp has the rest.
 Exits 77 where the engine cannot be run.
 """
 
@@ -27,7 +28,8 @@ import urllib.error
 import urllib.request
 
 BACKEND = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "backend"
-PROGRAM = {"docker": "/usr/sbin/dockerd", "lxd": "/usr/bin/lxd"}
+PROGRAM = {"docker": "/usr/sbin/dockerd", "lxd": "/usr/bin/lxd",
+           "kvm": "/usr/bin/qemu-system-x86_64"}
 TEMPLATE = "nostr-relay"  # served here by a small image of ours
 PROJECT = "paygress"
 
@@ -85,20 +87,20 @@ class Enclosure:
         self.keeper.wait(timeout=120)
 
 
+def image(name, images):
+    made = subprocess.run([BACKEND / "images.sh", name, images], capture_output=True, text=True,
+                          check=True)
+    return made.stdout
+
+
 class Engine:
     def __init__(self, name, directory, images):
         self.name, self.directory = name, directory
-        self.archive = self.image("box-" + name, images)
+        self.archive = image("box-" + name, images)
         self.enclosure = Enclosure(directory)
         self.process = None
         self.start()
         self.prepare()
-
-    @staticmethod
-    def image(name, images):
-        made = subprocess.run([BACKEND / "images.sh", name, images], capture_output=True, text=True,
-                              check=True)
-        return made.stdout
 
     @property
     def socket(self):
@@ -127,6 +129,15 @@ class Engine:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         text, _, status = done.stdout.rpartition("\n")
         return int(status or 0), text
+
+    def configure(self, config):
+        """The provider's configuration; returns the image of its template."""
+        config["backend_type"] = {"docker": "Docker", "lxd": "LXD"}[self.name]
+        config[self.name]["socket"] = str(self.socket)
+        if self.name == "docker":
+            return "test/box:1"
+        config["lxd"].update({"network": "pgbr0", "project": PROJECT})
+        return "box"
 
     def prepare(self):
         if self.name == "docker":
@@ -192,6 +203,35 @@ class Engine:
         self.enclosure.close()
 
 
+class Machines:
+    """Of qemu: what runs is what the provider starts."""
+
+    name = "kvm"
+
+    def __init__(self, directory, images):
+        self.directory = directory
+        self.image = image("kvm-guest", images)
+        self.enclosure = Enclosure(directory)
+
+    def configure(self, config):
+        config["backend_type"] = "Kvm"
+        config["kvm"].update({"accelerator": "tcg",
+                              "images": [{"name": "debian", "path": self.image}]})
+        self.data = pathlib.Path(config["data_dir"])
+        return "debian"
+
+    def objects(self):
+        running = self.enclosure.run(["pgrep", "-a", "qemu"]).stdout
+        there = {d.name for d in self.data.glob("kvm/*")}
+        # A machine without a directory is one that nobody would find again.
+        there |= {word.partition("=")[2].partition(",")[0] for word in running.split()
+                  if word.startswith("guest=")}
+        return {name: f"guest={name}" in running for name in there}
+
+    def close(self):
+        self.enclosure.close()
+
+
 class Market:
     """A relay and a mint, a provider on the engine, and a buyer."""
 
@@ -219,22 +259,18 @@ class Market:
     def write_config(self):
         config = json.loads((self.directory / "provider-1/provider-config.json").read_text())
         config.update({
-            "backend_type": {"docker": "Docker", "lxd": "LXD"}[self.engine.name],
             "nostr_private_key": secrets.token_hex(32), "provider_name": self.name,
             "vmid_range_start": 50000, "vmid_range_end": 59999, "ssh_port_start": 40000,
             "ssh_port_end": 44999, "data_dir": str(self.engine.directory / "data-of-provider"),
             "metrics_bind_addr": "127.0.0.1:39464", "templates_file": "templates.json",
             "capacity": {"cpu_millicores": 1000000, "memory_mb": 1000000, "storage_gb": 100000},
             "cashu_wallet_db_path": str(self.engine.directory / "unused-wallet")})
-        config["docker"]["socket"] = str(self.engine.socket)
-        config["lxd"].update({"socket": str(self.engine.socket), "network": "pgbr0",
-                              "project": PROJECT})
+        box = self.engine.configure(config)
         self.config.write_text(json.dumps(config), encoding="utf-8")
         self.config.chmod(0o600)
-        image = {"docker": "test/box:1", "lxd": "box"}[self.engine.name]
         (self.engine.directory / "templates.json").write_text(json.dumps(
             {"version": 1, "templates": [
-                {"slug": TEMPLATE, "images": [{"engine": self.engine.name, "image": image}],
+                {"slug": TEMPLATE, "images": [{"engine": self.engine.name, "image": box}],
                  "ports": [{"container_port": 80, "hint": "http", "label": "page"}],
                  "open_files_max": 4096, "cpu_millicores_min": 100, "memory_mb_min": 64,
                  "storage_gb_min": 1}]}), encoding="utf-8")
@@ -413,7 +449,8 @@ def many(engine, market, count):
 
 
 def main(arguments):
-    if len(arguments) not in (3, 5) or arguments[0] not in PROGRAM:
+    if (len(arguments) not in (3, 5) or arguments[0] not in PROGRAM or
+            arguments[0] == "kvm" and arguments[3:4] != ["kill"]):
         sys.exit(__doc__)
     name, programs, images = arguments[0], *(str(pathlib.Path(a).resolve()) for a in arguments[1:3])
     if os.geteuid() != 0 or not os.access(PROGRAM[name], os.X_OK):
@@ -423,7 +460,7 @@ def main(arguments):
     directory.chmod(0o711)
     engine = market = None
     try:
-        engine = Engine(name, directory, images)
+        engine = Machines(directory, images) if name == "kvm" else Engine(name, directory, images)
         market = Market(engine, pathlib.Path(programs))
         market.await_provider()
         if len(arguments) == 3:

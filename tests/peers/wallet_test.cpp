@@ -48,8 +48,8 @@ class TheirWallet {
     }
     return said.substr(at, said.find_first_of(" \r\n", at) - at);
   }
-  // Mints that many sat. In two commands: in one, it waits without end for a word of the mint's that
-  // came before it listened. An invoice of this mint is paid when it is looked at.
+  // Mints that many sat. In two commands: in one, it waits without end for a word of the mint's
+  // that came before it listened. An invoice of this mint is paid when it is looked at.
   void mint(cashu::Amount amount) {
     const std::string sat = std::to_string(amount);
     const std::string said = run("invoice --no-check " + sat);

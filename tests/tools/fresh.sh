@@ -5,7 +5,7 @@
 # commands there. Everything that is mounted, and every process, lives in a mount and a process
 # namespace of its own: both are gone when this ends, however it ends. The rest is rm.
 set -euo pipefail
-readonly suite=bookworm default_mirror=http://deb.debian.org/debian
+readonly suite=bookworm
 readonly debian_keyring=debian-archive-keyring
 readonly home=root checkout=srv/paygress  # inside the tree
 
@@ -38,7 +38,8 @@ host_sources_list() {
   done
 }
 
-# The first address of the suite itself: what debootstrap needs.
+# The first address of the suite itself; nothing where this machine names none: debootstrap has a
+# default.
 host_mirror() {
   local mirror
   mirror=$(
@@ -55,7 +56,6 @@ host_mirror() {
   if [[ $mirror == mirror+file:* ]]; then
     mirror=$(grep -m 1 -oE 'https?://[^[:space:]]+' "${mirror#mirror+file:}" || true)
   fi
-  mirror=${mirror:-$default_mirror}
   echo "${mirror%/}"
 }
 
@@ -85,13 +85,11 @@ copy_network_settings() {
   apt-config dump | grep -E '^Acquire::(http|https)::' | grep -viE 'Auto-?Detect' \
     >"$tree/etc/apt/apt.conf.d/90network" || true
 
-  local sources
-  sources=$(host_sources_822)
-  [[ -n $sources ]] && printf '%s\n' "$sources" >"$tree/etc/apt/sources.list.d/host.sources"
-  printf '%s\n' "$(host_sources_list)" >"$tree/etc/apt/sources.list"
-  if [[ -z $sources && ! -s $tree/etc/apt/sources.list ]]; then
-    echo "deb $(host_mirror) $suite main" >"$tree/etc/apt/sources.list"
-  fi
+  local sources list
+  sources=$(host_sources_822) list=$(host_sources_list)
+  [[ -n $sources || -n $list ]] || return 0  # what debootstrap wrote is right
+  printf '%s\n' "$sources" >"$tree/etc/apt/sources.list.d/host.sources"
+  printf '%s\n' "$list" >"$tree/etc/apt/sources.list"
 }
 
 # Variables that name a proxy or a certificate bundle, as arguments for env.
@@ -142,7 +140,6 @@ leave() {
 build_debian() {
   local started=$SECONDS mirror arguments=(--variant=minbase)
   mirror=$(host_mirror)
-  [[ $mirror == "$default_mirror" ]] && mirror=
   [[ -n $cache ]] && arguments+=(--cache-dir="$cache")
   say "building a minimal Debian 12 in $tree"
   debootstrap "${arguments[@]}" "$suite" "$tree" ${mirror:+"$mirror"} >"$tree.log" 2>&1 \

@@ -5,8 +5,10 @@
 #   box-lxd      busybox and dropbear with an init of busybox, as an LXD image
 #   box-docker   the same as a root file system; CMD /sbin/init
 #   debian-lxd   Debian 12 with systemd and OpenSSH, as an LXD image (debootstrap: a minute or two)
+#   kvm-guest    a disk with a bootable Debian 12, of kvm_image.sh (likewise)
 set -euo pipefail
 name=$1 cache=$2
+tools=$(dirname -- "$(readlink -f -- "$0")")/../../tools
 
 metadata() {
   printf 'architecture: %s\ncreation_date: %s\nproperties: {description: "%s", os: paygress}\n' \
@@ -53,20 +55,11 @@ INIT
   chmod 755 "$root/sbin/init"
 }
 
-# The mirror this machine itself uses.
-mirror() {
-  local uri
-  uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' \
-    2>/dev/null | head -n 1)
-  [[ $uri == http* ]] || uri=http://deb.debian.org/debian
-  printf %s "${uri%/}"
-}
-
 make_debian() {
   # What it mounts is gone with the namespace.
   unshare --mount debootstrap --variant=minbase \
     --include=systemd-sysv,dbus,openssh-server,iproute2 \
-    bookworm "$root" "$(mirror)" >"$cache/$name.log" 2>&1
+    bookworm "$root" >"$cache/$name.log" 2>&1
   # Every machine makes its own keys, at its first start.
   rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/cache/apt/archives/*.deb "$root"/etc/machine-id
   rm -rf "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
@@ -76,8 +69,14 @@ make_debian() {
 }
 
 # Another recipe is another image.
-recipe=$(declare -f "make_${name%-*}" metadata | sha256sum | cut -c1-12)
-result=$cache/$name-$recipe.tar.gz
+recipe() {
+  case $name in
+    kvm-guest) cat "$tools/kvm_image.sh" "$tools/kvm_guest_init.sh" ;;
+    *) declare -f "make_${name%-*}" metadata ;;
+  esac
+}
+result=$cache/$name-$(recipe | sha256sum | cut -c1-12).$([[ $name == kvm-guest ]] && echo qcow2 ||
+  echo tar.gz)
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
@@ -89,6 +88,7 @@ case $name in
   box-lxd) make_box; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
   box-docker) make_box; tar -C "$root" -czf "$work/made" . ;;
   debian-lxd) make_debian; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
+  kvm-guest) "$tools/kvm_image.sh" "$work/made" >&2 ;;
   *) echo "images.sh: no image $name" >&2; exit 2 ;;
 esac
 mv "$work/made" "$result"

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path& guest_image() {
-  static const fs::path image = can_run_kvm() ? kvm_guest_image() : fs::path();
+  static const fs::path image = can_run_kvm() ? engine_image("kvm-guest") : "";
   return image;
 }
 
