@@ -102,9 +102,7 @@ Result<Bech32> from_bech32(std::string_view text) {
   if (separator == std::string_view::npos || separator == 0 || separator > kPrefixCharsMax ||
       text.size() - separator - 1 < kChecksumDigits)
     return fail("not bech32");
-  std::string lower(text);
-  for (char& c : lower)
-    if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = to_lower(text);
   Bech32 result;
   result.prefix = lower.substr(0, separator);
   for (char c : result.prefix)

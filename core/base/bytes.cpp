@@ -23,8 +23,7 @@ constexpr auto kStandardInverse = inverse(kStandard);
 constexpr auto kUrlSafeInverse = inverse(kUrlSafe);
 
 int hex_value(char c) {
-  if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
-  return kHexInverse[static_cast<uint8_t>(c)];
+  return kHexInverse[static_cast<uint8_t>(to_lower(c))];
 }
 
 }  // namespace
@@ -35,6 +34,12 @@ ByteView as_bytes(std::string_view text) {
 
 std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string to_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = to_lower(c);
+  return out;
 }
 
 std::string to_hex(ByteView bytes) {

@@ -35,6 +35,12 @@ std::string to_base64(ByteView bytes, Base64 alphabet, bool padded);
 // Strict: no white space, no other alphabet, no non-zero trailing bits (RFC 4648 section 3.5).
 Result<Bytes> from_base64(std::string_view text, Base64 alphabet, Padding padding);
 
+// ASCII letters in lower case; every other byte as it is, whatever the locale.
+constexpr char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+std::string to_lower(std::string_view text);
+
 // True when `text` is well-formed UTF-8 without surrogates (Unicode 15, table 3-7).
 bool is_utf8(std::string_view text);
 

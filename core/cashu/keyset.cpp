@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/crypto/hash.h"
 
@@ -57,8 +58,7 @@ std::string keyset_id_v2(const std::map<Amount, Point>& keys, std::string_view u
     if (!text.empty()) text += ',';
     text += std::to_string(amount) + ":" + to_hex(key);
   }
-  text += "|unit:";
-  for (const char c : unit) text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  text += "|unit:" + to_lower(unit);
   if (input_fee_ppk != 0) text += "|input_fee_ppk:" + std::to_string(input_fee_ppk);
   if (final_expiry && final_expiry->value != 0)
     text += "|final_expiry:" + std::to_string(final_expiry->value);

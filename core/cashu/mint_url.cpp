@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/cashu/token.h"
 
 namespace paygress::cashu {
@@ -14,21 +15,11 @@ namespace {
 constexpr std::string_view kSchemeEnd = "://";
 constexpr size_t kHostBytesMax = 253;  // RFC 1035
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), lower);
-  return out;
-}
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 bool is_alphanumeric(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
 }
 
 std::string_view without_trailing_slashes(std::string_view text) {
@@ -44,7 +35,7 @@ struct Authority {
 bool is_ipv6_literal(std::string_view host) {
   if (host.size() < 4 || !host.starts_with('[') || !host.ends_with(']')) return false;
   return std::ranges::all_of(host.substr(1, host.size() - 2), [](char c) {
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f') || c == ':' || c == '.';
+    return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
   });
 }
 
@@ -62,7 +53,7 @@ Result<Authority> parse_authority(std::string_view text) {
   const size_t bracket = text.find(']');
   const size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
   Authority authority;
-  authority.host = lowered(text.substr(0, colon));
+  authority.host = to_lower(text.substr(0, colon));
   if (!is_host_name(authority.host) && !is_ipv6_literal(authority.host))
     return fail("mint URL has a malformed host");
   if (colon == std::string_view::npos) return authority;
@@ -103,7 +94,7 @@ Result<void> check_path(std::string_view path) {
   for (size_t start = 0; start < path.size();) {
     const size_t slash = path.find('/', start);
     const std::string_view segment = path.substr(start, slash - start);
-    const std::string decoded_dots = lowered(segment);
+    const std::string decoded_dots = to_lower(segment);
     if (segment == "." || segment == ".." || decoded_dots.find("%2e") != std::string::npos)
       return fail("mint URL has dot segments in its path");
     if (slash == std::string_view::npos) break;
@@ -124,7 +115,7 @@ Result<std::string> normalise_mint_url(std::string_view url) {
   if (!plain) return fail("mint URL has white space or other characters that are not allowed");
   const size_t scheme_end = url.find(kSchemeEnd);
   if (scheme_end == std::string_view::npos) return fail("mint URL has no scheme");
-  const std::string scheme = lowered(url.substr(0, scheme_end));
+  const std::string scheme = to_lower(url.substr(0, scheme_end));
   if (scheme != "https" && scheme != "http") return fail("mint URL is neither https nor http");
   const std::string_view rest = url.substr(scheme_end + kSchemeEnd.size());
   if (rest.find_first_of("?#") != std::string_view::npos)
@@ -154,9 +145,9 @@ Result<std::string> existing_network_mint_url(std::string_view url) {
     return fail("mint URL has no scheme");
   const std::string_view rest = stripped.substr(scheme_end + kSchemeEnd.size());
   const size_t slash = rest.find('/');
-  const std::string host = lowered(rest.substr(0, slash));
+  const std::string host = to_lower(rest.substr(0, slash));
   if (host.empty()) return fail("mint URL has no host");
-  std::string out = lowered(stripped.substr(0, scheme_end)) + std::string(kSchemeEnd) + host;
+  std::string out = to_lower(stripped.substr(0, scheme_end)) + std::string(kSchemeEnd) + host;
   if (slash != std::string_view::npos) out += rest.substr(slash);
   return out;
 }

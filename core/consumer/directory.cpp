@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/nostr/drafts.h"
 #include "core/nostr/nip19.h"
 
 namespace paygress::consumer {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 NotFound ambiguous(std::string_view who, const std::vector<const Listing*>& several) {
   std::string message = "\"" + std::string(who) + "\" could be";
@@ -85,13 +79,13 @@ std::expected<const Listing*, NotFound> Directory::find(std::string_view who) co
   }
   std::vector<const Listing*> by_prefix;
   std::vector<const Listing*> by_name;
-  const std::string wanted = lower(who);
+  const std::string wanted = to_lower(who);
   for (const auto& [key, listing] : listings_) {
     const std::string npub = wanted.starts_with("npub1") ? nostr::to_npub(key) : "";
     const bool is_prefix = wanted.size() >= kPrefixCharsMin && key.hex().starts_with(wanted);
     const bool is_npub = wanted.size() >= 5 + kPrefixCharsMin && npub.starts_with(wanted);
     if (is_prefix || is_npub) by_prefix.push_back(&listing);
-    if (lower(listing.offer.hostname) == wanted) by_name.push_back(&listing);
+    if (to_lower(listing.offer.hostname) == wanted) by_name.push_back(&listing);
   }
   // A name that could be somebody's key is still the name of the one who bears it.
   const auto& found = by_prefix.empty() ? by_name : by_prefix;

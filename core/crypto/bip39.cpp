@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/crypto/hash.h"
 
@@ -45,10 +46,8 @@ Result<std::vector<size_t>> read_words(std::string_view mnemonic) {
       continue;
     }
     std::string word;
-    for (; i < mnemonic.size() && !is_space(mnemonic[i]); ++i) {
-      const char c = mnemonic[i];
-      word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    }
+    for (; i < mnemonic.size() && !is_space(mnemonic[i]); ++i)
+      word.push_back(to_lower(mnemonic[i]));
     const auto found = std::ranges::lower_bound(kWords, std::string_view(word));
     if (found == kWords.end() || *found != word)
       return fail("word " + std::to_string(indices.size() + 1) + " is not in the English list");

@@ -4,17 +4,11 @@
 #include <array>
 #include <optional>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 
 namespace paygress::nostr {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
@@ -106,14 +100,14 @@ Result<std::string> canonical_relay_url(std::string_view text) {
   };
   if (std::any_of(text.begin(), text.end(), odd)) return fail("has a character that no URL has");
   const size_t separator = text.find("://");
-  const std::string scheme = lower(text.substr(0, separator));
+  const std::string scheme = to_lower(text.substr(0, separator));
   if (separator == text.npos || (scheme != "ws" && scheme != "wss"))
     return fail("its scheme must be wss or ws");
   const std::string_view rest = text.substr(separator + 3);
   if (rest.find_first_of("?#@") != rest.npos)
     return fail("must not have credentials, a query or a fragment");
   const size_t slash = rest.find('/');
-  const std::string authority = lower(rest.substr(0, slash));
+  const std::string authority = to_lower(rest.substr(0, slash));
   const auto place = place_of(authority);
   if (!place) return std::unexpected(place.error());
   std::string url = scheme + "://" + std::string(place->host);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/cashu/mint_url.h"
 #include "core/market/json_map.h"
@@ -187,10 +188,7 @@ void limit_to_images(const ProviderConfig& config, Settings& settings) {
 }  // namespace
 
 std::string engine_name(BackendType type) {
-  std::string name(to_text(type));
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return name;
+  return to_lower(to_text(type));
 }
 
 Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Resources node) {

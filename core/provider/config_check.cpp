@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/bytes.h"
 #include "core/cashu/mint_url.h"
 #include "core/failover/profile.h"
 #include "core/nostr/nip19.h"
@@ -64,13 +65,6 @@ bool has_spaces_or_controls(std::string_view text) {
   });
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 // A port from 1 to 65535 in plain digits.
 std::optional<uint16_t> port_of(std::string_view digits) {
   if (digits.empty() || digits.size() > 5) return std::nullopt;
@@ -93,7 +87,7 @@ std::optional<HostPort> host_port_of(std::string_view text) {
   const size_t bracket = text.starts_with('[') ? text.find(']') : 0;
   if (bracket == text.npos) return std::nullopt;
   const size_t colon = text.find(':', bracket);
-  HostPort result{lower(text.substr(0, colon)), std::nullopt};
+  HostPort result{to_lower(text.substr(0, colon)), std::nullopt};
   if (result.host.empty() || result.host == "[]") return std::nullopt;
   if (bracket != 0 && colon != bracket + 1 && text.size() != bracket + 1) return std::nullopt;
   if (colon == text.npos) return result;
@@ -242,7 +236,7 @@ void Checker::check_key() {
 
 void Checker::check_relay(const std::string& path, const std::string& url) {
   const size_t separator = url.find("://");
-  const std::string scheme = lower(std::string_view(url).substr(0, separator));
+  const std::string scheme = to_lower(std::string_view(url).substr(0, separator));
   if (separator == url.npos || (scheme != "ws" && scheme != "wss"))
     return error(path, "is no relay: its scheme must be wss or ws", "\"wss://relay.example\"");
   const std::string_view rest = std::string_view(url).substr(separator + 3);
@@ -267,7 +261,7 @@ void Checker::check_relays() {
   std::set<std::string> seen;
   for (size_t i = 0; i < relays.size(); ++i) {
     check_relay(at("nostr_relays", i), relays[i]);
-    std::string plain = lower(relays[i]);
+    std::string plain = to_lower(relays[i]);
     while (plain.ends_with('/')) plain.pop_back();
     if (!seen.insert(std::move(plain)).second)
       error(at("nostr_relays", i), "is listed twice: it must not count twice for a quorum",

@@ -7,6 +7,10 @@ namespace paygress {
 namespace {
 
 // Section 10.
+TEST(ToLower, ChangesAsciiLettersAlone) {
+  EXPECT_EQ(to_lower("AZaz09@[`{\xc3\x84"), "azaz09@[`{\xc3\x84");
+}
+
 TEST(Base64, VectorsOfTheStandard) {
   const std::pair<const char*, const char*> vectors[] = {
       {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
