@@ -43,11 +43,11 @@ std::string to_lower(std::string_view text) {
 }
 
 std::string to_hex(ByteView bytes) {
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
+  std::string hex(bytes.size() * 2, '0');
+  char* out = hex.data();
   for (uint8_t b : bytes) {
-    hex.push_back(kHexDigits[b >> 4]);
-    hex.push_back(kHexDigits[b & 15]);
+    *out++ = kHexDigits[b >> 4];
+    *out++ = kHexDigits[b & 15];
   }
   return hex;
 }

@@ -17,6 +17,7 @@
 #include <boost/mp11.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <concepts>
 #include <map>
 #include <optional>
@@ -73,6 +74,13 @@ class Decoder {
     rest_ = rest_.subspan(out.size());
     return true;
   }
+  // The next `size` bytes, in place; fewer, and failed, when there are not so many.
+  ByteView take_view(size_t size) {
+    if (!ok_ || rest_.size() < size) return fail(), ByteView{};
+    const ByteView taken = rest_.first(size);
+    rest_ = rest_.subspan(size);
+    return taken;
+  }
   bool fail() { return ok_ = false; }
   bool ok() const { return ok_; }
   size_t remaining() const { return rest_.size(); }
@@ -116,25 +124,26 @@ struct IsOpaqueId<OpaqueId<Tag, N>> : std::true_type {};
 template <class T>
 using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
 
+// The unsigned type in whose bytes a T is written.
+template <std::integral T>
+using Bits = std::make_unsigned_t<std::conditional_t<std::same_as<T, bool>, uint8_t, T>>;
+
+// To little endian, and back.
+template <std::unsigned_integral U>
+constexpr U little_endian(U bits) {
+  return std::endian::native == std::endian::little ? bits : std::byteswap(bits);
+}
+
 template <std::integral T, ByteSink S>
 void put_integer(S& sink, T value) {
-  using U = std::make_unsigned_t<std::conditional_t<std::same_as<T, bool>, uint8_t, T>>;
-  auto bits = static_cast<U>(value);
-  ByteArray<sizeof(U)> bytes;
-  for (auto& b : bytes) {
-    b = static_cast<uint8_t>(bits & 0xff);
-    bits = static_cast<U>(static_cast<uint64_t>(bits) >> 8);
-  }
-  sink.put(bytes);
+  sink.put(std::bit_cast<ByteArray<sizeof(T)>>(little_endian(static_cast<Bits<T>>(value))));
 }
 
 template <std::integral T>
 bool take_integer(Decoder& in, T& value) {
-  using U = std::make_unsigned_t<std::conditional_t<std::same_as<T, bool>, uint8_t, T>>;
-  ByteArray<sizeof(U)> bytes{};
+  ByteArray<sizeof(T)> bytes{};
   if (!in.take(bytes)) return false;
-  uint64_t bits = 0;
-  for (size_t i = sizeof(U); i-- > 0;) bits = bits << 8 | bytes[i];
+  const auto bits = little_endian(std::bit_cast<Bits<T>>(bytes));
   if constexpr (std::same_as<T, bool>)
     if (bits > 1) return in.fail();
   value = static_cast<T>(bits);
@@ -212,13 +221,14 @@ bool decode(Decoder& in, T& value) {
   } else if constexpr (std::same_as<T, std::string>) {
     uint32_t size = 0;
     if (!take_count(size)) return false;
-    value.resize(size);
-    return in.take({reinterpret_cast<uint8_t*>(value.data()), size});
+    value = as_text(in.take_view(size));
+    return in.ok();
   } else if constexpr (std::same_as<T, Bytes>) {
     uint32_t size = 0;
     if (!take_count(size)) return false;
-    value.resize(size);
-    return in.take(value);
+    const ByteView bytes = in.take_view(size);
+    value.assign(bytes.begin(), bytes.end());
+    return in.ok();
   } else if constexpr (IsOptional<T>::value) {
     bool present = false;
     if (!take_integer(in, present)) return false;

@@ -1,7 +1,8 @@
 #include "core/cashu/redeem_state.h"
 
 #include <algorithm>
-#include <set>
+#include <compare>
+#include <string_view>
 
 #include "core/base/check.h"
 
@@ -192,7 +193,13 @@ void RedeemState::check_invariants() const {
   for (const auto& [purse, flow] : flows_)
     PG_CHECK(wallet_.balance(purse) + flow.given + flow.fees == flow.received + flow.found ||
              !policy_.same_inputs);
-  std::set<std::pair<std::string, uint32_t>> used;
+  struct Counters {  // of one attempt
+    std::string_view keyset;
+    uint32_t from;
+    uint32_t to;
+    auto operator<=>(const Counters&) const = default;
+  };
+  std::vector<Counters> used;
   for (const auto& [op, operation] : live_) {
     const OpSummary* summary = summaries_.find(op);
     PG_CHECK(summary && summary->watched && summary->status != OpStatus::Done);
@@ -201,10 +208,16 @@ void RedeemState::check_invariants() const {
     PG_CHECK(!operation.refund || refunds_.at(operation.refund->claim) == op);
     for (const Attempt& attempt : operation.attempts) {
       PG_CHECK(!policy_.reserve_counters || end_of(attempt) <= next_counter(attempt.keyset));
-      for (uint32_t counter = attempt.counter_start; counter < end_of(attempt); ++counter)
-        PG_CHECK(!policy_.reserve_counters || used.emplace(attempt.keyset, counter).second);
+      if (attempt.counter_start < end_of(attempt))
+        used.push_back({attempt.keyset, attempt.counter_start, end_of(attempt)});
     }
   }
+  std::sort(used.begin(), used.end());
+  const auto overlap = [](const Counters& a, const Counters& b) {
+    return a.keyset == b.keyset && b.from < a.to;
+  };
+  PG_CHECK(!policy_.reserve_counters ||
+           std::adjacent_find(used.begin(), used.end(), overlap) == used.end());
 }
 
 }  // namespace paygress::cashu

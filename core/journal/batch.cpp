@@ -3,6 +3,29 @@
 #include "core/base/codec.h"
 
 namespace paygress::journal {
+namespace {
+
+template <class Visit>
+Result<void> read_records(ByteView payload, const Visit& visit) {
+  if (payload.size() > kPayloadBytesMax) return fail("a batch that is too long");
+  Decoder in(payload);
+  uint32_t count = 0;
+  if (!decode(in, count)) return fail("not a list of records");
+  if (count == 0) return fail("a batch without records");
+  if (count > kRecordsPerBatchMax) return fail("a batch of too many records");
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t size = 0;
+    const ByteView record = decode(in, size) ? in.take_view(size) : ByteView{};
+    if (!in.ok()) return fail("not a list of records");
+    if (record.empty()) return fail("an empty record");
+    if (size > kRecordBytesMax) return fail("a record that is too long");
+    visit(record);
+  }
+  if (in.remaining() != 0) return fail("not a list of records");
+  return {};
+}
+
+}  // namespace
 
 Result<Bytes> encode_records(const Records& records) {
   if (records.empty()) return fail("a batch without records");
@@ -23,16 +46,16 @@ Result<Bytes> encode_records(const Records& records) {
 }
 
 Result<Records> decode_records(ByteView payload) {
-  if (payload.size() > kPayloadBytesMax) return fail("a batch that is too long");
-  auto records = decode_bytes<Records>(payload);
-  if (!records) return fail("not a list of records");
-  if (records->empty()) return fail("a batch without records");
-  if (records->size() > kRecordsPerBatchMax) return fail("a batch of too many records");
-  for (const Bytes& record : *records) {
-    if (record.empty()) return fail("an empty record");
-    if (record.size() > kRecordBytesMax) return fail("a record that is too long");
-  }
+  Records records;
+  auto read = read_records(payload, [&](ByteView record) {
+    records.emplace_back(record.begin(), record.end());
+  });
+  if (!read) return std::unexpected(read.error());
   return records;
+}
+
+Result<void> check_records(ByteView payload) {
+  return read_records(payload, [](ByteView) {});
 }
 
 }  // namespace paygress::journal

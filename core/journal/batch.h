@@ -58,5 +58,7 @@ struct Tip {
 Result<Bytes> encode_records(const Records& records);
 // Exactly what encode_records wrote, else an error.
 Result<Records> decode_records(ByteView payload);
+// The same error, and no copy.
+Result<void> check_records(ByteView payload);
 
 }  // namespace paygress::journal

@@ -42,7 +42,7 @@ Result<void> ChainVerifier::take(const SealedBatch& batch) {
                  "was changed together with its hash");
   if (batch.hash != chain_hash(batch.sequence, batch.previous, batch.payload))
     return broke("content was changed: it does not match its hash");
-  if (auto records = decode_records(batch.payload); !records)
+  if (auto records = check_records(batch.payload); !records)
     return broke("cannot be read: " + records.error().message);
   tip_ = {batch.sequence, batch.hash};
   return {};

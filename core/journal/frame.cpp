@@ -90,4 +90,15 @@ Result<Recovered> recover(ByteView file, const Visitor& visit) {
   return found;
 }
 
+Result<void> scan(ByteView file, const Visitor& visit) {
+  if (auto header = decode_header(file); !header) return std::unexpected(header.error());
+  for (size_t at = kHeaderBytes; at < file.size();) {
+    auto batch = decode_frame(file.subspan(at));
+    if (!batch) return std::unexpected(batch.error());
+    if (auto seen = visit(*batch); !seen) return seen;
+    at += kFrameOverheadBytes + batch->payload.size();
+  }
+  return {};
+}
+
 }  // namespace paygress::journal

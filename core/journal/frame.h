@@ -31,4 +31,8 @@ struct Recovered {
 // returned one; a bad frame ends the reading and is told in `stopped`.
 Result<Recovered> recover(ByteView file, const Visitor& visit);
 
+// Every whole frame of what recover() took, in order, without following the chain once more: for a
+// reader that does (journal.h). An error is visit's, or that the bytes are whole frames no more.
+Result<void> scan(ByteView file, const Visitor& visit);
+
 }  // namespace paygress::journal

@@ -2,6 +2,7 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -128,8 +129,17 @@ Result<Node> parse_tree(std::string_view text, Limits limits) {
 void put_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   const bool valid = is_utf8(text);
+  const auto stands_for_itself = [&](char c) {
+    const auto byte = static_cast<uint8_t>(c);
+    return byte >= 0x20 && c != '"' && c != '\\' && (byte < 0x80 || valid);
+  };
   out += '"';
-  for (const char c : text) {
+  for (auto rest = text.begin(); rest != text.end();) {
+    const auto special = std::find_if_not(rest, text.end(), stands_for_itself);
+    out.append(rest, special);
+    rest = special;
+    if (rest == text.end()) break;
+    const char c = *rest++;
     const auto byte = static_cast<uint8_t>(c);
     switch (c) {
       case '"':
@@ -158,10 +168,8 @@ void put_string(std::string& out, std::string_view text) {
           out += "\\u00";
           out += kHex[byte >> 4];
           out += kHex[byte & 15];
-        } else if (byte >= 0x80 && !valid) {
-          out += "\xef\xbf\xbd";
         } else {
-          out += c;
+          out += "\xef\xbf\xbd";
         }
     }
   }

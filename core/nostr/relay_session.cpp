@@ -117,6 +117,7 @@ void RelaySession::set_ping_limit(Now now, std::optional<Micros> limit) {
   PG_CHECK(!limit || *limit > Micros{0});
   ping_limit_ = limit;
   if (limit && ping_due_) ping_due_ = std::min(*ping_due_, now.mono + *limit);
+  deadline_ = compute_deadline();
 }
 
 void RelaySession::on_link_up(Now now) {
@@ -225,7 +226,7 @@ void RelaySession::on_timer(Now now) {
   finish(now);
 }
 
-std::optional<Micros> RelaySession::next_deadline() const {
+std::optional<Micros> RelaySession::compute_deadline() const {
   std::optional<Micros> earliest;
   const auto consider = [&](const std::optional<Micros>& time) {
     if (time && (!earliest || *time < *earliest)) earliest = time;
@@ -313,6 +314,7 @@ void RelaySession::note_contact(Now now) {
 void RelaySession::finish(Now now) {
   end_queries(now);
   pump(now);
+  deadline_ = compute_deadline();
   for (auto& [name, subscription] : subscriptions_)
     if (!subscription.is_query() && subscription.take_continuity())
       outputs_.push_back(session::Continuity{name, subscription.live_since()});
@@ -360,6 +362,7 @@ void RelaySession::check_invariants() const {
     pages += subscription.page_open();
   }
   PG_CHECK(queries == query_ends_.size() && pages <= 1);
+  PG_CHECK(deadline_ == compute_deadline());
 }
 
 }  // namespace paygress::nostr

@@ -132,7 +132,7 @@ class RelaySession {
   void on_pong(Now now);
   void on_auth_signed(Now now, const Event& event);
   void on_timer(Now now);
-  std::optional<Micros> next_deadline() const;
+  std::optional<Micros> next_deadline() const { return deadline_; }
 
   std::vector<SessionOutput> take_outputs();
 
@@ -171,6 +171,7 @@ class RelaySession {
   void remove(std::map<std::string, RelaySubscription>::iterator it);
   void note_contact(Now now);
   void finish(Now now);
+  std::optional<Micros> compute_deadline() const;
   RelayHealth compute_health() const;
   void set_text(std::string_view text);
   Entry* owner_of(std::string_view wire_id);
@@ -204,6 +205,7 @@ class RelaySession {
   std::map<std::string, Micros> query_ends_;
   std::deque<EventId> unanswered_;
   Micros bucket_;  // when the publish bucket will be full again
+  std::optional<Micros> deadline_;  // compute_deadline(): asked of every session at every step
   uint32_t editions_ = 0;
   std::optional<UnixSeconds> last_connected_;
   std::string text_;

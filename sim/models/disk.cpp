@@ -15,6 +15,7 @@ void Disk::mark_dirty(size_t from, size_t to) {
   PG_CHECK(from <= to && to <= cached_.size());
   dirty_.resize(pages_of(cached_.size()), false);
   for (size_t page = from / kDiskPageBytes; page < pages_of(to); ++page) dirty_[page] = true;
+  dirty_from_ = std::min(dirty_from_, from / kDiskPageBytes);
 }
 
 void Disk::write_back(size_t page) {
@@ -68,12 +69,13 @@ Result<void> Disk::rewrite() {
 Result<void> Disk::sync() {
   const bool fails = fails_now();
   if (!fails) {
-    for (size_t page = 0; page < dirty_.size(); ++page)
+    for (size_t page = dirty_from_; page < dirty_.size(); ++page)
       if (dirty_[page]) write_back(page);
     durable_.resize(cached_.size(), 0);
   }
   // A failed sync leaves the pages clean too: the kernel will not try them again.
-  std::fill(dirty_.begin(), dirty_.end(), false);
+  for (size_t page = dirty_from_; page < dirty_.size(); ++page) dirty_[page] = false;
+  dirty_from_ = dirty_.size();
   resized_ = false;
   if (fails) return fail("input/output error");
   return {};
@@ -110,13 +112,14 @@ void Disk::crash(CrashLoss loss) {
       keep_tail(loss == CrashLoss::GarbageTail);
     }
   }
-  restore(durable_);
+  restore(std::move(durable_));
 }
 
 void Disk::restore(Bytes copy) {
   durable_ = std::move(copy);
   cached_ = durable_;
   dirty_.assign(pages_of(cached_.size()), false);
+  dirty_from_ = dirty_.size();
   resized_ = false;
   has_writer_ = false;
   fail_at_.reset();
@@ -158,11 +161,9 @@ Result<void> DiskStorage::sync() {
 }
 
 Result<void> DiskStorage::scan(uint64_t from, const journal::Visitor& visit) {
-  auto found = journal::recover(disk_.content(), [&](const journal::SealedBatch& batch) {
+  return journal::scan(disk_.content(), [&](const journal::SealedBatch& batch) {
     return batch.sequence >= from ? visit(batch) : Result<void>{};
   });
-  if (!found) return std::unexpected(found.error());
-  return {};
 }
 
 }  // namespace paygress::sim

@@ -73,6 +73,7 @@ class Disk {
   Bytes cached_;             // what reads see
   Bytes durable_;            // what surely survives
   std::vector<bool> dirty_;  // per page of cached_: not written back yet
+  size_t dirty_from_ = 0;    // no page before it is dirty
   bool resized_ = false;     // the size differs for a reason that is not synced yet
   bool has_writer_ = false;
   uint64_t operations_ = 0;

@@ -18,7 +18,7 @@ class EventQueue {
   Micros now() const { return now_; }
   // Never in the past: an earlier instant means "next".
   void at(Micros when, Action action) {
-    heap_.push_back({std::max(when, now_), ++sequence_, std::move(action)});
+    heap_.push_back({std::max(when, now_), ++sequence_, place(std::move(action))});
     std::push_heap(heap_.begin(), heap_.end(), Later{});
   }
   void after(Micros delay, Action action) { at(now_ + delay, std::move(action)); }
@@ -27,26 +27,39 @@ class EventQueue {
   // Jumps to the earliest event and carries it out. Precondition: not empty.
   void run_one() {
     std::pop_heap(heap_.begin(), heap_.end(), Later{});
-    Entry entry = std::move(heap_.back());
+    const Entry entry = heap_.back();
     heap_.pop_back();
     now_ = entry.at;
-    entry.action();
+    const Action action = std::exchange(actions_[entry.place], nullptr);
+    free_.push_back(entry.place);
+    action();
   }
 
  private:
+  // What is to be done stands apart: the heap moves small entries only.
   struct Entry {
     Micros at;
     uint64_t sequence;
-    Action action;
+    size_t place;
   };
   struct Later {
     bool operator()(const Entry& a, const Entry& b) const {
       return a.at != b.at ? a.at > b.at : a.sequence > b.sequence;
     }
   };
+  size_t place(Action action) {
+    if (free_.empty()) return actions_.push_back(std::move(action)), actions_.size() - 1;
+    const size_t place = free_.back();
+    free_.pop_back();
+    actions_[place] = std::move(action);
+    return place;
+  }
+
   Micros now_;
   uint64_t sequence_ = 0;
   std::vector<Entry> heap_;
+  std::vector<Action> actions_;
+  std::vector<size_t> free_;  // places of actions_
 };
 
 }  // namespace paygress::sim

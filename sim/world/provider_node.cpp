@@ -271,14 +271,13 @@ void ProviderNode::perform(const cashu::MintCall& e) {
   Micros delay;
   if (const MintFault fault = mint_fault(e, delay); fault != MintFault::None)
     world_.mint().plan_fault(e.endpoint, fault, delay);
-  const std::vector<MintDelivery> deliveries = world_.mint().serve(world_.queue().now(), e);
   bool in_time = false;
-  for (const MintDelivery& delivery : deliveries) {
+  for (MintDelivery& delivery : world_.mint().serve(world_.queue().now(), e)) {
     in_time = in_time || delivery.after < e.deadline;
     const auto* restored = std::get_if<cashu::RestoreAnswer>(&delivery.answer);
     if (restored != nullptr && !restored->signatures.empty())
       world_.mark("lost answer restored", name());
-    answer(delivery.after, cashu::MintReply{e.id, delivery.answer});
+    answer(delivery.after, cashu::MintReply{e.id, std::move(delivery.answer)});
   }
   if (!in_time) answer(e.deadline, cashu::MintReply{e.id, cashu::NoReply{}});
 }
