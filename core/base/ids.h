@@ -1,6 +1,7 @@
 // Identifiers as distinct types, so that a lease cannot be looked up with an event.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -14,15 +15,29 @@ namespace paygress {
 // N opaque bytes; the text form is lower-case hex. Ordered bytewise.
 template <class Tag, size_t N>
 struct OpaqueId {
+  static_assert(N % sizeof(uint64_t) == 0);
   ByteArray<N> bytes{};
 
-  auto operator<=>(const OpaqueId&) const = default;
+  bool operator==(const OpaqueId&) const = default;
+  // A word at a time, and no call: most maps are ordered by ids.
+  std::strong_ordering operator<=>(const OpaqueId& other) const {
+    for (size_t i = 0; i < N; i += sizeof(uint64_t))
+      if (const auto order = word(i) <=> other.word(i); order != 0) return order;
+    return std::strong_ordering::equal;
+  }
   bool is_zero() const { return *this == OpaqueId{}; }
   std::string hex() const { return to_hex(bytes); }
   static Result<OpaqueId> parse(std::string_view hex) {
     OpaqueId id;
     if (auto ok = from_lower_hex(hex, id.bytes); !ok) return std::unexpected(ok.error());
     return id;
+  }
+
+ private:
+  uint64_t word(size_t at) const {  // big endian: in the order of its bytes
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes.data() + at, sizeof bits);
+    return std::endian::native == std::endian::big ? bits : std::byteswap(bits);
   }
 };
 

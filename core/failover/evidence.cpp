@@ -1,6 +1,7 @@
 #include "core/failover/evidence.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "core/base/planted.h"
@@ -22,17 +23,18 @@ std::optional<Micros> Evidence::readable_at() const {
 }
 
 std::optional<Micros> Evidence::silent_at(Micros quiet_from) const {
-  std::vector<Micros> from;
+  std::array<Micros, kRelaysMax> from;
+  size_t healthy = 0;
   for (const auto& since : since_) {
     if (!since) continue;
-    from.push_back(policy_.unbroken_subscriptions ? std::max(*since, quiet_from) : quiet_from);
+    from[healthy++] = policy_.unbroken_subscriptions ? std::max(*since, quiet_from) : quiet_from;
   }
   const size_t needed = terms_.quorums.read;
-  if (from.size() < needed) return std::nullopt;
+  if (healthy < needed) return std::nullopt;
   const Micros silence = planted(Bug::failover_early_silence) ? terms_.profile.fence
                                                               : terms_.profile.silence;
   if (needed == 0) return quiet_from + silence;
-  std::nth_element(from.begin(), from.begin() + static_cast<ptrdiff_t>(needed - 1), from.end());
+  std::nth_element(from.begin(), from.begin() + (needed - 1), from.begin() + healthy);
   return from[needed - 1] + silence;
 }
 

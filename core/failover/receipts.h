@@ -12,6 +12,7 @@ namespace paygress::failover {
 
 // One bit per relay of a workload's set, in the order of its terms.
 using RelayMask = uint32_t;
+inline constexpr size_t kRelaysMax = 32;
 inline RelayMask bit_of(size_t index) { return RelayMask{1} << index; }
 inline uint32_t count_of(RelayMask mask) { return static_cast<uint32_t>(std::popcount(mask)); }
 

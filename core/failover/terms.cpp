@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "core/failover/receipts.h"
 #include "core/failover/records.h"
 
 namespace paygress::failover {
 namespace {
-
-constexpr size_t kRelaysMax = 32;
 
 template <class T>
 bool distinct(std::vector<T> values) {

@@ -19,8 +19,9 @@ Result<SealedBatch> decode_frame(ByteView bytes) {
   if (length > kPayloadBytesMax) return fail("not a frame");
   if (!decode(in, batch.sequence) || !decode(in, batch.previous)) return fail("a torn frame");
   if (in.remaining() < length + sizeof(Hash)) return fail("a torn frame");
-  batch.payload.resize(length);
-  PG_CHECK(in.take(batch.payload) && decode(in, batch.hash));
+  const ByteView payload = in.take_view(length);
+  batch.payload.assign(payload.begin(), payload.end());
+  PG_CHECK(decode(in, batch.hash));
   return batch;
 }
 

@@ -42,7 +42,7 @@ ConsumerNode::ConsumerNode(World& world, uint32_t number)
     pool_.handle_link_down(world_.clock(), link, reason, "lost");
     drain();
   };
-  events.said = [this](nostr::LinkId link, const nostr::WireMessage& m) { hear(link, m); };
+  events.said = [this](nostr::LinkId link, nostr::WireMessage m) { hear(link, std::move(m)); };
   events.pong = [this](nostr::LinkId link) { pool_.handle_pong(world_.clock(), link); drain(); };
   links_ = std::make_unique<ClientLinks>(world, name_, std::move(events));
 }
@@ -149,10 +149,10 @@ void ConsumerNode::ask(size_t index) {
   drain();
 }
 
-void ConsumerNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
+void ConsumerNode::hear(nostr::LinkId link, nostr::WireMessage message) {
   const Now now = world_.clock();
-  if (const auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&message)) {
-    auto verified = world_.cryptography().verify(event->event);
+  if (auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&message)) {
+    auto verified = world_.cryptography().verify(std::move(event->event));
     if (!verified) return;
     pool_.handle_message(now, link,
                          nostr::EventFor<nostr::VerifiedEvent>{event->subscription, *verified});

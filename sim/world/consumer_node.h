@@ -51,7 +51,7 @@ class ConsumerNode {
   void check_refunds(const market::Reply& reply);
   void check_token(const Order& order) const;
   void ask(size_t index);
-  void hear(nostr::LinkId link, const nostr::WireMessage& message);
+  void hear(nostr::LinkId link, nostr::WireMessage message);
   void on_reply(const PubKey& from, const market::Reply& reply);
   void on_final(Order& order, const market::Reply& reply);
   market::RequestId request_id();

@@ -92,9 +92,9 @@ void ProviderNode::start() {
   events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
     reach([this, link, reason] { step(provider::LinkLost{link, reason, "lost"}); });
   };
-  events.said = [this](nostr::LinkId link, const nostr::WireMessage& m) {
+  events.said = [this](nostr::LinkId link, nostr::WireMessage m) {
     if (paused_ > 0) return reach([this, link, m] { hear(link, m); });
-    if (up()) hear(link, m);
+    if (up()) hear(link, std::move(m));
   };
   events.pong = [this](nostr::LinkId link) { reach([this, link] { step(provider::Pong{link}); }); };
   lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
@@ -146,7 +146,7 @@ void ProviderNode::carry_out(provider::Step step) {
   for (size_t i = 0; i < step.effects.size(); ++i) {
     if (doomed && i + 1 >= dies_at) return die("crash between effects");
     world_.fold_hash(step.effects[i]);
-    std::visit([&](const auto& e) { perform(e); }, step.effects[i]);
+    std::visit([&](auto& e) { perform(std::move(e)); }, step.effects[i]);
     if (life != life_) return;
   }
   if (doomed) return die("crash after effects");
@@ -205,14 +205,14 @@ void ProviderNode::answer(Micros after, provider::Input input) {
   });
 }
 
-void ProviderNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
+void ProviderNode::hear(nostr::LinkId link, nostr::WireMessage message) {
   provider::RelaySaid said{link, nostr::Notice{}, std::nullopt};
-  if (const auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&message)) {
+  if (auto* event = std::get_if<nostr::EventFor<nostr::Event>>(&message)) {
     if (provider_->delivered(event->event.id)) {
       said.message = nostr::KnownEvent{event->subscription, event->event.id};
-      return step(said);
+      return step(std::move(said));
     }
-    auto verified = world_.cryptography().verify(event->event);
+    auto verified = world_.cryptography().verify(std::move(event->event));
     if (!verified) return world_.mark("forged event dropped", name());
     if (auto opened = world_.cryptography().open(identity_, *verified)) {
       provider::PrivateMessage& m = said.opened.emplace();
@@ -225,14 +225,14 @@ void ProviderNode::hear(nostr::LinkId link, const nostr::WireMessage& message) {
       provider::read_body(opened->text, m);
     }
     said.message = nostr::EventFor<nostr::VerifiedEvent>{event->subscription, *verified};
-    return step(said);
+    return step(std::move(said));
   }
   std::visit(
       [&](const auto& m) {
         if constexpr (std::is_constructible_v<nostr::RelayMessage, decltype(m)>) said.message = m;
       },
       message);
-  step(said);
+  step(std::move(said));
 }
 
 // --- effects -----------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class ProviderNode {
   void perform(const provider::OpenLink& e) { links().open(e.link); }
   void perform(const provider::CloseLink& e) { links().close(e.link); }
   void perform(const provider::PingLink& e) { links().ping(e.link); }
-  void perform(const provider::SendFrame& e) { links().send(e.link, e.message); }
+  void perform(provider::SendFrame e) { links().send(e.link, std::move(e.message)); }
   void perform(const provider::SignEvent& e);
   void perform(const provider::SealReply& e);
   void perform(const cashu::MintCall& e);
@@ -86,7 +86,7 @@ class ProviderNode {
   void answer(Micros after, provider::Input input);
   // Whatever reaches the process: at once, or when it is no longer stopped.
   void reach(std::function<void()> what);
-  void hear(nostr::LinkId link, const nostr::WireMessage& message);
+  void hear(nostr::LinkId link, nostr::WireMessage message);
   void schedule_timer();
   void observe(const provider::Input& input, const provider::Step& step);
 

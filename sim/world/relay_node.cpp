@@ -51,11 +51,11 @@ void RelayNode::deliver(RelayModel::Replies replies) {
     const auto client = clients_.find(reply.first);
     if (client == clients_.end()) continue;
     world_.send({client->second.place, place_, false},
-                [this, to = reply.first, message = std::move(reply.second)] {
+                [this, to = reply.first, message = std::move(reply.second)]() mutable {
                   const auto it = clients_.find(to);
                   if (it == clients_.end()) return;
                   const auto ears = it->second.ears;  // it may disconnect while it hears
-                  ears->said(message);
+                  ears->said(std::move(message));
                 });
   }
 }
@@ -167,7 +167,9 @@ void ClientLinks::open(nostr::LinkId link) {
     if (times_out) return events_.down(link, nostr::LinkDown::Failed);
     RelayNode::Ears ears;
     ears.client = client_;
-    ears.said = [this, link](const nostr::WireMessage& message) { events_.said(link, message); };
+    ears.said = [this, link](nostr::WireMessage message) {
+      events_.said(link, std::move(message));
+    };
     ears.closed = [this, link] { lost(link); };
     const auto connection = relay(link).connect(std::move(ears));
     if (!connection) return events_.down(link, nostr::LinkDown::Failed);

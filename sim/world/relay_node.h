@@ -17,7 +17,7 @@ class RelayNode {
   // What a client hears over its connection, and that the relay closed it.
   struct Ears {
     NodeName client;
-    std::function<void(const nostr::WireMessage&)> said;
+    std::function<void(nostr::WireMessage)> said;
     std::function<void()> closed;
   };
 
@@ -69,7 +69,7 @@ class ClientLinks {
   struct Events {
     std::function<void(nostr::LinkId)> up;
     std::function<void(nostr::LinkId, nostr::LinkDown)> down;
-    std::function<void(nostr::LinkId, const nostr::WireMessage&)> said;
+    std::function<void(nostr::LinkId, nostr::WireMessage)> said;
     std::function<void(nostr::LinkId)> pong;
   };
   ClientLinks(World& world, NodeName client, Events events);
