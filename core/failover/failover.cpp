@@ -20,6 +20,7 @@ std::string_view to_text(Phase phase) {
     case Phase::Withdrawing: return "withdrawing";
     case Phase::Holding: return "holding";
     case Phase::Fencing: return "fencing";
+    case Phase::Leaving: return "leaving";
   }
   return {};
 }
@@ -51,10 +52,12 @@ struct Failover::State {
   void add(const LeaseId& lease, const Terms& terms);
   void remove(const LeaseId& lease);
   // `lease`'s replica was told something: index what was published, and when it wants to be called.
-  void reindex(const LeaseId& lease);
+  void reindex(const LeaseId& lease, Entry& entry);
+  void reindex_all();
   void finish(Now now, Step& out);
   template <class F>
   void with(Now now, const LeaseId& lease, Step& out, F tell);
+  void remove_left(const LeaseId& lease, Step& out);
 };
 
 Failover::Failover(PubKey self, Micros beat_every, RulePolicy policy)
@@ -101,7 +104,7 @@ void Failover::State::remove(const LeaseId& lease) {
   entries.erase(it);
 }
 
-void Failover::State::reindex(const LeaseId& lease) {
+void Failover::State::reindex(const LeaseId& lease, Entry& entry) {
   for (const auto& [id, publisher] : context.published) publishes.emplace(id, publisher);
   for (const PublishNo id : context.forgotten) publishes.erase(id);
   for (const auto& [id, reader] : context.queried) {
@@ -111,7 +114,6 @@ void Failover::State::reindex(const LeaseId& lease) {
   context.published.clear();
   context.forgotten.clear();
   context.queried.clear();
-  Entry& entry = entries.at(lease);
   const std::optional<Micros> wake = entry.replica->wake();
   if (wake == entry.wake) return;
   if (entry.wake) due.erase({*entry.wake, lease});
@@ -119,10 +121,14 @@ void Failover::State::reindex(const LeaseId& lease) {
   entry.wake = wake;
 }
 
+void Failover::State::reindex_all() {
+  for (auto& [lease, entry] : entries) reindex(lease, entry);
+}
+
 void Failover::State::finish(Now now, Step& out) {
   if (!context.beat_now) return;
   pulse.handle_timer(now, beating, out);
-  for (const auto& [lease, entry] : entries) reindex(lease);
+  reindex_all();
 }
 
 template <class F>
@@ -131,8 +137,17 @@ void Failover::State::with(Now now, const LeaseId& lease, Step& out, F tell) {
   const auto it = entries.find(lease);
   if (it == entries.end()) return;
   tell(*it->second.replica);
-  reindex(lease);
+  reindex(lease, it->second);
+  if (it->second.replica->left()) remove_left(lease, out);
   finish(now, out);
+}
+
+void Failover::State::remove_left(const LeaseId& lease, Step& out) {
+  Entry& entry = entries.at(lease);
+  entry.replica->end(out);
+  reindex(lease, entry);
+  remove(lease);
+  out.records.push_back(Left{lease});
 }
 
 // --- records -------------------------------------------------------------------------------------
@@ -154,10 +169,12 @@ void Failover::recover(Now now, Step& out) {
   PG_CHECK(!state_->running);
   state_->running = true;
   state_->pulse.start(now);
-  for (const auto& [lease, entry] : state_->entries) {
+  for (auto& [lease, entry] : state_->entries) {
     entry.replica->begin_recovered(now, out);
-    state_->reindex(lease);
+    state_->reindex(lease, entry);
   }
+  for (const LeaseId& lease : leases())
+    if (state_->entries.at(lease).replica->left()) state_->remove_left(lease, out);
   handle_timer(now, out);
 }
 
@@ -178,14 +195,8 @@ Result<void> Failover::join(Now now, const LeaseId& lease, const Terms& terms, S
   return {};
 }
 
-void Failover::leave(Now, const LeaseId& lease, Step& out) {
-  const auto it = state_->entries.find(lease);
-  if (it == state_->entries.end()) return;
-  it->second.replica->leave(out);
-  state_->reindex(lease);
-  const FailoverRecord record = Left{lease};
-  apply(record);
-  out.records.push_back(record);
+void Failover::leave(Now now, const LeaseId& lease, Step& out) {
+  if (serves(lease)) state_->with(now, lease, out, [&](Replica& r) { r.leave(now, out); });
 }
 
 // --- inputs --------------------------------------------------------------------------------------
@@ -237,7 +248,7 @@ void Failover::handle_unbroken(Now now, const LeaseId& lease, RelayNo relay,
 void Failover::handle_receipt(Now now, PublishNo id, RelayNo relay, bool echo, Step& out) {
   PG_CHECK(state_->running);
   if (state_->pulse.receipt(now, id, relay, echo, state_->beating, out)) {
-    for (const auto& [lease, entry] : state_->entries) state_->reindex(lease);
+    state_->reindex_all();
     state_->finish(now, out);
     return;
   }
@@ -296,11 +307,12 @@ void Failover::handle_timer(Now now, Step& out) {
   while (!state_->due.empty() && state_->due.begin()->first <= now.mono) {
     const LeaseId lease = state_->due.begin()->second;
     state_->with(now, lease, out, [&](Replica& r) { r.timer(now, out); });
-    const auto& entry = state_->entries.at(lease);
-    PG_CHECK(!entry.wake || *entry.wake > now.mono);
+    const auto entry = state_->entries.find(lease);
+    PG_CHECK(entry == state_->entries.end() || !entry->second.wake ||
+             *entry->second.wake > now.mono);
   }
   state_->pulse.handle_timer(now, state_->beating, out);
-  for (const auto& [lease, entry] : state_->entries) state_->reindex(lease);
+  state_->reindex_all();
 }
 
 std::optional<Micros> Failover::next_deadline() const {
@@ -338,6 +350,11 @@ std::optional<Phase> Failover::phase(const LeaseId& lease) const {
   const auto it = state_->entries.find(lease);
   if (it == state_->entries.end()) return std::nullopt;
   return it->second.replica->phase();
+}
+
+bool Failover::serves(const LeaseId& lease) const {
+  const auto it = state_->entries.find(lease);
+  return it != state_->entries.end() && !it->second.replica->leaving();
 }
 
 std::vector<LeaseId> Failover::leases() const {

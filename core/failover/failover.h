@@ -40,11 +40,13 @@ inline constexpr size_t kReplicasMax = market::kListMax;
 //   Withdrawing  a claim or promotion is being withdrawn to a write quorum
 //   Holding      may run, and does, or is about to
 //   Fencing      must not run; not confirmed yet
+//   Leaving      the lease is over: its copy is being removed, or its last epoch being revoked
 enum class Phase : uint8_t {
-  Recovering, Unarmed, Armed, Doubting, Claiming, Reading, Promoting, Withdrawing, Holding, Fencing
+  Recovering, Unarmed, Armed, Doubting, Claiming, Reading, Promoting, Withdrawing, Holding, Fencing,
+  Leaving
 };
 BOOST_DESCRIBE_ENUM(Phase, Recovering, Unarmed, Armed, Doubting, Claiming, Reading, Promoting,
-                    Withdrawing, Holding, Fencing)
+                    Withdrawing, Holding, Fencing, Leaving)
 std::string_view to_text(Phase phase);
 
 // For status, doctor, the simulator's auditor and tests.
@@ -77,7 +79,10 @@ class Failover {
   // (check_terms), they name another key than ours at our rank, the lease or the workload is known
   // already, or there are kReplicasMax replicas.
   Result<void> join(Now now, const LeaseId& lease, const Terms& terms, Step& out);
-  // The lease is over: its workload is no business of ours any more. Unknown leases are ignored.
+  // The lease is over: whoever calls this removes the workload, and says Absent when it is gone.
+  // Nothing is started, claimed or said to be held from here on. An epoch of ours is revoked after
+  // that word, until a write quorum has it (or for kRevokedFor); only then is the lease forgotten.
+  // Ignored for a lease that is unknown, or left already.
   void leave(Now now, const LeaseId& lease, Step& out);
 
   // Events that concern no replica are ignored, our own too.
@@ -109,6 +114,8 @@ class Failover {
   std::optional<LeaseId> lease_of(std::string_view workload_id) const;
   std::optional<ReplicaStatus> status(const LeaseId& lease) const;
   std::optional<Phase> phase(const LeaseId& lease) const;  // of status(), without the rest
+  // Known, and its lease is not over.
+  bool serves(const LeaseId& lease) const;
   std::vector<LeaseId> leases() const;
   // The workload may run at this moment as far as this machine is concerned.
   bool may_run(Now now, const LeaseId& lease) const;

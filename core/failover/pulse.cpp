@@ -18,8 +18,7 @@ constexpr Micros kApartMax = 1'000_ms;
 bool Pulse::holds(const HeldBy& replicas, const Named& named) {
   const auto it = replicas.find(named.lease);
   if (it == replicas.end()) return false;
-  const auto hold = it->second.replica->named();
-  return hold && hold->epoch == named.epoch;
+  return it->second.replica->named_epoch() == named.epoch;
 }
 
 void Pulse::handle_timer(Now now, const HeldBy& replicas, Step& out) {
@@ -109,10 +108,10 @@ void Pulse::plan_next(const HeldBy& replicas) {
   if (!last_sent_) return;
   Micros next = *last_sent_ + beat_every_;
   for (const auto& [lease, held] : replicas) {
-    const auto hold = held.replica->named();
-    if (!hold) continue;
+    const auto epoch = held.replica->named_epoch();
+    if (!epoch) continue;
     const Profile& profile = held.replica->terms().profile;
-    const auto count = counts_.find({lease, hold->epoch});
+    const auto count = counts_.find({lease, *epoch});
     const bool late = count != counts_.end() && count->second.missed > count->second.counted;
     next = std::min(next, *last_sent_ + (late ? profile.retry : profile.heartbeat));
   }

@@ -34,6 +34,9 @@ struct PromotionWithdrawn { LeaseId lease; uint64_t epoch = 0; };
 struct Superseded { LeaseId lease; uint64_t epoch = 0; PubKey by; };
 // The copy of a superseded holder is gone.
 struct CopyRemoved { LeaseId lease; };
+// The lease of a holder is over: nothing is started or claimed any more. Left follows when its copy
+// is confirmed gone (HoldEnded) and a write quorum has the revocation of its epoch.
+struct Leaving { LeaseId lease; };
 BOOST_DESCRIBE_STRUCT(Joined, (), (lease, terms))
 BOOST_DESCRIBE_STRUCT(Left, (), (lease))
 BOOST_DESCRIBE_STRUCT(Armed, (), (lease))
@@ -45,9 +48,11 @@ BOOST_DESCRIBE_STRUCT(HoldEnded, (), (lease, epoch))
 BOOST_DESCRIBE_STRUCT(PromotionWithdrawn, (), (lease, epoch))
 BOOST_DESCRIBE_STRUCT(Superseded, (), (lease, epoch, by))
 BOOST_DESCRIBE_STRUCT(CopyRemoved, (), (lease))
+BOOST_DESCRIBE_STRUCT(Leaving, (), (lease))
 
-using FailoverRecord = std::variant<Joined, Left, Armed, EpochSeen, Claimed, ClaimEnded, Promoted,
-                                    HoldEnded, PromotionWithdrawn, Superseded, CopyRemoved>;
+using FailoverRecord =
+    std::variant<Joined, Left, Armed, EpochSeen, Claimed, ClaimEnded, Promoted, HoldEnded,
+                 PromotionWithdrawn, Superseded, CopyRemoved, Leaving>;
 
 LeaseId lease_of(const FailoverRecord& record);
 

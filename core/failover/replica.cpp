@@ -17,6 +17,7 @@ Replica::Replica(Context& context, const LeaseId& lease, Terms terms)
     : context_(context),
       lease_(lease),
       terms_(std::move(terms)),
+      tag_(market::hold_tag(terms_.workload_id)),
       evidence_(terms_, context_.policy) {
   if (terms_.rank == 0) hold_ = 0;
   // Behind a primary that names nothing there is nothing to wait for.
@@ -61,6 +62,8 @@ void Replica::apply(const FailoverRecord& record) {
   } else if (std::holds_alternative<CopyRemoved>(record)) {
     superseded_.reset();
     ended_.reset();
+  } else if (std::holds_alternative<Leaving>(record)) {
+    leaving_ = true;
   }
 }
 
@@ -83,7 +86,9 @@ void Replica::begin_recovered(Now now, Step& out) {
   out.outputs.push_back(Watch{lease_});
   copy_ = hold_ || ended_ || superseded_;
   revoke_again_ = now.mono;
-  if (hold_) {
+  if (leaving_) {
+    begin_leaving(now, out);
+  } else if (hold_) {
     phase_ = Phase::Recovering;
   } else if (claimed_) {
     withdraw(now, false, out);
@@ -91,7 +96,13 @@ void Replica::begin_recovered(Now now, Step& out) {
   settle(now, out);
 }
 
-void Replica::leave(Step& out) {
+void Replica::leave(Now now, Step& out) {
+  record(Leaving{lease_}, out);
+  begin_leaving(now, out);
+  settle(now, out);
+}
+
+void Replica::end(Step& out) {
   forget(claim_, out);
   forget(promotion_, out);
   forget(revocation_, out);
@@ -134,12 +145,12 @@ void Replica::set_unbroken(Now now, size_t relay, std::optional<Micros> since, S
 }
 
 // Later than D after its sending, an OK or an echo says nothing of what a standby has seen. For a
-// withdrawal it is enough that the relay has it.
+// withdrawal or a revocation it is enough that the relay has it.
 void Replica::receipt(Now now, PublishNo id, size_t relay, bool echo, Step& out) {
-  for (Slot* slot : {&claim_, &promotion_}) {
+  for (Slot* slot : {&claim_, &promotion_, &revocation_}) {
     if (slot->id != id) continue;
-    if (phase_ != Phase::Withdrawing && now.mono > slot->receipts.sent + terms_.profile.delay)
-      return;
+    const bool lasts = phase_ == Phase::Withdrawing || slot == &revocation_;
+    if (!lasts && now.mono > slot->receipts.sent + terms_.profile.delay) return;
     RelayMask& mask = echo ? slot->receipts.echoed : slot->receipts.ok;
     mask |= bit_of(relay);
     settle(now, out);
@@ -161,7 +172,9 @@ void Replica::workload(Now now, WorkloadNews news, bool unstopped, Step& out) {
     if (superseded_ && !hold_) record(CopyRemoved{lease_}, out);
   }
   if (news == WorkloadNews::Absent && !run_sent_) copy_ = false;
-  if (phase_ == Phase::Recovering) {
+  if (leaving_) {
+    if (news == WorkloadNews::Absent && hold_) copy_gone(now, out);
+  } else if (phase_ == Phase::Recovering) {
     runs_unstopped_ = news == WorkloadNews::Running && unstopped;
   } else if (phase_ == Phase::Holding) {
     if (news == WorkloadNews::CannotRun) stop(now, Reason::CannotRun, out);
@@ -243,6 +256,7 @@ bool Replica::step_phase(Now now, Step& out) {
     case Phase::Withdrawing: step_withdrawing(now, out); break;
     case Phase::Holding: step_holding(now, out); break;
     case Phase::Fencing: break;  // waits for the engine
+    case Phase::Leaving: step_leaving(now, out); break;
   }
   return phase_ != before;
 }
@@ -266,7 +280,8 @@ ReplicaStatus Replica::status() const {
 void Replica::check_invariants() const {
   const bool holds = phase_ == Phase::Recovering || phase_ == Phase::Promoting ||
                      phase_ == Phase::Holding || phase_ == Phase::Fencing;
-  PG_CHECK(holds == hold_.has_value());
+  PG_CHECK(leaving_ == (phase_ == Phase::Leaving));
+  PG_CHECK(leaving_ || holds == hold_.has_value());
   PG_CHECK(!hold_ || *hold_ <= highest_);
   PG_CHECK(phase_ != Phase::Fencing || stopping_);
   PG_CHECK(!run_sent_ || phase_ == Phase::Holding);

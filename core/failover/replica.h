@@ -22,6 +22,9 @@ namespace paygress::failover {
 // heartbeat: each event of ours has a later timestamp than the one before, and where heartbeats are
 // a second apart these would run ahead of the clock.
 inline constexpr Micros kSaidAgain = 60'000_ms;
+// So long is the revocation of a lease that is over said to relays that do not take it. Standbys
+// that cannot read it find the silence instead.
+inline constexpr Micros kRevokedFor = 3'600'000_ms;
 
 // What all replicas of one provider share.
 struct Context {
@@ -60,13 +63,21 @@ class Replica {
   void beat_sent(Now now, uint64_t epoch, Step& out);
   void beat_counted(Now now, Micros sent, uint64_t epoch, Step& out);
   void timer(Now now, Step& out) { settle(now, out); }
-  void leave(Step& out);
+  // The lease is over. Once, and then nothing is left to be done when left() says so: end() takes
+  // back what was asked for.
+  void leave(Now now, Step& out);
+  bool leaving() const { return leaving_; }
+  bool left() const { return left_; }
+  void end(Step& out);
 
   std::optional<Micros> wake() const { return wake_; }
   const LeaseId& lease() const { return lease_; }
   const Terms& terms() const { return terms_; }
   // What heartbeats have to name: held and not fenced.
   std::optional<market::Hold> named() const;
+  std::optional<uint64_t> named_epoch() const {
+    return phase_ == Phase::Holding ? hold_ : std::nullopt;
+  }
   bool may_run(Now now) const;
   Phase phase() const { return phase_; }
   ReplicaStatus status() const;
@@ -74,7 +85,9 @@ class Replica {
 
  private:
   // Why the workload must stop.
-  enum class Reason : uint8_t { Fence, Restart, CannotRun, StartFailed, LatePromotion, Superseded };
+  enum class Reason : uint8_t {
+    Fence, Restart, CannotRun, StartFailed, LatePromotion, Superseded, LeaseOver
+  };
   struct Slot {                       // the newest event of ours of one kind
     std::optional<PublishNo> id;
     Receipts receipts;
@@ -111,6 +124,9 @@ class Replica {
   void revoke(Now now, Step& out);
   void repeat_revocation(Now now, Step& out);
   void note_superseded(uint32_t rank, uint64_t epoch, Step& out);
+  void begin_leaving(Now now, Step& out);
+  void copy_gone(Now now, Step& out);
+  void step_leaving(Now now, Step& out);
   std::string_view reason_text() const;
 
   // replica_claim.cpp
@@ -136,6 +152,7 @@ class Replica {
   Context& context_;
   const LeaseId lease_;
   const Terms terms_;
+  const market::HoldTag tag_;              // of the workload, in heartbeats
 
   // durable: changed by apply() only
   bool armed_ = false;
@@ -144,6 +161,7 @@ class Replica {
   std::optional<uint64_t> hold_;           // the epoch that we may be running
   std::optional<uint64_t> ended_;          // the epoch that we held, fenced and not yet replaced
   std::optional<Superseded> superseded_;   // whose copy of ours is to be deleted
+  bool leaving_ = false;                   // the lease is over
 
   // volatile
   Phase phase_ = Phase::Unarmed;
@@ -179,6 +197,9 @@ class Replica {
   bool copy_ = false;                      // the engine may have something of ours
   bool removing_ = false;
   Micros revoke_again_;
+  // Leaving
+  Micros revoked_since_;                   // the revocation is said since then
+  bool left_ = false;
   // taking over
   std::optional<Micros> ready_since_;
   Micros held_off_until_;

@@ -9,7 +9,7 @@ namespace paygress::failover {
 
 std::optional<market::Hold> Replica::named() const {
   if (phase_ != Phase::Holding) return std::nullopt;
-  return market::Hold{market::hold_tag(terms_.workload_id), *hold_};
+  return market::Hold{tag_, *hold_};
 }
 
 bool Replica::may_run(Now now) const {
@@ -207,6 +207,7 @@ std::string_view Replica::reason_text() const {
     case Reason::StartFailed: return "start-failed";
     case Reason::LatePromotion: return "promotion-late";
     case Reason::Superseded: return "superseded";
+    case Reason::LeaseOver: return "lease-over";
   }
   return {};
 }
@@ -230,13 +231,49 @@ void Replica::repeat_revocation(Now now, Step& out) {
   wake_at(revoke_again_);
 }
 
+// --- the lease is over ---------------------------------------------------------------------------
+
+// Whatever was under way ends here. A claim that is out is void by itself (rule 16).
+void Replica::begin_leaving(Now now, Step& out) {
+  phase_ = Phase::Leaving;
+  reason_ = Reason::LeaseOver;
+  forget(claim_, out);
+  forget(promotion_, out);
+  forget(revocation_, out);
+  revocation_.receipts = {};
+  read_.reset();
+  deadline_.reset();
+  stopping_ = counted_ = guarded_ = run_sent_ = false;
+  revoke_again_ = revoked_since_ = now.mono;
+  const bool early =
+      !context_.policy.revoke_after_pause || planted(Bug::failover_leaves_early);
+  if (hold_ && early) copy_gone(now, out);
+}
+
+// Only now may anybody be told, and whoever has paid for longer at another member is run there.
+void Replica::copy_gone(Now now, Step& out) {
+  record(HoldEnded{lease_, *hold_}, out);
+  revoke_again_ = revoked_since_ = now.mono;
+}
+
+void Replica::step_leaving(Now now, Step& out) {
+  if (hold_) return;  // waits for the word that the copy is gone
+  const bool owed = ended_ && !superseded_;
+  const Micros until = revoked_since_ + kRevokedFor;
+  const bool taken = revocation_.receipts.reached(terms_.quorums.write, context_.policy.echo);
+  if (owed && !taken && now.mono >= until)
+    tell(Weight::Info, "its lease is over, and too few relays took the word", out);
+  left_ = !owed || taken || now.mono >= until;
+  if (!left_) wake_at(until);
+}
+
 // --- superseded (rule 3) -------------------------------------------------------------------------
 
 void Replica::note_superseded(uint32_t rank, uint64_t epoch, Step& out) {
   if (superseded_ && superseded_->epoch >= epoch) return;
   const bool first = !superseded_;
   record(Superseded{lease_, epoch, terms_.members[rank].key}, out);
-  if (!first) return;
+  if (!first || leaving_) return;
   if (ended_) forget(revocation_, out);
   tell(Weight::Warning, "member " + std::to_string(rank) + " took over with epoch " +
                             std::to_string(epoch), out);
@@ -245,7 +282,7 @@ void Replica::note_superseded(uint32_t rank, uint64_t epoch, Step& out) {
 
 // The new holder has spoken as such: our copy serves nobody any more.
 void Replica::remove_copy(uint32_t rank, Step& out) {
-  if (!superseded_ || hold_ || stopping_ || removing_) return;
+  if (!superseded_ || hold_ || stopping_ || removing_ || leaving_) return;
   const auto& promoted = book_->member(rank).promoted;
   if (!promoted || *promoted < superseded_->epoch) return;
   if (!copy_) return record(CopyRemoved{lease_}, out);

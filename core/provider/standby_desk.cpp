@@ -29,7 +29,7 @@ void StandbyDesk::recover(Instant now, Step& out) {
   carry_out(now, std::move(step), out);
   // A copy that was being deleted when the process ended: its supervisor goes on.
   for (const LeaseId& lease : m_.failover.leases())
-    if (m_.workloads.is_retiring(lease))
+    if (m_.failover.serves(lease) && m_.workloads.is_retiring(lease))
       removing_.emplace(lease, m_.workloads.generation_of(lease));
   if (!m_.failover.leases().empty() && policy_.guard) ask_guard_state(out);
   std::vector<RequestKey> stale;
@@ -115,7 +115,7 @@ void StandbyDesk::news(Instant now, const LeaseId& lease, WorkloadNews what, boo
 }
 
 bool StandbyDesk::on_event(Instant now, const workload::WorkloadEvent& event, Step& out) {
-  const auto member = [&](const LeaseId& lease) { return m_.failover.terms(lease) != nullptr; };
+  const auto member = [&](const LeaseId& lease) { return m_.failover.serves(lease); };
   if (const auto* found = std::get_if<workload::Found>(&event)) {
     on_found(now, *found, out);
     return true;
@@ -170,17 +170,18 @@ void StandbyDesk::on_found(Instant now, const workload::Found& found, Step& out)
 
 // Confirmed absent: the end of a lease, or of a superseded holder's copy.
 bool StandbyDesk::on_gone(Instant now, const LeaseId& lease, Step& out) {
-  if (!removing_.contains(lease)) {
-    const auto it = guarded_.find(lease);
-    if (it == guarded_.end()) return false;
-    if (!it->second.leaving.empty()) release_group(now.mono, it->second.leaving);
-    guarded_.erase(it);
+  const auto removed = removing_.extract(lease);
+  if (removed.empty() || !m_.failover.serves(lease)) {
+    if (const auto it = guarded_.find(lease); it != guarded_.end()) {
+      if (!it->second.leaving.empty()) release_group(now.mono, it->second.leaving);
+      guarded_.erase(it);
+    }
+    news(now, lease, WorkloadNews::Absent, false, out);  // one batch with the end of the lease
     return false;
   }
-  const uint32_t generation = removing_.at(lease);
-  removing_.erase(lease);
+  const uint32_t generation = removed.mapped();
   const lease::Lease* known = m_.leases.find(lease);
-  if (known == nullptr || m_.failover.terms(lease) == nullptr) return false;
+  if (known == nullptr) return false;
   workload::Spec spec = m_.payments.spec_of(*known);
   spec.guarded = policy_.guard;
   spec.labels.generation = generation;
@@ -205,7 +206,10 @@ bool StandbyDesk::on_event(Instant now, const lease::LeaseEvent& event, Step& ou
   const auto* retire = std::get_if<lease::Retire>(&event);
   if (retire == nullptr || !m_.workloads.is_gated(retire->lease)) return false;
   if (policy_.guard) {  // what is frozen cannot be stopped, only ended
-    Guarded& g = guarded_[retire->lease] = {};
+    Guarded& g = guarded_[retire->lease];
+    const size_t awaited = g.freezing;  // those answers still come
+    g = {};
+    g.freezing = awaited;
     g.leaving = m_.workloads.object_of(retire->lease);
     ask_guard(retire->lease, Ask::Kill, g.leaving, out);
   }
@@ -315,7 +319,7 @@ void StandbyDesk::record(OwnRecord entry, Step& out) {
 void StandbyDesk::describe(const lease::Lease& lease, Now, market::StatusReply& reply) const {
   const auto status = m_.failover.status(lease.terms.lease);
   const failover::Terms* terms = m_.failover.terms(lease.terms.lease);
-  if (!status || terms == nullptr) return;
+  if (!status || !m_.failover.serves(lease.terms.lease)) return;
   reply.role = terms->rank == 0 ? "primary" : "standby";
   reply.epoch = status->epoch;
   reply.holder = status->holder;
@@ -334,8 +338,8 @@ void StandbyDesk::check_invariants() const {
   for (const LeaseId& lease : m_.failover.leases()) {
     PG_CHECK(m_.leases.find(lease) != nullptr);
     // Nothing may be started that fail-over has not allowed.
-    PG_CHECK(!m_.workloads.is_allowed(lease) ||
-             m_.failover.status(lease)->phase == failover::Phase::Holding);
+    PG_CHECK(!m_.workloads.is_allowed(lease) || m_.workloads.is_retiring(lease) ||
+             m_.failover.phase(lease) == failover::Phase::Holding);
   }
 }
 

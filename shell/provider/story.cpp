@@ -295,7 +295,7 @@ struct Words {
     return fmt::format("takes over with epoch {}", r.epoch);
   }
   std::string operator()(const failover::HoldEnded& r) const {
-    return fmt::format("fenced: epoch {} has ended here", r.epoch);
+    return fmt::format("stopped, and confirmed: epoch {} has ended here", r.epoch);
   }
   std::string operator()(const failover::PromotionWithdrawn& r) const {
     return fmt::format("the promotion of epoch {} is withdrawn", r.epoch);
@@ -305,6 +305,9 @@ struct Words {
   }
   std::string operator()(const failover::CopyRemoved&) const {
     return "the superseded copy is gone";
+  }
+  std::string operator()(const failover::Leaving&) const {
+    return "its lease is over: nothing is claimed here any more";
   }
   template <class Other>
   std::string operator()(const Other&) const {

@@ -1,6 +1,7 @@
 #include "sim/members/brain.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/check.h"
 #include "sim/members/event.h"
@@ -26,13 +27,17 @@ class Rules final : public Brain {
  public:
   Rules(const Plan& plan, uint32_t member, const std::vector<FailoverRecord>& journal)
       : machine_(key_of(plan.member_number(member)), plan.profile.heartbeat, plan.policy) {
-    for (const auto& record : journal) machine_.apply(record);
+    std::set<LeaseId> joined;  // once: a lease that is over is not joined again
+    for (const auto& record : journal) {
+      machine_.apply(record);
+      if (std::holds_alternative<Joined>(record)) joined.insert(failover::lease_of(record));
+    }
     const auto workloads = plan.all_workloads();
     for (uint32_t w = 0; w < workloads.size(); ++w) {
       const auto at = std::find(workloads[w].begin(), workloads[w].end(), member);
       if (at == workloads[w].end()) continue;
       leases_.push_back(lease_of(w));
-      if (machine_.terms(leases_.back()) == nullptr)
+      if (!joined.contains(leases_.back()))
         joins_.emplace_back(leases_.back(),
                             terms_of(plan, workloads[w],
                                      static_cast<uint32_t>(at - workloads[w].begin())));
@@ -70,6 +75,9 @@ class Rules final : public Brain {
     machine_.handle_guard_hold(now, taken, out);
   }
   void guard_lost(Now now, Step& out) override { machine_.handle_guard_lost(now, out); }
+  void leave(Now now, uint32_t workload, Step& out) override {
+    machine_.leave(now, lease_of(workload), out);
+  }
   void timer(Now now, Step& out) override { machine_.handle_timer(now, out); }
   std::optional<Micros> next_deadline() const override { return machine_.next_deadline(); }
   Phase phase(uint32_t workload) const override {

@@ -33,6 +33,7 @@ class Brain {
                            failover::Step& out) = 0;
   virtual void guard_hold(Now now, const failover::GuardDeadline& taken, failover::Step& out) = 0;
   virtual void guard_lost(Now now, failover::Step& out) = 0;
+  virtual void leave(Now now, uint32_t workload, failover::Step& out) = 0;
   virtual void timer(Now now, failover::Step& out) = 0;
   virtual std::optional<Micros> next_deadline() const = 0;
   virtual failover::Phase phase(uint32_t workload) const = 0;

@@ -100,6 +100,24 @@ void Host::start_daemon() {
     });
   });
   for (Slot& slot : slots_) inventory(slot);
+  if (leases_over_) go_on_ending();
+}
+
+void Host::end_leases() {
+  if (std::exchange(leases_over_, true)) return;
+  line("its leases are over");
+  for (const Slot& slot : slots_)
+    if (slot.phase == Phase::Holding) mark(Mark::HolderEnded);
+  if (daemon_) go_on_ending();
+}
+
+void Host::go_on_ending() {
+  for (Slot& slot : slots_) {
+    tell([this, &slot](Now at, failover::Step& out) {
+      daemon_->brain->leave(at, slot.workload, out);
+      engine_remove(slot);
+    });
+  }
 }
 
 void Host::crash_daemon() {
@@ -348,7 +366,8 @@ void Host::do_output(const failover::Output& output) {
     } else if (const auto* claim = std::get_if<market::Claim>(&event->message)) {
       if (claim->withdrawn) mark(Mark::ClaimWithdrawn);
     } else {
-      mark(Mark::Revoked);
+      const bool at_end = daemon_->brain->phase(workload) == Phase::Leaving;
+      mark(at_end ? Mark::RevokedAtEnd : Mark::Revoked);
     }
     publish(event->id, workload, std::move(heard), event->not_after);
   } else if (const auto* forget = std::get_if<failover::Forget>(&output)) {

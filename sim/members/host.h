@@ -21,7 +21,8 @@ namespace paygress::sim::members {
 enum class Mark : uint8_t {
   TookOver, Fenced, GuardFroze, HoldTooLate, Killed, Revoked, ClaimWithdrawn, PromotionWithdrawn,
   PromotedInVain, ClaimsCrossed, Superseded, CopyRemoved, NeverStarted, WentOn, RestartFenced,
-  CrashedInStep, Zombie, StartAborted, StartFailed, CannotRun, RelayForgot
+  CrashedInStep, Zombie, StartAborted, StartFailed, CannotRun, RelayForgot, HolderEnded,
+  RevokedAtEnd
 };
 std::string_view to_text(Mark mark);
 
@@ -65,11 +66,14 @@ class Host final : public NetUser {
   void set_engine_hangs(bool hangs);
   void exhaust();
   void lose_engine();
+  // Its leases are over: its workloads are removed, and it serves none of them any more.
+  void end_leases();
   void crash_guard();
   void start_guard();
 
   bool machine_up() const { return machine_up_; }
   bool daemon_up() const { return daemon_ != nullptr; }
+  bool leases_over() const { return leases_over_; }
   // Precondition of these: it is a member of that workload.
   bool runs(uint32_t workload) const { return slot_of(workload).runs; }
   bool holds(uint32_t workload) const;  // its own machine says that it may run now
@@ -157,6 +161,7 @@ class Host final : public NetUser {
   void engine_start(Slot& slot);
   void engine_pause(Slot& slot, bool kill);
   void engine_remove(Slot& slot);
+  void go_on_ending();
   void tell_workload(const Slot& slot, failover::WorkloadNews news, bool unstopped = false);
   void inventory(Slot& slot);
   // the guard
@@ -177,6 +182,7 @@ class Host final : public NetUser {
   Micros booted_at_;
   Seconds wall_offset_;
 
+  bool leases_over_ = false;        // as the daemon's books say, over restarts too
   bool machine_up_ = false;
   std::unique_ptr<Daemon> daemon_;
   uint64_t daemon_runs_ = 0;

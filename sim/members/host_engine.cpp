@@ -79,7 +79,9 @@ void Host::engine_start(Slot& slot) {
   slot.engine.started_at = queue_.now();
   refresh_runs(slot);
   engine_do({50'000}, [this, &slot] {
-    if (slot.engine.started) tell_workload(slot, WorkloadNews::Running);
+    if (!slot.engine.started) return;
+    tell_workload(slot, WorkloadNews::Running);
+    if (leases_over_) engine_remove(slot);  // of no lease
   });
 }
 

@@ -113,6 +113,23 @@ void amnesia(Plan& plan) {
     plan.faults.push_back({FaultKind::RelayDown, at - p.retry, at, 0, r, 3, {1}, {}});
 }
 
+// The leases of some members end, often of whoever holds; one at least was paid for longer.
+void end_leases(Plan& plan) {
+  Draw draw(plan.seed, "lease ends");
+  if (!draw.chance(15)) return;
+  const uint32_t stays = draw.below(plan.members);
+  for (uint32_t m = 0; m < plan.members; ++m) {
+    if (m == stays || draw.chance(40)) continue;
+    const Micros at = draw.between(plan.profile.heartbeat, plan.heal_at);
+    Fault fault{FaultKind::LeaseEnd, at, at, m, 0, 3, {}, {}};
+    if (draw.chance(40)) fault.when = failover::Phase::Holding;
+    plan.faults.push_back(fault);
+    if (fault.when || draw.chance(50)) continue;
+    const Micros back = std::min(plan.heal_at, at + draw.between({1'000'000}, plan.profile.fence));
+    plan.faults.push_back({FaultKind::EngineHang, at, back, m, 0, 3, {}, {}});  // removes nothing
+  }
+}
+
 // Which kinds a history has is drawn first: a mix of everything hides what only some do.
 std::vector<FaultKind> draw_kinds(Draw& draw) {
   std::vector<FaultKind> kinds;
@@ -189,6 +206,7 @@ Plan hostile_plan(uint64_t seed) {
   if (draw.chance(10)) split_views(draw, plan);
   draw_losses(draw, plan);
   amnesia(plan);
+  end_leases(plan);
   normalise(plan);
   return plan;
 }

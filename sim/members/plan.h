@@ -33,11 +33,12 @@ using sim::to_text;  // of times and nodes, beside those of this namespace
 //   GuardCrash   the guard is gone; what it froze thaws not, what it held is not held
 //   Withhold     the relay passes nothing on to that member, but answers its pings and queries
 //                (`amount` 1: not even queries)
+//   LeaseEnd     no fault: what the member was paid for is over, for good
 enum class FaultKind : uint8_t {
   CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash, Pause, ClockStep,
-  SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold
+  SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold, LeaseEnd
 };
-inline constexpr size_t kFaultKinds = 15;
+inline constexpr size_t kFaultKinds = 16;
 
 // What the words of a fault's line are; see plan_text.cpp.
 struct FaultWord {

@@ -29,6 +29,7 @@ static constexpr std::array<FaultWord, kFaultKinds> kWords{{
     {FaultKind::Exhaust, "workload-dies", Role::Provider, false, false, "", false},
     {FaultKind::GuardCrash, "guard-crash", Role::Provider, false, false, "", false},
     {FaultKind::Withhold, "withhold", Role::Provider, true, true, "mute", true},
+    {FaultKind::LeaseEnd, "lease-end", Role::Provider, false, false, "", false},
 }};
 
 const FaultWord& word_of(FaultKind kind) { return kWords.at(static_cast<size_t>(kind)); }
@@ -36,12 +37,13 @@ const FaultWord& word_of(FaultKind kind) { return kWords.at(static_cast<size_t>(
 namespace {
 
 constexpr Micros kInstant = 1'000'000_us;  // how long what does not last is said to
-constexpr std::array<std::pair<std::string_view, failover::Phase>, 10> kPhases{
+constexpr std::array<std::pair<std::string_view, failover::Phase>, 11> kPhases{
     {{"recovering", failover::Phase::Recovering}, {"unarmed", failover::Phase::Unarmed},
      {"armed", failover::Phase::Armed}, {"doubting", failover::Phase::Doubting},
      {"claiming", failover::Phase::Claiming}, {"reading", failover::Phase::Reading},
      {"promoting", failover::Phase::Promoting}, {"withdrawing", failover::Phase::Withdrawing},
-     {"holding", failover::Phase::Holding}, {"fencing", failover::Phase::Fencing}}};
+     {"holding", failover::Phase::Holding}, {"fencing", failover::Phase::Fencing},
+     {"leaving", failover::Phase::Leaving}}};
 
 template <class F>
 void each_rule(F f) {

@@ -88,6 +88,8 @@ class TimeoutOnly final : public Brain {
   Phase phase(uint32_t) const override { return runs_ ? Phase::Holding : Phase::Armed; }
   bool may_run(Now, uint32_t) const override { return runs_; }
 
+  // Nobody is told; the provider's heartbeats go on.
+  void leave(Now, uint32_t, Step&) override { slot_ = starting_ = runs_ = false; }
   void unbroken(Now, uint32_t, std::optional<Micros>, Step&) override {}
   void receipt(Now, PublishNo, uint32_t, bool, Step&) override {}
   void guard_state(Now, std::span<const GuardDeadline>, Step&) override {}

@@ -17,12 +17,12 @@ using failover::Phase;
 
 constexpr Micros kGuardRestarts = 2'000_ms;  // its supervisor starts it again
 constexpr uint64_t kEventsMax = 500'000'000;
-constexpr std::array<std::string_view, 21> kMarks{
+constexpr std::array<std::string_view, 23> kMarks{
     "took over", "fenced", "guard froze", "hold too late", "killed", "revoked",
     "claim withdrawn", "promotion withdrawn", "promoted in vain", "claims crossed", "superseded",
     "copy removed", "never started", "went on after restart", "fenced by restart",
     "crashed in a step", "woke as a zombie", "start aborted", "start failed", "cannot run",
-    "relay forgot"};
+    "relay forgot", "lease of the holder ended", "revoked at the end"};
 
 struct BrokenInvariant {
   std::string what;
@@ -210,7 +210,8 @@ class World final : public HostWatcher {
       phases += (phases.empty() ? "" : ", ") + to_text(plan_.member_name(m)) + " " + phase;
       const bool works = std::find(plan_.lost_engines.begin(), plan_.lost_engines.end(), m) ==
                          plan_.lost_engines.end();
-      armed = armed || (works && phase != "unarmed" && phase != "down");
+      armed = armed || (works && phase != "unarmed" && phase != "down" &&
+                        !hosts_[m]->leases_over());
     }
     if (audit.running() == 0 && !armed) return {};
     return std::to_string(audit.running()) + " copies run at the end: " + phases;
@@ -284,6 +285,7 @@ class World final : public HostWatcher {
       case FaultKind::FailCreate: counted([&](bool fails) { host.set_create_fails(fails); }); break;
       case FaultKind::EngineHang: counted([&](bool hangs) { host.set_engine_hangs(hangs); }); break;
       case FaultKind::Exhaust: host.exhaust(); break;
+      case FaultKind::LeaseEnd: host.end_leases(); break;
       case FaultKind::Withhold:
         net_.withhold(m, fault.relay, on, fault.amount.value != 0);
         break;

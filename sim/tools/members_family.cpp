@@ -18,7 +18,8 @@ const std::vector<std::string> kOfHostile{
     "fault cut-link", "fault cut-member", "fault slow-link",
     "fault relay-down", "fault relay-deaf", "fault crash", "fault host-loss", "fault pause",
     "fault clock-step", "fault slow-create", "fault fail-create", "fault engine-hang",
-    "fault workload-dies", "fault guard-crash", "fault withhold", "real codecs"};
+    "fault workload-dies", "fault guard-crash", "fault withhold", "fault lease-end",
+    "lease of the holder ended", "revoked at the end", "real codecs"};
 
 // Every so many histories of the hostile kind use production's codecs and keys.
 constexpr uint64_t kRealEvery = 250;

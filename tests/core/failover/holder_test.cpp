@@ -305,17 +305,5 @@ TEST(Holder, AWorkloadThatRunsAlthoughItMustNotIsStopped) {
   EXPECT_EQ(lab.count<Kill>(), 1u);
 }
 
-TEST(Holder, LeavingEndsEverything) {
-  Lab lab(kPrimary);
-  lab.hold_as_primary();
-  Step out;
-  lab.machine().leave({lab.mono(), {}}, kLease, out);
-  EXPECT_FALSE(lab.machine().status(kLease).has_value());
-  lab.forget();
-  lab.advance(Micros{3 * lab.profile().silence.value});
-  EXPECT_TRUE(lab.last<PublishBeat>().holds.empty());
-  EXPECT_EQ(lab.count<Pause>(), 0u);
-}
-
 }  // namespace
 }  // namespace paygress::failover

@@ -65,6 +65,7 @@ class Lab {
 
   // --- time
   Micros mono() const { return now_.mono; }
+  Now now() const { return now_; }
   void advance(Micros by) {
     const Micros end = now_.mono + by;
     for (auto next = machine_->next_deadline(); next && *next <= end;
@@ -137,6 +138,13 @@ class Lab {
   }
   void workload(WorkloadNews news, bool unstopped = false) {
     with([&](Step& out) { machine_->handle_workload(now_, kLease, news, unstopped, out); });
+  }
+
+  template <class F>
+  void with(F tell) {
+    Step out;
+    tell(out);
+    take(std::move(out));
   }
 
   // --- what it asked for
@@ -244,12 +252,6 @@ class Lab {
     h.event.bytes[1] = static_cast<uint8_t>(event_ >> 8);
     h.message = std::move(message);
     return h;
-  }
-  template <class F>
-  void with(F tell) {
-    Step out;
-    tell(out);
-    take(std::move(out));
   }
   void take(Step out) {
     machine_->check_invariants();

@@ -64,8 +64,8 @@ TEST_P(RuleOff, IsMissed) {
 
 INSTANTIATE_TEST_SUITE_P(Rules, RuleOff, testing::Values(
     Missed{"self_fencing", 3}, Missed{"guard", 19}, Missed{"guarded_start", 166},
-    Missed{"revoke_after_pause", 314}, Missed{"restarted_holder_claims", 2},
-    Missed{"epochs_named", 4}, Missed{"increasing_timestamps", 369}, Missed{"no_wall_age", 2},
+    Missed{"revoke_after_pause", 177}, Missed{"restarted_holder_claims", 2},
+    Missed{"epochs_named", 23}, Missed{"increasing_timestamps", 369}, Missed{"no_wall_age", 2},
     Missed{"claim", 19}, Missed{"read_after_claim", 19}, Missed{"promote_before_ttl", 755},
     Missed{"echo", 50}, Missed{"unbroken_subscriptions", 130}, Missed{"holds", 12},
     Missed{"ranks", 19}, Missed{"failed_query_is_no_silence", 1}, Missed{"void_claims_end", 113},

@@ -169,6 +169,32 @@ TEST_F(Standby, TheEndOfAllLeasesLeavesNothingBehind) {
   }
 }
 
+// Whoever was paid for longer runs it, and does not wait for the silence (180 s) to do so.
+TEST_F(Standby, TheHoldersLeaseIsStoppedAndAStandbyHearsOfIt) {
+  buy();
+  cluster.ask(0, market::StopRequest{cluster.workload, {}});
+  ASSERT_TRUE(taken_over_by(1, Seconds{60}));
+  EXPECT_EQ(lease(0).phase, lease::Phase::Ended);
+  EXPECT_THAT(cluster.objects(0), IsEmpty());
+  EXPECT_THAT(cluster.core(0).failover().leases(), IsEmpty()) << "the word was taken";
+  EXPECT_EQ(status(1)->epoch, 1u);
+}
+
+TEST_F(Standby, TheHoldersEndIsSaidWhenItsRelaysCanBeReachedAgain) {
+  buy();
+  cluster.ask(0, market::StopRequest{cluster.workload, {}});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.running().empty(); }, Seconds{60}));
+  cluster.cut(0, true);
+  cluster.run_for(Seconds{5});
+  cluster.kill(0);
+  cluster.start(0);
+  cluster.run_for(Seconds{30});
+  EXPECT_THAT(cluster.running(), IsEmpty()) << "nobody heard of it";
+  cluster.cut(0, false);
+  ASSERT_TRUE(taken_over_by(1, Seconds{90}));
+  EXPECT_THAT(cluster.core(0).failover().leases(), IsEmpty());
+}
+
 TEST_F(Standby, AReservationIsToppedUp) {
   buy();
   const auto before = lease(1).bought;
