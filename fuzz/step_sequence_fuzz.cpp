@@ -254,6 +254,7 @@ class Sequence {
   void perform(const GuardQuery& e) { step(guard_.handle(e, now()).answer); }
   void perform(const KeepVolumeKey&) {}
   void perform(const Tell&) {}
+  void perform(const WithdrawalSettled&) {}
 
   // --- consumers ---
   void request() {

@@ -131,6 +131,7 @@ class Load {
   void perform(const cashu::CheckToken& e);
   void perform(const workload::Call& e);
   void perform(const provider::Tell&) {}
+  void perform(const provider::WithdrawalSettled&) {}
   // The guard is for warm-standby leases; this load has none.
   void perform(const provider::GuardHold&) { std::abort(); }
   void perform(const provider::GuardFreeze&) { std::abort(); }

@@ -62,6 +62,8 @@ struct RefundOpened {
   Amount fee = 0;              // of the first attempt; face + fee is what the claim is worth, and
                                // a later attempt's token is that less the fee it has to pay
   UnixSeconds opened_at;
+  bool withdrawal = false;     // of the operator: nobody is owed it, so it never takes more than
+                               // face + fee out of the wallet, whatever the fee grows to
 };
 struct RefundDone {
   OpId op;
@@ -80,7 +82,7 @@ BOOST_DESCRIBE_STRUCT(OpDone, (), (op, proofs, fee, late))
 BOOST_DESCRIBE_STRUCT(OpClosed, (), (op, verdict, at))
 BOOST_DESCRIBE_STRUCT(OpForgotten, (), (op))
 BOOST_DESCRIBE_STRUCT(RefundOpened, (), (op, claim, mint, unit, inputs, points, face, fee,
-                                         opened_at))
+                                         opened_at, withdrawal))
 BOOST_DESCRIBE_STRUCT(RefundDone, (), (op, token, change, fee, text, found))
 using RedeemRecord = std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed,
                                   OpForgotten, RefundOpened, RefundDone>;

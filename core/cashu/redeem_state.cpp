@@ -119,7 +119,7 @@ void RedeemState::on(const RefundOpened& record) {
     for (const Proof& input : record.inputs)
       wallet_.reserve({record.mint, record.unit}, input.secret);
   Operation& operation = live_[record.op];
-  operation.refund = RefundTerms{record.claim, record.face, record.fee};
+  operation.refund = RefundTerms{record.claim, record.face, record.fee, record.withdrawal};
   operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
                       record.opened_at, {},          record.points};
 }
@@ -143,7 +143,7 @@ void RedeemState::on(const RefundDone& record) {
   }
   for (const Proof& proof : record.change) wallet_.add(purse, proof);
   Flow& flow = flows_[purse];
-  flow.given += summary.amount;
+  (operation.refund->withdrawal ? flow.withdrawn : flow.given) += summary.amount;
   flow.fees += record.fee;
   flow.change += sum_of(record.change);
   if (record.found) flow.found += summary.amount;
@@ -191,7 +191,8 @@ std::vector<std::pair<std::string, std::string>> RedeemState::used_keysets() con
 void RedeemState::check_invariants() const {
   wallet_.check_invariants();
   for (const auto& [purse, flow] : flows_)
-    PG_CHECK(wallet_.balance(purse) + flow.given + flow.fees == flow.received + flow.found ||
+    PG_CHECK(wallet_.balance(purse) + flow.given + flow.withdrawn + flow.fees ==
+                 flow.received + flow.found ||
              !policy_.same_inputs);
   struct Counters {  // of one attempt
     std::string_view keyset;

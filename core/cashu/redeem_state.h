@@ -51,6 +51,7 @@ struct RefundTerms {
   ClaimId claim;
   Amount face = 0;
   Amount fee = 0;               // of the first attempt
+  bool withdrawal = false;      // the operator's: RefundOpened
 };
 
 struct Operation {              // one that may still change
@@ -78,7 +79,9 @@ struct Flow {
   Amount given = 0;             // refund tokens
   Amount fees = 0;              // of swaps of our own proofs
   Amount change = 0;            // proofs of ours swapped for others of ours, beside the tokens
-  Amount found = 0;             // of `given`: made by an earlier life of a rolled-back ledger
+  Amount found = 0;             // of `given` and `withdrawn`: made by an earlier life of a
+                                // rolled-back ledger
+  Amount withdrawn = 0;         // tokens of the operator's withdrawals
   bool operator==(const Flow&) const = default;
 };
 

@@ -84,6 +84,19 @@ class Redeemer {
   std::expected<RedeemStep, NoRefund> begin_refund(Now now, const ClaimId& claim,
                                                    const std::string& mint,
                                                    const std::string& unit, Amount worth);
+  // The same for the operator: `amount` becomes the token and the fee leaves the wallet beside it,
+  // or, FeeFrom::Token, comes out of the token, and fewer proofs are taken when there are too many
+  // small ones. Never more than `most` leaves the wallet: it is `worth`.
+  enum class FeeFrom : uint8_t { Wallet, Token };
+  struct Withdrawing {
+    RedeemStep step;
+    Amount worth = 0;
+  };
+  std::expected<Withdrawing, NoRefund> begin_withdrawal(Now now, const ClaimId& id,
+                                                        const std::string& mint,
+                                                        const std::string& unit, Amount amount,
+                                                        FeeFrom fee, Amount most);
+  // Of a refund or a withdrawal.
   bool refund_under_way(const ClaimId& claim) const;
   // Asks whether a token we gave was spent; ends in the event Probed, or in nothing when the mint
   // does not answer. Changes nothing.
@@ -177,8 +190,20 @@ class Redeemer {
   MakeOutputs outputs_for(const OpId& op, const std::vector<Proof>& inputs, const RefundPlan& plan,
                           const TokenOutputs& token);
   uint32_t take_counters(const std::string& keyset, size_t count);
+  std::vector<Proof> own_proofs(const std::string& mint, const std::string& unit) const;
   std::vector<Proof> refund_inputs(const std::string& mint, const std::string& unit,
                                    Amount worth) const;
+  struct OwnInputs {                  // none: there is not enough
+    std::vector<Proof> proofs;
+    Amount worth = 0;                 // of them: what leaves the wallet
+  };
+  OwnInputs inputs_with_fee(const std::string& mint, const std::string& unit, Amount amount) const;
+  OwnInputs inputs_at_most(const std::string& mint, const std::string& unit, Amount amount) const;
+  Amount fee_of(const std::string& mint, const std::vector<Proof>& inputs) const;
+  std::expected<RedeemStep, NoRefund> begin_own_swap(Now now, RefundTerms terms,
+                                                     const std::string& mint,
+                                                     const std::string& unit,
+                                                     std::vector<Proof> inputs, Amount worth);
   void on_mint_reply(Now now, const MintReply& reply, RedeemStep& step);
   void on_book_answer(Now now, CallId id, const decltype(MintReply::answer)& answer,
                       RedeemStep& step);

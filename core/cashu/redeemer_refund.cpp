@@ -18,10 +18,8 @@ bool Redeemer::refund_under_way(const ClaimId& claim) const {
   });
 }
 
-// The smallest proof that suffices alone, else the largest first: the fewest inputs cost the least.
-// Empty when there is not enough.
-std::vector<Proof> Redeemer::refund_inputs(const std::string& mint, const std::string& unit,
-                                           Amount worth) const {
+// Those that may be spent now, the least first.
+std::vector<Proof> Redeemer::own_proofs(const std::string& mint, const std::string& unit) const {
   const WalletStore& wallet = state_.wallet();
   std::vector<Proof> proofs = policy_.reserve_inputs ? wallet.spendable({mint, unit})
                                                      : wallet.proofs({mint, unit});
@@ -32,6 +30,14 @@ std::vector<Proof> Redeemer::refund_inputs(const std::string& mint, const std::s
   std::sort(proofs.begin(), proofs.end(), [](const Proof& a, const Proof& b) {
     return a.amount != b.amount ? a.amount < b.amount : a.secret < b.secret;
   });
+  return proofs;
+}
+
+// The smallest proof that suffices alone, else the largest first: the fewest inputs cost the least.
+// Empty when there is not enough.
+std::vector<Proof> Redeemer::refund_inputs(const std::string& mint, const std::string& unit,
+                                           Amount worth) const {
+  const std::vector<Proof> proofs = own_proofs(mint, unit);
   for (const Amount enough : {worth + kRefundSlack, worth}) {
     const auto alone = std::find_if(proofs.begin(), proofs.end(),
                                     [&](const Proof& proof) { return proof.amount >= enough; });
@@ -51,31 +57,88 @@ std::vector<Proof> Redeemer::refund_inputs(const std::string& mint, const std::s
 std::expected<RedeemStep, NoRefund> Redeemer::begin_refund(Now now, const ClaimId& claim,
                                                            const std::string& mint,
                                                            const std::string& unit, Amount worth) {
-  PG_CHECK(worth > 0 && !refund_under_way(claim));
+  PG_CHECK(worth > 0);
+  return begin_own_swap(now, {claim, 0, 0, false}, mint, unit, refund_inputs(mint, unit, worth),
+                        worth);
+}
+
+Amount Redeemer::fee_of(const std::string& mint, const std::vector<Proof>& inputs) const {
+  uint64_t ppk = 0;
+  for (const Proof& input : inputs) ppk += *book_.fee_ppk(mint, input.keyset);
+  return (ppk + 999) / 1000;
+}
+
+// For a token of `amount`. More proofs cost more, and a greater fee may need more proofs: it is
+// tried until it fits.
+Redeemer::OwnInputs Redeemer::inputs_with_fee(const std::string& mint, const std::string& unit,
+                                              Amount amount) const {
+  Amount fee = 0;
+  for (size_t tries = 0; tries < kProofsMax; ++tries) {
+    std::vector<Proof> inputs = refund_inputs(mint, unit, amount + fee);
+    if (inputs.empty()) return {};
+    const Amount needed = fee_of(mint, inputs);
+    if (needed <= fee) return {std::move(inputs), amount + needed};
+    fee = needed;
+  }
+  return {};
+}
+
+// For a token of `amount` less the fee, or of what so many proofs are worth as one swap may have.
+Redeemer::OwnInputs Redeemer::inputs_at_most(const std::string& mint, const std::string& unit,
+                                             Amount amount) const {
+  const std::vector<Proof> proofs = own_proofs(mint, unit);
+  Amount largest = 0;
+  for (size_t i = 0; i < std::min(proofs.size(), kProofsMax); ++i)
+    largest += proofs[proofs.size() - 1 - i].amount;
+  const Amount worth = std::min(amount, largest);
+  if (worth == 0) return {};
+  return {refund_inputs(mint, unit, worth), worth};
+}
+
+std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_withdrawal(
+    Now now, const ClaimId& id, const std::string& mint, const std::string& unit, Amount amount,
+    FeeFrom fee, Amount most) {
+  PG_CHECK(amount > 0);
+  if (!book_.ready(mint)) return std::unexpected(NoRefund::MintNotReady);
+  if (amount > most) return std::unexpected(NoRefund::NoFunds);
+  OwnInputs inputs = fee == FeeFrom::Wallet ? inputs_with_fee(mint, unit, amount)
+                                            : inputs_at_most(mint, unit, amount);
+  if (inputs.proofs.empty() || inputs.worth > most) return std::unexpected(NoRefund::NoFunds);
+  auto step = begin_own_swap(now, {id, 0, 0, true}, mint, unit, std::move(inputs.proofs),
+                             inputs.worth);
+  if (!step) return std::unexpected(step.error());
+  return Withdrawing{*std::move(step), inputs.worth};
+}
+
+std::expected<RedeemStep, NoRefund> Redeemer::begin_own_swap(Now now, RefundTerms terms,
+                                                             const std::string& mint,
+                                                             const std::string& unit,
+                                                             std::vector<Proof> inputs,
+                                                             Amount worth) {
+  PG_CHECK(!refund_under_way(terms.claim));
   const auto refunds = std::count_if(drafts_.begin(), drafts_.end(), [](const auto& entry) {
     return entry.second.refund.has_value();
   });
   if (state_.refunds_open() + static_cast<size_t>(refunds) >= kRefundsOpenMax)
     return std::unexpected(NoRefund::Busy);
   if (!book_.ready(mint)) return std::unexpected(NoRefund::MintNotReady);
-  std::vector<Proof> inputs = refund_inputs(mint, unit, worth);
   if (inputs.empty()) return std::unexpected(NoRefund::NoFunds);
-  uint64_t ppk = 0;
-  for (const Proof& input : inputs) ppk += *book_.fee_ppk(mint, input.keyset);
-  if (worth <= (ppk + 999) / 1000) return std::unexpected(NoRefund::TooSmall);
+  if (worth <= fee_of(mint, inputs)) return std::unexpected(NoRefund::TooSmall);
   const auto plan = book_.plan_refund(mint, unit, inputs, worth,
                                       MintBook::RefundAttempt::First, now.wall);
   if (!plan) return std::unexpected(NoRefund::MintNotReady);
 
   Draft draft;
-  draft.refund = RefundTerms{claim, plan->face, plan->fee};
+  terms.face = plan->face;
+  terms.fee = plan->fee;
+  draft.refund = terms;
   draft.opened.mint = mint;
   draft.opened.unit = unit;
   draft.opened.inputs = inputs;
   uint32_t number = 0;
   if (!policy_.same_inputs) number = static_cast<uint32_t>(next_call_);
   draft.making = outputs_for({}, inputs, *plan,
-                             {claim, number, static_cast<uint32_t>(plan->token.size())});
+                             {terms.claim, number, static_cast<uint32_t>(plan->token.size())});
   for (const Proof& input : inputs) draft_secrets_.insert(input.secret);
   RedeemStep step;
   step.effects.push_back(draft.making);
@@ -110,7 +173,7 @@ void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made,
   }
   const OpId op = op_id(made.points);
   emit(RefundOpened{op, terms.claim, draft.opened.mint, draft.opened.unit, draft.opened.inputs,
-                    made.points, terms.face, terms.fee, now.wall},
+                    made.points, terms.face, terms.fee, now.wall, terms.withdrawal},
        step);
   emit(AttemptMade{op,
                    {draft.making.keyset, draft.making.counter_start, made.outputs, made.body,

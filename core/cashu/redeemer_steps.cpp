@@ -223,8 +223,11 @@ void Redeemer::step_new_attempt(Turn& turn) {
   std::optional<SwapPlan> plan;
   std::optional<RefundPlan> refund_plan;
   if (refund) {
+    // A withdrawal that a grown fee would eat takes nothing of what is owed to others: it waits.
     auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs,
-                                  refund->face + refund->fee, MintBook::RefundAttempt::Later,
+                                  refund->face + refund->fee,
+                                  refund->withdrawal ? MintBook::RefundAttempt::First
+                                                     : MintBook::RefundAttempt::Later,
                                   turn.now.wall);
     if (made) refund_plan = *std::move(made);
   }

@@ -43,6 +43,12 @@ Amount WalletStore::balance(const Purse& purse) const {
   return balance == balances_.end() ? 0 : balance->second;
 }
 
+Amount WalletStore::reserved(const Purse& purse) const {
+  Amount free = 0;
+  for (const Proof& proof : spendable(purse)) free += proof.amount;
+  return balance(purse) - free;
+}
+
 std::vector<Proof> WalletStore::proofs(const Purse& purse) const {
   std::vector<Proof> found;
   const auto owned = proofs_.find(purse);

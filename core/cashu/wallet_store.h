@@ -32,6 +32,8 @@ class WalletStore {
 
   // In the purse's unit, reserved proofs included; 0 for an unknown purse.
   Amount balance(const Purse& purse) const;
+  // The reserved ones alone.
+  Amount reserved(const Purse& purse) const;
   const std::map<Purse, Amount>& balances() const { return balances_; }
   // Ordered by secret.
   std::vector<Proof> proofs(const Purse& purse) const;

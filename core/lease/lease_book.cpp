@@ -276,6 +276,7 @@ void LeaseBook::housekeep(Now now, LeaseStep& out) {
   while (!forgettable_.empty() && forgettable_.begin()->first + kForgetAfter <= now.wall)
     record(LeaseForgotten{forgettable_.begin()->second}, out);
   for (const ClaimId& claim : claims_.due(now.wall)) record(ClaimForgotten{claim}, out);
+  for (const ClaimId& id : withdrawals_.due(now.wall)) record(WithdrawalForgotten{id}, out);
 }
 
 // --- claims ------------------------------------------------------------------------------------
@@ -294,6 +295,26 @@ void LeaseBook::claim_kept(Now now, const ClaimId& claim, LeaseStep& out) {
 
 void LeaseBook::claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out) {
   record(ClaimRedeemed{claim, now.wall}, out);
+}
+
+// --- withdrawals ---------------------------------------------------------------------------------
+
+void LeaseBook::withdrawal_opened(Now now, const ClaimId& id, const Lot& lot, std::string purpose,
+                                  LeaseStep& out) {
+  record(WithdrawalOpened{id, lot, std::move(purpose), now.wall}, out);
+}
+
+void LeaseBook::withdrawal_paid(Now now, const ClaimId& id, std::string token, Msat face, Msat fee,
+                                LeaseStep& out) {
+  record(WithdrawalPaid{id, std::move(token), face, fee, now.wall}, out);
+}
+
+void LeaseBook::withdrawal_dropped(Now now, const ClaimId& id, LeaseStep& out) {
+  record(WithdrawalDropped{id, now.wall}, out);
+}
+
+void LeaseBook::withdrawal_delivered(Now now, const ClaimId& id, LeaseStep& out) {
+  record(WithdrawalDelivered{id, now.wall}, out);
 }
 
 std::optional<Micros> LeaseBook::next_deadline() const {

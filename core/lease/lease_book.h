@@ -9,6 +9,9 @@
 //   redeemed == consumed + lots of leases not yet settled + claims + kept
 //   claims   == tokens given + the mint's fee on them + claims still owed
 //
+// Withdrawals (withdrawal_book.h) take of what is consumed or kept, and of nothing else
+// (core/provider/free_money.h); they change no term of these.
+//
 // Functions that decide append to the Step given; its records are already applied.
 #pragma once
 
@@ -22,6 +25,7 @@
 #include "core/lease/claim_book.h"
 #include "core/lease/price.h"
 #include "core/lease/records.h"
+#include "core/lease/withdrawal_book.h"
 
 namespace paygress::lease {
 
@@ -71,6 +75,8 @@ struct Totals {
   Msat open;  // lots of leases that are not settled
   Msat paid;  // of `claims`: tokens given, and the fee that the claims bore
   Msat given;  // of `paid`: the tokens
+  Msat withdrawing;  // what leaves the wallet by withdrawals under way
+  Msat withdrawn;    // tokens of the operator's
 
   bool operator==(const Totals&) const = default;
 };
@@ -130,6 +136,14 @@ class LeaseBook {
   void claim_kept(Now now, const ClaimId& claim, LeaseStep& out);
   void claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out);
 
+  // --- withdrawals (from the withdrawal desk) ---
+  void withdrawal_opened(Now now, const ClaimId& id, const Lot& lot, std::string purpose,
+                         LeaseStep& out);
+  void withdrawal_paid(Now now, const ClaimId& id, std::string token, Msat face, Msat fee,
+                       LeaseStep& out);
+  void withdrawal_dropped(Now now, const ClaimId& id, LeaseStep& out);
+  void withdrawal_delivered(Now now, const ClaimId& id, LeaseStep& out);
+
   // --- time ---
   // A top-up's redeeming is under way: the end waits for it, at most kGrace.
   void expect_top_up(const LeaseId& lease, const OpId& op);
@@ -157,9 +171,12 @@ class LeaseBook {
   const std::map<MintUnit, Totals>& totals() const { return totals_; }
   const IndexedMap<LeaseId, Lease, IdHash>& leases() const { return leases_; }
   const ClaimBook& claims() const { return claims_; }
+  const WithdrawalBook& withdrawals() const { return withdrawals_; }
   // What of this mint's money is not ours to spend: what was paid for leases that are not settled,
   // and claims that are still owed (flaw 16).
   Msat liabilities(const MintUnit& purse) const;
+  // So many they are: each may cost the provider some of a fee that grows.
+  size_t obligations(const MintUnit& purse) const;
   uint64_t jobs_completed() const { return jobs_completed_; }
   void check_invariants() const;
 
@@ -199,6 +216,11 @@ class LeaseBook {
   void apply_one(const ClaimKept& r);
   void apply_one(const ClaimRedeemed& r);
   void apply_one(const ClaimForgotten& r);
+  void apply_one(const WithdrawalOpened& r);
+  void apply_one(const WithdrawalPaid& r);
+  void apply_one(const WithdrawalDropped& r);
+  void apply_one(const WithdrawalDelivered& r) { withdrawals_.apply(r); }
+  void apply_one(const WithdrawalForgotten& r) { withdrawals_.apply(r); }
 
   Allocator allocator_;
   IndexedMap<LeaseId, Lease, IdHash> leases_;
@@ -207,6 +229,7 @@ class LeaseBook {
   std::map<PubKey, size_t> unpaid_;
   std::map<std::string, LeaseId> workload_ids_;
   ClaimBook claims_;
+  WithdrawalBook withdrawals_;
   std::map<MintUnit, Totals> totals_;
   uint64_t jobs_completed_ = 0;
   std::set<std::pair<UnixSeconds, LeaseId>> forgettable_;

@@ -245,6 +245,25 @@ void LeaseBook::apply_one(const ClaimKept& r) {
 void LeaseBook::apply_one(const ClaimRedeemed& r) { claims_.apply(r); }
 void LeaseBook::apply_one(const ClaimForgotten& r) { claims_.apply(r); }
 
+void LeaseBook::apply_one(const WithdrawalOpened& r) {
+  withdrawals_.apply(r);
+  totals_[{r.lot.mint, r.lot.unit}].withdrawing += r.lot.msat;
+}
+
+void LeaseBook::apply_one(const WithdrawalPaid& r) {
+  withdrawals_.apply(r);
+  const Lot& lot = withdrawals_.find(r.withdrawal)->opened.lot;
+  Totals& t = totals_[{lot.mint, lot.unit}];
+  t.withdrawing -= lot.msat;
+  t.withdrawn += r.face;
+}
+
+void LeaseBook::apply_one(const WithdrawalDropped& r) {
+  withdrawals_.apply(r);
+  const Lot& lot = withdrawals_.find(r.withdrawal)->opened.lot;
+  totals_[{lot.mint, lot.unit}].withdrawing -= lot.msat;
+}
+
 // --- questions ---------------------------------------------------------------------------------
 
 const Lease* LeaseBook::find(const LeaseId& lease) const { return leases_.find(lease); }
@@ -281,6 +300,15 @@ Msat LeaseBook::liabilities(const MintUnit& purse) const {
   const auto it = totals_.find(purse);
   if (it == totals_.end()) return Msat{0};
   return it->second.open + (it->second.claims - it->second.paid);
+}
+
+size_t LeaseBook::obligations(const MintUnit& purse) const {
+  const auto is_here = [&](const Lot& lot) { return MintUnit{lot.mint, lot.unit} == purse; };
+  size_t count = 0;
+  for (const auto [id, l] : leases_) count += std::ranges::any_of(l.lots, is_here) ? 1 : 0;
+  for (const ClaimId& claim : claims_.owed())
+    count += is_here(claims_.find(claim)->owed.lot) ? 1 : 0;
+  return count;
 }
 
 void LeaseBook::check_invariants() const {
@@ -320,7 +348,14 @@ void LeaseBook::check_invariants() const {
     const Lot& lot = claims_.find(claim)->owed.lot;
     owed[{lot.mint, lot.unit}] += lot.msat;
   }
+  withdrawals_.check_invariants();
+  std::map<MintUnit, Msat> withdrawing;
+  for (const ClaimId& id : withdrawals_.open()) {
+    const Lot& lot = withdrawals_.find(id)->opened.lot;
+    withdrawing[{lot.mint, lot.unit}] += lot.msat;
+  }
   for (const auto& [key, t] : totals_) {
+    PG_CHECK(t.withdrawing == (withdrawing.contains(key) ? withdrawing.at(key) : Msat{0}));
     PG_CHECK(t.claims == t.paid + (owed.contains(key) ? owed.at(key) : Msat{0}));
     PG_CHECK(t.redeemed == t.consumed + t.claims + t.kept + t.open);
     PG_CHECK(t.open == (open.contains(key) ? open.at(key) : Msat{0}));

@@ -4,6 +4,7 @@
 //      `-> Voided (not paid, or paid too late or too little: the money is a claim)
 //
 // A claim: Owed -> Paid (a token, its owner's) -> Redeemed -> Forgotten, or Owed -> Kept (dust)
+// A withdrawal: Opened -> Paid (a token, the operator's) -> Delivered -> Forgotten, or Dropped
 //
 // A lease is a meter: it runs while the workload runs, so that time that was not delivered is not
 // charged. All money is msat and is held as lots, so that a claim can be paid at its own mint.
@@ -156,6 +157,26 @@ struct ClaimKept { ClaimId claim; UnixSeconds at; };      // worth no more than 
 struct ClaimRedeemed { ClaimId claim; UnixSeconds at; };  // its owner has spent the token
 struct ClaimForgotten { ClaimId claim; };                 // long after
 
+// The operator takes earnings out: so much is nobody else's to spend from here on. `withdrawal` is
+// to the wallet what a claim is: the token's secrets derive from it.
+struct WithdrawalOpened {
+  ClaimId withdrawal;         // drawn by who asks, so that asking again is the same withdrawal
+  Lot lot;                    // what leaves the wallet, the mint's fee included
+  std::string purpose;        // "send", "payout"
+  UnixSeconds at;
+};
+// It is a token now; in one batch with the wallet's RefundDone, and before anybody is shown it.
+struct WithdrawalPaid {
+  ClaimId withdrawal;
+  std::string token;          // secret
+  Msat face;
+  Msat fee;                   // what the mint took
+  UnixSeconds at;
+};
+struct WithdrawalDropped { ClaimId withdrawal; UnixSeconds at; };    // nothing was sent
+struct WithdrawalDelivered { ClaimId withdrawal; UnixSeconds at; };  // the token is where it goes
+struct WithdrawalForgotten { ClaimId withdrawal; };  // long after; these records stay
+
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
                                           workload_id, ssh_port, ports, password, minimum, at,
                                           encrypted, env, open_files_max))
@@ -179,11 +200,17 @@ BOOST_DESCRIBE_STRUCT(ClaimPaid, (), (claim, token, face, fee, kept, at))
 BOOST_DESCRIBE_STRUCT(ClaimKept, (), (claim, at))
 BOOST_DESCRIBE_STRUCT(ClaimRedeemed, (), (claim, at))
 BOOST_DESCRIBE_STRUCT(ClaimForgotten, (), (claim))
+BOOST_DESCRIBE_STRUCT(WithdrawalOpened, (), (withdrawal, lot, purpose, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalPaid, (), (withdrawal, token, face, fee, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalDropped, (), (withdrawal, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalDelivered, (), (withdrawal, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalForgotten, (), (withdrawal))
 
 using LeaseRecord =
     std::variant<LeaseReserved, LeaseVoided, LeasePaid, LeaseStarted, LeasesSighted, LeaseDown,
                  LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
                  DustKept, LeaseCancelled, LeaseSettled, LeaseCleared, ClaimPaid, ClaimKept,
-                 ClaimRedeemed, ClaimForgotten, LeasePortsMoved>;
+                 ClaimRedeemed, ClaimForgotten, LeasePortsMoved, WithdrawalOpened, WithdrawalPaid,
+                 WithdrawalDropped, WithdrawalDelivered, WithdrawalForgotten>;
 
 }  // namespace paygress::lease

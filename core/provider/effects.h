@@ -60,10 +60,14 @@ BOOST_DESCRIBE_STRUCT(KeepVolumeKey, (), (lease, key))
 enum class Level : uint8_t { Info, Warning, Alarm };
 struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
 BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
+// What was asked for by Withdraw is over. Without a problem it is a token, in
+// LeaseBook::withdrawals(); with one, nothing left the wallet.
+struct WithdrawalSettled { ClaimId withdrawal; std::string problem; };
+BOOST_DESCRIBE_STRUCT(WithdrawalSettled, (), (withdrawal, problem))
 
 using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
                             cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
                             cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
-                            GuardRelease, GuardQuery, KeepVolumeKey, Tell>;
+                            GuardRelease, GuardQuery, KeepVolumeKey, Tell, WithdrawalSettled>;
 
 }  // namespace paygress::provider

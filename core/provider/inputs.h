@@ -66,13 +66,26 @@ BOOST_DESCRIBE_STRUCT(ReplySealed, (), (id, event, problem))
 struct Tick {};                                      // next_deadline() has come
 struct PortsInUse { std::vector<uint16_t> ports; };  // somebody listens there; replaces the last
 struct Drain { bool on = true; };                    // the operator: no new leases
+// The operator takes earnings out, as a token; answered by WithdrawalSettled, now or later. With
+// the id of a withdrawal that is known it is that one, whatever else it says.
+struct Withdraw {
+  ClaimId id;               // drawn at random by who asks
+  std::string mint;         // normalised
+  std::string unit;
+  cashu::Amount amount = 0;  // of the token; the mint's fee leaves the wallet beside it
+  bool up_to = false;       // then: the most that leaves the wallet, the fee included
+  std::string purpose;      // lease::kSend or lease::kPayout
+};
+struct TokenDelivered { ClaimId withdrawal; };       // a payout's token is in its file
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))
+BOOST_DESCRIBE_STRUCT(Withdraw, (), (id, mint, unit, amount, up_to, purpose))
+BOOST_DESCRIBE_STRUCT(TokenDelivered, (), (withdrawal))
 
 using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned, ReplySealed,
                            cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
                            cashu::TokenChecked, workload::Answer, workload::GuardAnswered,
-                           workload::GuardHealth, PortsInUse, Drain>;
+                           workload::GuardHealth, PortsInUse, Drain, Withdraw, TokenDelivered>;
 
 }  // namespace paygress::provider

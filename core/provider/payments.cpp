@@ -224,6 +224,7 @@ std::optional<Micros> Payments::next_deadline() const {
 
 void Payments::recover(Instant now, Step& out) {
   refunds_.recover(plain(now));
+  take(now, withdrawals_.recover(plain(now)), out);
   std::vector<LeaseId> unopened;
   for (const auto [id, lease] : m_.leases.leases())
     if (lease.phase == lease::Phase::Reserved &&

@@ -22,6 +22,7 @@
 #include "core/provider/quote.h"
 #include "core/provider/refunds.h"
 #include "core/provider/replies.h"
+#include "core/provider/withdrawals.h"
 #include "core/workload/supervisor.h"
 
 namespace paygress::provider {
@@ -58,11 +59,12 @@ struct DeskPolicy {
   Rule answer_to_its_owner;   // off: whoever shows a token hears the first answer (flaw 8)
   Rule look_before_end;       // off: a lease ends when its time is over, unseen (flaw 10)
   Rule settle_at_end;         // off: a stop is charged until the request, whatever ran (flaw 11)
+  Rule spend_only_free;       // off: a withdrawal takes what the wallet holds (flaw 16)
 };
 BOOST_DESCRIBE_STRUCT(DeskPolicy, (),
                       (record_refusals, credit_in_batch, top_up_in_batch, outbox,
                        identity_before_age, refund_after_absence, answer_to_its_owner,
-                       look_before_end, settle_at_end))
+                       look_before_end, settle_at_end, spend_only_free))
 
 // The machines that a payment touches. All must outlive the desk.
 struct PaymentMachines {
@@ -78,7 +80,8 @@ struct PaymentMachines {
 class Payments {
  public:
   explicit Payments(PaymentMachines machines, DeskPolicy policy = {})
-      : m_(machines), policy_(policy), refunds_(m_.leases, m_.wallet) {}
+      : m_(machines), policy_(policy), refunds_(m_.leases, m_.wallet),
+        withdrawals_(m_.leases, m_.wallet, policy.spend_only_free) {}
   void set_install(const InstallId& install) { install_ = install; }
   // Must outlive this object, or its last call.
   void set_hooks(LeaseHooks* hooks) { hooks_ = hooks; }
@@ -94,6 +97,9 @@ class Payments {
   // what was not used is a token (flaws 2, 11, 17 and 18).
   void stop(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
             const std::string& pod, Step& out);
+  // The operator takes earnings out (withdrawals.h).
+  void withdraw(lease::Instant now, const Withdraw& asked, Step& out);
+  void delivered(lease::Instant now, const ClaimId& withdrawal, Step& out);
   // How the lease is; after its end the final statement with the refund (flaw 18).
   market::StatusReply status_of(const lease::Lease& lease, Now now) const;
   // A token that this request asked for, or will, is still its owner's to fetch.
@@ -167,6 +173,7 @@ class Payments {
   void redeemed_top_up(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                        Step& out);
   void book(lease::Instant now, lease::LeaseStep step, Step& out);
+  void take(lease::Instant now, Withdrawals::Turn turn, Step& out);
   const lease::Lease* stoppable(const PubKey& owner, const std::string& pod) const;
   std::optional<std::vector<ClaimId>> final_claims(const lease::Lease& lease) const;
   void settle(lease::Instant now, const LeaseId& id, Step& out);
@@ -189,6 +196,7 @@ class Payments {
   PaymentMachines m_;
   DeskPolicy policy_;
   Refunds refunds_;
+  Withdrawals withdrawals_;
   InstallId install_;
   LeaseHooks* hooks_ = nullptr;
   std::map<CallId, Check> checking_;

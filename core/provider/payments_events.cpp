@@ -159,13 +159,17 @@ void Payments::on(Instant now, const cashu::NotTaken& event, Step& out) {
 }
 
 void Payments::on(Instant now, const cashu::RefundMade& event, Step& out) {
+  if (withdrawals_.knows(event.claim))
+    return take(now, withdrawals_.on_made(plain(now), event), out);
   lease::LeaseStep step;
   refunds_.on_made(plain(now), event, step);
   book(now, std::move(step), out);
   settled(now, event.claim, out);
 }
 
-void Payments::on(Instant now, const cashu::RefundNotMade& event, Step&) {
+void Payments::on(Instant now, const cashu::RefundNotMade& event, Step& out) {
+  if (withdrawals_.knows(event.claim))
+    return take(now, withdrawals_.on_not_made(plain(now), event.claim), out);
   refunds_.on_not_made(plain(now), event.claim);
 }
 
@@ -181,6 +185,22 @@ void Payments::on(Instant now, const cashu::MintRead& event, Step&) {
 
 void Payments::on(Instant, const cashu::Alarm& event, Step& out) {
   out.tell(Level::Alarm, "redeeming " + event.op.hex().substr(0, 12) + ": " + event.text);
+}
+
+// --- the operator's withdrawals ------------------------------------------------------------------
+
+void Payments::withdraw(Instant now, const Withdraw& asked, Step& out) {
+  take(now, withdrawals_.ask(plain(now), asked), out);
+}
+
+void Payments::delivered(Instant now, const ClaimId& withdrawal, Step& out) {
+  take(now, withdrawals_.delivered(plain(now), withdrawal), out);
+}
+
+void Payments::take(Instant now, Withdrawals::Turn turn, Step& out) {
+  book(now, std::move(turn.leases), out);
+  if (turn.wallet) take(now, *std::move(turn.wallet), out);
+  for (WithdrawalSettled& settled : turn.settled) out.effects.push_back(std::move(settled));
 }
 
 // --- the workloads' and the leases' events -------------------------------------------------------

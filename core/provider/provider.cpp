@@ -1,6 +1,7 @@
 #include "core/provider/provider.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/provider/standby_desk.h"
 
@@ -183,6 +184,10 @@ void Provider::route(Now now, const Input& input, Step& out) {
   } else if (const auto* drain = std::get_if<Drain>(&input)) {
     draining_ = drain->on;
     announcer_.offer_changed(now);
+  } else if (const auto* withdraw = std::get_if<Withdraw>(&input)) {
+    running_->payments.withdraw(instant(now), *withdraw, out);
+  } else if (const auto* done = std::get_if<TokenDelivered>(&input)) {
+    running_->payments.delivered(instant(now), done->withdrawal, out);
   } else if (const auto* guard = std::get_if<workload::GuardAnswered>(&input)) {
     running_->standby.handle(instant(now), *guard, out);
   } else if (const auto* health = std::get_if<workload::GuardHealth>(&input)) {
@@ -478,18 +483,22 @@ void Provider::check_invariants() const {
 }
 
 // The wallet's books and the leases' agree: what was received is what was paid for leases, and the
-// tokens that were given are those that claims became.
+// tokens that were given are those that claims and withdrawals became.
 void Provider::check_conservation() const {
-  std::map<lease::MintUnit, std::pair<Msat, Msat>> wallet;  // received, given
+  using Sums = std::array<Msat, 3>;  // received, given, withdrawn
+  std::map<lease::MintUnit, Sums> wallet;
   for (const auto& [purse, flow] : wallet_.state().flows()) {
     if (flow.received == 0) continue;
-    auto& sums = wallet[{purse.mint, purse.unit}];
-    sums.first = cashu::value_of(flow.received, purse.unit).value();
-    if (flow.given > 0) sums.second = cashu::value_of(flow.given, purse.unit).value();
+    const auto msat = [&](cashu::Amount amount) {
+      return amount == 0 ? Msat{0} : cashu::value_of(amount, purse.unit).value();
+    };
+    wallet[{purse.mint, purse.unit}] = {msat(flow.received), msat(flow.given),
+                                        msat(flow.withdrawn)};
   }
-  std::map<lease::MintUnit, std::pair<Msat, Msat>> leases;
+  std::map<lease::MintUnit, Sums> leases;
   for (const auto& [purse, totals] : leases_.totals())
-    if (totals.redeemed > Msat{0}) leases[purse] = {totals.redeemed, totals.given};
+    if (totals.redeemed > Msat{0}) leases[purse] = {totals.redeemed, totals.given,
+                                                    totals.withdrawn};
   PG_CHECK(wallet == leases);
 }
 

@@ -8,6 +8,7 @@
 //   quote_spawn, ...       what is refused before a token is touched
 //   Payments               from an accepted quote to money on a lease, and its end
 //   Refunds                claims: from money that is owed to a token that was given
+//   Withdrawals            earnings that the operator takes out
 //   cashu::Redeemer        tokens at their mints
 //   lease::LeaseBook       money and time
 //   workload::Supervisor   objects on the engine

@@ -6,6 +6,7 @@
 #include "shell/provider/ledger_export.h"
 #include "shell/provider/ledger_view.h"
 #include "shell/provider/story.h"
+#include "shell/provider/wallet_view.h"
 
 namespace paygress::daemon {
 namespace {
@@ -51,6 +52,16 @@ json::object movements(store::Ledger& ledger) {
   return found ? to_json(*found) : error_json(to_string(found.error()));
 }
 
+json::object history(store::Ledger& ledger) {
+  const auto found = wallet_history(scan_of(ledger));
+  return found ? to_json(*found) : error_json(to_string(found.error()));
+}
+
+json::object withdrawal(store::Ledger& ledger, const std::string& id) {
+  const auto found = find_withdrawal(scan_of(ledger), id);
+  return found ? *found : error_json(found.error().reason, found.error().not_found);
+}
+
 }  // namespace
 
 net::ControlServer::Handler control_handler(ControlVerbs verbs) {
@@ -70,6 +81,14 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
     }
     if (verb == "ledger-verify") return answer_from_ledger(*verbs.writer, reply, verify);
     if (verb == "ledger-export") return answer_from_ledger(*verbs.writer, reply, movements);
+    if (verb == "wallet-balance") return reply(json::serialize(verbs.wallet->balance()));
+    if (verb == "wallet-send") return verbs.wallet->send(request, std::move(reply));
+    if (verb == "wallet-history") return answer_from_ledger(*verbs.writer, reply, history);
+    if (verb == "wallet-token")
+      return answer_from_ledger(*verbs.writer, reply,
+                                [id = text_of(request, "id")](store::Ledger& ledger) {
+                                  return withdrawal(ledger, id);
+                                });
     if (verb == "ledger-show")
       return answer_from_ledger(
           *verbs.writer, reply,

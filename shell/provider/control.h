@@ -4,6 +4,9 @@
 //   {"verb": "drain", "on": true}          -> {"draining": true}
 //   {"verb": "ledger-verify"}              -> to_json(Verification)
 //   {"verb": "ledger-show", "lease": "x"}  -> to_json(Story)
+//   {"verb": "wallet-history"}             -> to_json(WalletEntry)
+//   {"verb": "wallet-token", "id": "x"}    -> withdrawal_json, by the begin of its id
+//   "wallet-balance", "wallet-send"        -> wallet_desk.h
 //
 // What cannot be answered: {"error": "...", "not_found": bool}.
 #pragma once
@@ -14,6 +17,7 @@
 
 #include "shell/net/control_socket.h"
 #include "shell/provider/journal_writer.h"
+#include "shell/provider/wallet_desk.h"
 
 namespace paygress::daemon {
 
@@ -21,6 +25,7 @@ struct ControlVerbs {
   std::function<boost::json::object()> status;
   std::function<void(bool on)> drain;
   JournalWriter* writer = nullptr;  // outlives the server
+  WalletDesk* wallet = nullptr;     // likewise
 };
 
 net::ControlServer::Handler control_handler(ControlVerbs verbs);

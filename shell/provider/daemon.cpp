@@ -17,6 +17,7 @@
 #include "shell/provider/notify.h"
 #include "shell/provider/ports_in_use.h"
 #include "shell/provider/status.h"
+#include "shell/provider/wallet_desk.h"
 
 namespace paygress::daemon {
 namespace {
@@ -76,6 +77,7 @@ class Daemon {
   std::unique_ptr<GuardLink> guard_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<JournalWriter> writer_;
+  std::unique_ptr<WalletDesk> wallet_;
   std::unique_ptr<net::ControlServer> control_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<net::Signals> signals_;
@@ -209,6 +211,7 @@ Result<void> Daemon::open_core(lease::Resources node) {
       loop_, pool_, *ledger_,
       JournalWriter::Events{[this](std::vector<provider::Effect> effects) { release(effects); },
                             [this](const Error& error) { on_journal_failed(error); }});
+  wallet_ = std::make_unique<WalletDesk>(loop_, *core_, input);
   return {};
 }
 
@@ -217,6 +220,7 @@ Result<void> Daemon::open_control() {
   verbs.status = [this] { return status(); };
   verbs.drain = [this](bool on) { step(provider::Drain{on}); };
   verbs.writer = writer_.get();
+  verbs.wallet = wallet_.get();
   auto server = net::ControlServer::listen(loop_, setup_.data_dir + "/" + kControlSocket,
                                            control_handler(std::move(verbs)));
   if (!server) return std::unexpected(server.error());
@@ -263,6 +267,7 @@ int Daemon::run() {
   // In this order: nothing is called back any more, then what was called goes.
   metrics_.reset();
   control_.reset();
+  wallet_.reset();
   writer_.reset();
   executor_.reset();
   guard_.reset();
@@ -306,8 +311,10 @@ void Daemon::release(const std::vector<provider::Effect>& effects) {
     const auto* call = std::get_if<cashu::MintCall>(&effect);
     if (call != nullptr && !readiness_.mints_tried.contains(call->mint))
       mint_calls_.emplace(call->id, call->mint);
+    if (const auto* settled = std::get_if<provider::WithdrawalSettled>(&effect))
+      wallet_->settled(*settled);
     // A stop lets what is durable be begun by the next start instead.
-    if (!stopping_) executor_->perform(effect);
+    else if (!stopping_) executor_->perform(effect);
   }
   if (stopping_ && writer_->idle()) loop_.stop();
 }

@@ -50,6 +50,7 @@ class Executor {
   void perform_one(const provider::GuardQuery& e) { guard_.ask(e); }
   void perform_one(const provider::KeepVolumeKey& e);
   void perform_one(const provider::Tell& e);
+  void perform_one(const provider::WithdrawalSettled&) {}  // the daemon's own (wallet_desk.h)
 
   // On a worker; its result becomes an input.
   void work(std::function<provider::Input()> piece);

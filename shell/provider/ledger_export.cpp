@@ -15,9 +15,9 @@ namespace {
 namespace json = boost::json;
 using provider::Record;
 
-constexpr std::array kColumns{"batch",         "at",            "lease",          "mint",
-                              "unit",          "redeemed_msat", "consumed_msat",  "on_leases_msat",
-                              "owed_msat",     "kept_msat",     "text"};
+constexpr std::array kColumns{"batch",     "at",            "lease",         "mint",
+                              "unit",      "redeemed_msat", "consumed_msat", "on_leases_msat",
+                              "owed_msat", "kept_msat",     "text",          "withdrawn_msat"};
 
 using TotalsByMint = std::map<lease::MintUnit, lease::Totals>;
 
@@ -46,7 +46,8 @@ class Bookkeeper {
       movements_.push_back({batch, last_, lease_named(record), key.first, key.second,
                             now.redeemed - before.redeemed, now.consumed - before.consumed,
                             now.open - before.open, now.claims - before.claims,
-                            now.kept - before.kept, in_words(record)});
+                            now.kept - before.kept, now.withdrawn - before.withdrawn,
+                            in_words(record)});
       before = now;
     }
   }
@@ -97,6 +98,7 @@ json::object to_json(const std::vector<Movement>& movements) {
                                {"on_leases_msat", m.on_leases.value},
                                {"owed_msat", m.owed.value},
                                {"kept_msat", m.kept.value},
+                               {"withdrawn_msat", m.withdrawn.value},
                                {"text", m.text}});
   return {{"movements", std::move(out)}};
 }

@@ -24,6 +24,7 @@ struct Movement {
   Msat on_leases;
   Msat owed;
   Msat kept;
+  Msat withdrawn;    // by the operator: no part of that sum
   std::string text;  // the record in plain words; holds no secret
 };
 

@@ -1,99 +1,25 @@
 #include "shell/provider/ledger_verbs.h"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
-
-#include "core/base/check.h"
 #include "core/market/time_text.h"
 #include "shell/base/clock.h"
-#include "shell/base/file.h"
-#include "shell/net/control_socket.h"
+#include "shell/provider/asking.h"
 #include "shell/provider/ledger_export.h"
-#include "shell/provider/ledger_view.h"
 #include "shell/provider/setup.h"
 #include "shell/provider/status.h"
 #include "shell/provider/story.h"
-#include "shell/store/sqlite_journal.h"
 
 namespace paygress::daemon {
 namespace {
 
 namespace json = boost::json;
 
-constexpr Micros kAskPatience = micros(Seconds{60});  // verifying a long ledger takes its time
-
-void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
-void put(const std::string& text) { fmt::print("{}", text); }
-void put(const json::object& object) { fmt::print("{}\n", json::serialize(object)); }
-
-// The daemon's answer; nothing when there is no daemon; else the failure was said.
-struct Asked {
-  std::optional<json::object> answer;
-  bool no_daemon = false;
-  Exit exit = Exit::Failed;
-};
-
-Asked ask(const std::string& data_dir, const json::object& request) {
-  Asked asked;
-  const auto reply = net::ask_daemon(data_dir + "/" + kControlSocket, json::serialize(request),
-                                     kAskPatience);
-  if (!reply) {
-    asked.no_daemon = reply.error().nobody_listens;
-    if (!asked.no_daemon) say(reply.error().reason);
-    return asked;
-  }
-  boost::system::error_code bad;
-  json::value parsed = json::parse(*reply, bad);
-  if (bad || !parsed.is_object()) {
-    say("the daemon's answer cannot be read");
-    return asked;
-  }
-  const json::object& object = parsed.get_object();
-  if (const json::value* error = object.if_contains("error")) {
-    say(error->is_string() ? std::string(error->get_string()) : "the daemon refused");
-    const json::value* missing = object.if_contains("not_found");
-    if (missing != nullptr && missing->is_bool() && missing->get_bool())
-      asked.exit = Exit::NotFound;
-    return asked;
-  }
-  asked.answer = object;
-  return asked;
-}
-
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
-// Says what is wrong.
-std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit when_damaged) {
-  if (!exists(data_dir + "/" + store::kLedgerFile)) {
-    const bool lost = exists(data_dir + "/" + store::kMarkFile);
-    say(lost ? data_dir + ": the ledger is gone, but its high-water mark is there: put back your "
-                          "last backup"
-             : data_dir + ": there is no ledger");
-    return std::unexpected(lost ? when_damaged : Exit::NotFound);
-  }
-  auto ledger = open_closed_ledger(data_dir);
-  if (!ledger) {
-    say(to_string(ledger.error()));
-    return std::unexpected(when_damaged);
-  }
-  return *std::move(ledger);
-}
-
-void on_contradiction(const char* expression, const char*, int) {
-  say(fmt::format("DAMAGED: a record contradicts the earlier ones ({})", expression));
-  std::fflush(nullptr);
-  _exit(static_cast<int>(Exit::Findings));
-}
-
 std::expected<json::object, Exit> folded_status(const std::string& data_dir) {
   auto ledger = open_ledger(data_dir, Exit::Failed);
   if (!ledger) return std::unexpected(ledger.error());
-  set_check_handler(on_contradiction);
+  end_on_contradiction();
   Books books;
   const auto read = each_record(
       ledger->scan, [&](uint64_t, const provider::Record& record) { books.fold(record); });
@@ -125,10 +51,10 @@ std::string verification_text(const json::object& found) {
     const auto n = [&](const char* key) { return json::serialize(line.at(key)); };
     out += fmt::format(
         "{} {}: {} msat redeemed = {} consumed + {} on leases + {} owed + {} kept; {} "
-        "refunded, {} in the wallet\n",
+        "refunded, {} withdrawn, {} in the wallet\n",
         line.at("mint").get_string().c_str(), line.at("unit").get_string().c_str(),
         n("redeemed_msat"), n("consumed_msat"), n("open_msat"), n("claims_msat"), n("kept_msat"),
-        n("refunded_msat"), n("wallet_msat"));
+        n("refunded_msat"), n("withdrawn_msat"), n("wallet_msat"));
   }
   for (const json::value& problem : found.at("problems").get_array())
     out += fmt::format("DAMAGED: {}\n", problem.get_string().c_str());
@@ -197,7 +123,7 @@ Exit verb_ledger_verify(const std::string& data_dir, bool as_json) {
   if (!asked.no_daemon) return asked.exit;
   const auto ledger = open_ledger(data_dir, Exit::Findings);
   if (!ledger) return ledger.error();
-  set_check_handler(on_contradiction);
+  end_on_contradiction();
   return report_verification(
       to_json(verify_ledger(ledger->header, ledger->mark, ledger->scan)), as_json);
 }
@@ -227,7 +153,7 @@ Exit verb_ledger_export(const std::string& data_dir, bool as_json) {
   if (!asked.no_daemon) return asked.exit;
   const auto ledger = open_ledger(data_dir, Exit::Failed);
   if (!ledger) return ledger.error();
-  set_check_handler(on_contradiction);
+  end_on_contradiction();
   const auto found = money_movements(ledger->scan);
   if (found) return report(to_json(*found));
   say(to_string(found.error()));

@@ -26,7 +26,7 @@ void check_money(const Books& books, Verification& found) {
   }
   for (const auto& [purse, flow] : books.wallet().flows()) {
     MoneyLine& line = lines[{purse.mint, purse.unit}];
-    line.left = static_cast<int64_t>(flow.given + flow.fees - flow.found) *
+    line.left = static_cast<int64_t>(flow.given + flow.withdrawn + flow.fees - flow.found) *
                 (purse.unit == "sat" ? kMsatPerSat : 1);
   }
   for (const auto& [key, line] : lines) {
@@ -94,6 +94,7 @@ json::object to_json(const Verification& found) {
                                  {"claims_msat", line.totals.claims.value},
                                  {"kept_msat", line.totals.kept.value},
                                  {"refunded_msat", line.totals.given.value},
+                                 {"withdrawn_msat", line.totals.withdrawn.value},
                                  {"wallet_msat", line.wallet}});
   json::array problems;
   for (const std::string& problem : found.problems) problems.emplace_back(problem);

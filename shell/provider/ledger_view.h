@@ -15,7 +15,7 @@ struct MoneyLine {  // of one mint and unit, in msat
   std::string unit;
   lease::Totals totals;
   int64_t wallet = 0;
-  int64_t left = 0;  // refund tokens and the mint's fees on them
+  int64_t left = 0;  // refund tokens, withdrawals, and the mint's fees on them
 };
 
 struct Verification {

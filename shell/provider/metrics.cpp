@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "core/provider/free_money.h"
+
 namespace paygress::daemon {
 namespace {
 
@@ -81,6 +83,9 @@ void add_money(const provider::Provider& core, Page& page) {
   const cashu::RedeemState& wallet = core.wallet().state();
   for (const auto& [purse, balance] : wallet.wallet().balances())
     page.value(balance, {{"mint", purse.mint}, {"unit", purse.unit}});
+  page.gauge("wallet_free_millisats", "What the operator may take out of the wallet.");
+  for (const auto& [purse, money] : provider::free_money(core.leases(), wallet))
+    page.value(money.free.value, {{"mint", purse.first}, {"unit", purse.second}});
   page.gauge("payments_open", "Tokens being redeemed or in doubt.");
   page.value(wallet.open_count());
   page.gauge("money_millisats", "Redeemed = consumed + open + claims + kept.");

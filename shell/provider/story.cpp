@@ -191,6 +191,17 @@ struct Words {
     return "its owner has spent the refund token";
   }
   std::string operator()(const lease::ClaimForgotten&) const { return {}; }
+  std::string operator()(const lease::WithdrawalOpened& r) const {
+    return fmt::format("{} msat leave the wallet: withdrawal {} ({})", r.lot.msat.value,
+                       r.withdrawal.hex(), r.purpose);
+  }
+  std::string operator()(const lease::WithdrawalPaid& r) const {
+    return fmt::format("withdrawal {} is a token over {} msat; the mint's fee was {}",
+                       r.withdrawal.hex(), r.face.value, r.fee.value);
+  }
+  std::string operator()(const lease::WithdrawalDropped& r) const {
+    return fmt::format("withdrawal {} was given up: nothing was sent", r.withdrawal.hex());
+  }
 
   std::string operator()(const workload::WorkloadWanted&) const {
     return "a workload is wanted on the engine";

@@ -13,10 +13,12 @@
 #include "shell/base/file.h"
 #include "shell/base/log.h"
 #include "shell/base/secret_file.h"
+#include "shell/provider/asking.h"
 #include "shell/provider/daemon.h"
 #include "shell/provider/init.h"
 #include "shell/provider/ledger_verbs.h"
 #include "shell/provider/setup.h"
+#include "shell/provider/wallet_verbs.h"
 
 namespace paygress::daemon {
 namespace {
@@ -29,8 +31,10 @@ constexpr const char* kFooter = R"(Examples:
   paygress-provider                                  the daemon (the same as `run`)
   paygress-provider status --json
   paygress-provider ledger show 3f9a                 one lease's story, by the begin of its id
+  paygress-provider wallet balance                   what of the wallet is free to take out
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 7 findings (check-config, ledger verify).)";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send), 7 findings
+(check-config, ledger verify).)";
 
 struct Options {
   std::string config = kDefaultConfig;
@@ -44,9 +48,9 @@ struct Options {
   bool off = false;
   bool csv = true;
   std::string lease;
+  SendOptions send;
+  std::string withdrawal;
 };
-
-void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
 
 void say_findings(const std::vector<provider::Finding>& findings) {
   for (const provider::Finding& f : findings)
@@ -200,6 +204,7 @@ struct CommandLine {
   void define();
   void define_init();
   void define_ledger();
+  void define_wallet();
 };
 
 void CommandLine::define() {
@@ -238,6 +243,7 @@ void CommandLine::define() {
   drain->add_flag("--off", o.off, "sell again");
   drain->footer("Examples:\n  paygress-provider drain\n  paygress-provider drain --off");
   define_ledger();
+  define_wallet();
 }
 
 void CommandLine::define_init() {
@@ -275,6 +281,46 @@ void CommandLine::define_ledger() {
   exported->add_flag("--csv", o.csv, "CSV with a header line: the default, unless --json");
   exported->footer("In sum: redeemed = consumed + on leases + owed + kept.\n"
                    "Example:\n  paygress-provider ledger export --csv > movements.csv");
+}
+
+void CommandLine::define_wallet() {
+  Options& o = options;
+  CLI::App* wallet = add(app, "wallet", "what was earned, and how to take it out", nullptr);
+  wallet->require_subcommand(1);
+  add(*wallet, "balance", "per mint: what is there, what is owed, what is free",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_balance(d, o.json); }))
+      ->footer("Free is what no lease, refund or withdrawal can still need.\n"
+               "Example:\n  paygress-provider wallet balance --json | jq '.purses[].free_msat'");
+  add(*wallet, "history", "what came into the wallet and what left it",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_history(d, o.json); }))
+      ->footer("Example:\n  paygress-provider wallet history");
+  const auto place = [&o](CLI::App* verb_app) {
+    verb_app->add_option("-o,--out", o.send.place.file, "a new file for the token, mode 0600");
+    verb_app->add_flag("--stdout", o.send.place.standard_output, "print the token instead");
+  };
+  CLI::App* send =
+      add(*wallet, "send", "take earnings out as an ecash token",
+          with_data_dir(o, [&o](const std::string& d) {
+            return verb_wallet_send(d, o.send, o.json);
+          }));
+  send->add_option("amount", o.send.sats, "satoshis; the mint's fee leaves the wallet beside it");
+  send->add_flag("--all", o.send.all, "all that is free, the fee included");
+  send->add_option("--mint", o.send.mint, "of this mint, when there is money at several");
+  send->add_option("--unit", o.send.unit, "in this unit, when the mint has several");
+  place(send);
+  send->footer(
+      "Only what is free is taken (wallet balance). The token is money: keep it secret.\n"
+      "Exits with 6 when the mint has not said yet; `wallet token` fetches it later.\n"
+      "Examples:\n  paygress-provider wallet send 1000 --out earnings.token\n"
+      "  paygress-provider wallet send --all --mint https://mint.example --stdout");
+  CLI::App* token =
+      add(*wallet, "token", "the token of a withdrawal, again",
+          with_data_dir(o, [&o](const std::string& d) {
+            return verb_wallet_token(d, o.withdrawal, o.send.place, o.json);
+          }));
+  token->add_option("withdrawal", o.withdrawal, "the begin of its id")->required();
+  place(token);
+  token->footer("Example:\n  paygress-provider wallet token 3f9a --out earnings.token");
 }
 
 shell::LogFormat log_format(const std::string& name) {

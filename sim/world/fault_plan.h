@@ -8,6 +8,7 @@
 //   provider-1 clock-offset=-3s clock-drift=200
 //   consumer-0
 //   buy consumer-0 provider-1 at=35.2s sats=120 top-ups=1
+//   withdraw provider-1 at=300s sats=20
 //   fault crash provider-1 at=402.5s for=30s step=2
 //   frozen relay-2
 //
@@ -124,6 +125,14 @@ struct Purchase {
   bool operator==(const Purchase&) const = default;
 };
 
+// The operator of a provider takes earnings out.
+struct WithdrawalLine {
+  uint32_t provider = 0;
+  Micros at;
+  uint64_t sats = 0;                // of the token; 0: all that there is
+  bool operator==(const WithdrawalLine&) const = default;
+};
+
 struct Plan {
   std::string scenario;             // whose swarm drew it; only a name
   uint64_t seed = 1;
@@ -139,6 +148,7 @@ struct Plan {
   std::vector<uint32_t> relays;
   std::vector<uint32_t> consumers;
   std::vector<Purchase> purchases;
+  std::vector<WithdrawalLine> withdrawals;
   std::vector<Fault> faults;
   std::vector<NodeName> frozen;     // whatever is broken about them at `length` stays so
   bool operator==(const Plan&) const = default;

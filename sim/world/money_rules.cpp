@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kMoney = "money";
 constexpr std::string_view kHarsh = "money-crash";
 
-constexpr std::array<MoneyRule, 25> kRules{{
+constexpr std::array<MoneyRule, 26> kRules{{
     {"record_before_post", "the intent is recorded when the mint has answered", kMoney},
     {"restore", "only the state of the inputs is asked", kMoney},
     {"unique_y", "a token that was seen before is another operation", kMoney},
@@ -39,6 +39,7 @@ constexpr std::array<MoneyRule, 25> kRules{{
     {"answer_to_its_owner", "whoever shows a token hears the first answer", kMoney},
     {"look_before_end", "a lease ends when its time is over, unseen", kHarsh},
     {"settle_at_end", "a stop is charged until the request, whatever ran", kHarsh},
+    {"spend_only_free", "a withdrawal takes whatever the wallet holds", kMoney},
 }};
 
 template <class Policy>

@@ -46,6 +46,11 @@ void describe(V& line, Purchase& p) {
   line("patient", p.patient);
 }
 template <class V>
+void describe(V& line, WithdrawalLine& w) {
+  line("at", w.at);
+  line("sats", w.sats);
+}
+template <class V>
 void describe(V& line, Fault& f) {
   const FaultInfo& info = info_of(f.kind);
   line("at", f.at);
@@ -73,6 +78,10 @@ std::string to_line(const Purchase& p) {
          to_text(NodeName{Role::Provider, p.provider}) + print(p);
 }
 
+std::string to_line(const WithdrawalLine& w) {
+  return "withdraw " + to_text(NodeName{Role::Provider, w.provider}) + print(w);
+}
+
 // --- parsing -----------------------------------------------------------------------------------
 
 class PlanReader {
@@ -85,6 +94,7 @@ class PlanReader {
       return fail("the first line is: scenario NAME seed=N");
     if (what == "scenario") return header(words);
     if (what == "buy") return purchase(words);
+    if (what == "withdraw") return withdrawal(words);
     if (what == "fault") return fault(words);
     if (what == "frozen") return frozen(words);
     return node(words);
@@ -114,6 +124,15 @@ class PlanReader {
     p.provider = from->number;
     if (auto ok = read_pairs(words, 3, p); !ok) return ok;
     plan_.purchases.push_back(std::move(p));
+    return {};
+  }
+  Result<void> withdrawal(const std::vector<std::string_view>& words) {
+    WithdrawalLine w;
+    const auto from = named(words, 1, Role::Provider);
+    if (!from) return fail("withdraw takes a provider");
+    w.provider = from->number;
+    if (auto ok = read_pairs(words, 2, w); !ok) return ok;
+    plan_.withdrawals.push_back(w);
     return {};
   }
   Result<void> fault(const std::vector<std::string_view>& words) {
@@ -221,6 +240,7 @@ std::string to_text(const Plan& plan) {
   for (uint32_t consumer : plan.consumers)
     out += to_text(NodeName{Role::Consumer, consumer}) + "\n";
   for (const Purchase& p : plan.purchases) out += to_line(p) + "\n";
+  for (const WithdrawalLine& w : plan.withdrawals) out += to_line(w) + "\n";
   for (const Fault& fault : plan.faults) out += to_text(fault) + "\n";
   for (NodeName node : plan.frozen) out += "frozen " + to_text(node) + "\n";
   return out;

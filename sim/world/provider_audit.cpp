@@ -61,7 +61,7 @@ Msat ProviderNode::redeemed() const {
 Msat ProviderNode::swapped() const {
   Msat sum = redeemed();
   for (const auto& [purse, flow] : provider_->wallet().state().flows())
-    sum += Msat{static_cast<int64_t>(flow.given + flow.change) * 1000};
+    sum += Msat{static_cast<int64_t>(flow.given + flow.withdrawn + flow.change) * 1000};
   return sum;
 }
 
@@ -71,7 +71,7 @@ void ProviderNode::audit_money() {
   for (const auto& [purse, amount] : provider_->wallet().state().wallet().balances())
     held += Msat{static_cast<int64_t>(amount) * 1000};
   for (const auto& [purse, flow] : provider_->wallet().state().flows())
-    held += Msat{static_cast<int64_t>(flow.given + flow.fees) * 1000};
+    held += Msat{static_cast<int64_t>(flow.given + flow.withdrawn + flow.fees) * 1000};
   if (const Msat accounted = redeemed(); held != accounted)
     world_.violate("lost-msat", to_text(name()) + ": the wallet holds and gave " +
                                     std::to_string(held.value) + " msat, the leases account for " +
@@ -161,7 +161,8 @@ void ProviderNode::audit_refund(const cashu::RedeemRecord& record) {
   const auto* opened = std::get_if<cashu::RefundOpened>(&record);
   if (opened == nullptr || clock().mono < engine_lied_at_ + micros(kUnpaidGrace)) return;
   const lease::ClaimEntry* claim = provider_->leases().claims().find(opened->claim);
-  PG_CHECK(claim != nullptr);
+  PG_CHECK((claim == nullptr) == opened->withdrawal);
+  if (claim == nullptr) return;
   for (const std::string& object : engine_.running_names(clock()))
     if (engine_.spec(object, clock())->labels.lease == claim->owed.lease)
       world_.violate("refund-and-run", to_text(name()) + ": " + object + " is paid back, and runs");
@@ -206,16 +207,18 @@ void ProviderNode::audit_unpaid() {
 
 // The one refund that may wait at rest: begun with proofs that are worth no more than what the mint
 // has come to ask for them, so that it waits until the mint asks less (docs/money.md).
-size_t ProviderNode::refunds_beyond_the_fee() const {
+size_t ProviderNode::beyond_the_fee(bool withdrawals) const {
   size_t waiting = 0;
   for (const auto& [op, operation] : provider_->wallet().state().live()) {
-    if (!operation.refund) continue;
+    if (!operation.refund || operation.refund->withdrawal != withdrawals) continue;
     uint64_t ppk = 0;
     cashu::Amount worth = 0;
     for (const cashu::Proof& input : operation.opened.inputs) {
       ppk += world_.mint().fee_ppk(input.keyset);
       worth += input.amount;
     }
+    // A withdrawal takes no more than it said it would.
+    if (withdrawals) worth = operation.refund->face + operation.refund->fee;
     waiting += worth <= (ppk + 999) / 1000;
   }
   return waiting;
@@ -225,7 +228,8 @@ void ProviderNode::audit_rest() const {
   const std::string who = to_text(name()) + ": ";
   if (!answers()) return world_.violate("down", who + "did not come back");
   const size_t waiting = refunds_beyond_the_fee();
-  const size_t open = provider_->wallet().state().open_count() - waiting;
+  const size_t open =
+      provider_->wallet().state().open_count() - waiting - beyond_the_fee(true);
   if (open != 0)
     world_.violate("in-doubt", who + std::to_string(open) + " operations at the mint are open");
   const size_t owed = provider_->leases().claims().owed().size() - waiting;
@@ -233,6 +237,7 @@ void ProviderNode::audit_rest() const {
   for (const std::string& object : engine_.running_names(clock()))
     if (is_over(provider_->leases().find(engine_.spec(object, clock())->labels.lease)))
       world_.violate("unpaid-run", who + object + " runs for no lease");
+  audit_withdrawals();
   audit_orphans();
 }
 

@@ -3,6 +3,7 @@
 //
 //   provider_node.cpp    the loop that the shell has too, and the effects
 //   provider_faults.cpp  what goes wrong with the process, its disk, clock and engine
+//   provider_operator.cpp  who takes its earnings out
 //   provider_audit.cpp   what must hold after every step
 #pragma once
 
@@ -39,6 +40,9 @@ class ProviderNode {
   // As its own clocks show it.
   Now clock() const { return clock_.at(world_.queue().now()); }
 
+  // Its operator asks for a token, again and again until it is settled.
+  void withdraw(const WithdrawalLine& line);
+
   // --- faults; see FaultKind
   void begin(const Fault& fault);
   void end(const Fault& fault);
@@ -46,8 +50,8 @@ class ProviderNode {
   void heal();
   // Says why it has not come to rest: each thing that is still pending, with its reason.
   void audit_rest() const;
-  // Refunds that wait, and rightly so, for the mint to ask less.
-  size_t refunds_beyond_the_fee() const;
+  // Refunds, or withdrawals, that wait, and rightly so, for the mint to ask less.
+  size_t refunds_beyond_the_fee() const { return beyond_the_fee(false); }
   // Money that this provider's ledger accounts for, of all leases.
   Msat redeemed() const;
   // Outputs of the mint's swaps that were for us: tokens received, refund tokens, our change.
@@ -83,6 +87,7 @@ class ProviderNode {
   }
   void perform(const provider::KeepVolumeKey&) {}
   void perform(const provider::Tell& e);
+  void perform(const provider::WithdrawalSettled& e);
   void answer(Micros after, provider::Input input);
   // Whatever reaches the process: at once, or when it is no longer stopped.
   void reach(std::function<void()> what);
@@ -91,6 +96,8 @@ class ProviderNode {
   void observe(const provider::Input& input, const provider::Step& step);
 
   void start_after(Micros down);
+  void ask_again(size_t withdrawal);
+  size_t beyond_the_fee(bool withdrawals) const;
 
   // --- faults
   void crash(Micros down, CrashKeeps keeps);
@@ -114,6 +121,7 @@ class ProviderNode {
   void audit_refund(const cashu::RedeemRecord& record);
   void audit_reply(const provider::SealReply& reply);
   void audit_swap(const cashu::MintCall& call);
+  void audit_withdrawals() const;
   ClientLinks& links() { return *lives_links_.back(); }
 
   World& world_;
@@ -151,6 +159,13 @@ class ProviderNode {
     cashu::ProofState state = cashu::ProofState::Unspent;
   };
   std::map<cashu::Point, Said> said_;           // asked last
+
+  struct Withdrawing {                          // by the operator
+    provider::Withdraw asked;
+    bool settled = false;
+    std::string token;                          // as it was shown; empty: nothing was
+  };
+  std::vector<Withdrawing> withdrawals_;
 
   std::optional<Fault> doom_;         // the next step with records dies
   uint32_t recovery_crashes_ = 0;     // and so do this many recoveries

@@ -138,6 +138,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.top_ups_per_lease = 1;
     s.stops_percent = 60;
     s.patient_percent = 25;
+    s.withdrawals_max = 4;
     s.sats_max = 120;
     s.settle = Seconds{5400};
     s.faults = kProcess;
@@ -148,7 +149,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.swarm = true;
     s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
                "crash between effects", "interim answer", "lost answer restored",
-               "keyset rotated", "disk failed", "engine answer lost"};
+               "keyset rotated", "disk failed", "engine answer lost", "withdrawal"};
   }
   {
     Scenario& s = add(all, "money-crash", "the same at a mint that lags, rotates and is slow");
@@ -156,6 +157,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
     s.stops_percent = 80;
+    s.withdrawals_max = 4;
     s.sats_max = 120;
     s.settle = Seconds{9000};
     s.faults = kProcess;
@@ -166,7 +168,7 @@ void add_troubled(std::vector<Scenario>& all) {
     s.swarm = true;
     s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
                "crash between effects", "crash in recovery", "lost answer restored",
-               "keyset rotated"};
+               "keyset rotated", "withdrawal"};
   }
   {
     Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");

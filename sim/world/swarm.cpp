@@ -40,6 +40,7 @@ class Draw {
     purchases();
     faults();
     frozen();
+    withdrawals();
     return std::move(plan_);
   }
 
@@ -87,6 +88,21 @@ class Draw {
     }
     std::ranges::sort(plan_.purchases, {}, [](const Purchase& p) {
       return std::tuple(p.at, p.consumer, p.sats);
+    });
+  }
+
+  void withdrawals() {
+    RandomStream random = stream(0, "withdrawals");
+    const uint64_t count = random.below(scenario_.withdrawals_max + 1);
+    for (uint64_t i = 0; i < count; ++i) {
+      WithdrawalLine w;
+      w.at = time(random, kQuietStart, plan_.length);
+      w.provider = provider(random).number;
+      if (random.chance_ppm(kHalf)) w.sats = static_cast<uint64_t>(random.between(1, 100));
+      plan_.withdrawals.push_back(w);
+    }
+    std::ranges::sort(plan_.withdrawals, {}, [](const WithdrawalLine& w) {
+      return std::tuple(w.at, w.provider, w.sats);
     });
   }
 

@@ -130,6 +130,8 @@ RunResult World::run() {
     schedule_->start();
     for (auto& provider : providers_) provider->start();
     for (auto& consumer : consumers_) consumer->start();
+    for (const WithdrawalLine& line : plan_.withdrawals)
+      queue_.at(line.at, [this, &line] { provider(line.provider)->withdraw(line); });
     run_until(plan_.length - Micros{1});
     heal();
     run_until(plan_.length + plan_.settle);

@@ -241,10 +241,36 @@ TEST(LeaseBook, LotsAreUsedFirstInFirstOutAndClaimedAtTheirMint) {
   l.pass(Seconds{150});
   l.with([&](LeaseStep& s) { l.book.on_gave_up(l.now, id_of<LeaseId>(1), s); });
   l.gone(1);
-  EXPECT_EQ(l.totals(kMintA), (Totals{Msat{10'000}, Msat{10'000}, {}, {}, {}, {}, {}}));
-  EXPECT_EQ(l.totals(kMintB), (Totals{Msat{20'050}, Msat{5'000}, Msat{15'050}, {}, {}, {}, {}}));
+  EXPECT_EQ(l.totals(kMintA), (Totals{Msat{10'000}, Msat{10'000}, {}, {}, {}, {}, {}, {}, {}}));
+  EXPECT_EQ(l.totals(kMintB),
+            (Totals{Msat{20'050}, Msat{5'000}, Msat{15'050}, {}, {}, {}, {}, {}, {}}));
   ASSERT_EQ(l.book.claims().all().size(), 1u);
   EXPECT_EQ(l.book.claims().all().begin()->second.owed.lot.mint, kMintB.first);
+}
+
+TEST(LeaseBook, WithdrawalsAreBookedFromTheRequestToTheToken) {
+  Ledger l;
+  const auto id = [](uint32_t n) { return id_of<ClaimId>(n); };
+  l.with([&](LeaseStep& s) {
+    l.book.withdrawal_opened(l.plain(), id(1), lot(21'000), std::string(kPayout), s);
+    l.book.withdrawal_opened(l.plain(), id(2), lot(5'000), std::string(kSend), s);
+  });
+  EXPECT_EQ(l.totals(kMintA).withdrawing, Msat{26'000});
+  l.with([&](LeaseStep& s) {
+    l.book.withdrawal_paid(l.plain(), id(1), "token", Msat{20'000}, Msat{1'000}, s);
+    l.book.withdrawal_dropped(l.plain(), id(2), s);
+  });
+  EXPECT_EQ(l.totals(kMintA).withdrawing, Msat{0});
+  EXPECT_EQ(l.totals(kMintA).withdrawn, Msat{20'000});
+  // A payout is remembered until its token is where it goes.
+  l.pass(kWithdrawalForgetAfter);
+  l.with([&](LeaseStep& s) { l.book.housekeep(l.plain(), s); });
+  EXPECT_EQ(l.book.withdrawals().all().size(), 1u);
+  l.with([&](LeaseStep& s) { l.book.withdrawal_delivered(l.plain(), id(1), s); });
+  l.pass(kWithdrawalForgetAfter);
+  l.with([&](LeaseStep& s) { l.book.housekeep(l.plain(), s); });
+  EXPECT_TRUE(l.book.withdrawals().all().empty());
+  EXPECT_EQ(l.totals(kMintA).withdrawn, Msat{20'000});
 }
 
 TEST(LeaseBook, InAnotherBootTheLeaseStandsSinceItsLastSight) {

@@ -161,6 +161,19 @@ class DaemonTest : public ::testing::Test {
     EXPECT_TRUE(done.has_value());
     return done ? *done : dev::Finished{};
   }
+  // A verb that needs the mint, which lives in our loop.
+  dev::Finished turning(std::vector<std::string> words) {
+    const std::string out = directory_.file("verb-" + std::to_string(++verbs_));
+    auto child = dev::Child::start(verb(std::move(words)), out);
+    if (!child) return {};
+    std::optional<int> ended;
+    const Micros until = shell::now().mono + kPatience;
+    while (!ended && shell::now().mono < until) {
+      loop_.run_until([] { return false; }, kSlice);
+      ended = child->wait(milliseconds{0});
+    }
+    return {.status = ended.value_or(-1), .out = dev::tail_of(out, 100), .err = {}};
+  }
   void start() {
     dev::Command command = verb({"run"});
     command.environment = environment_;
@@ -217,6 +230,7 @@ class DaemonTest : public ::testing::Test {
   crypto::Keypair key_;
   std::string metrics_;  // a port that was free a moment ago
   std::unique_ptr<dev::Child> daemon_;
+  int verbs_ = 0;
   std::atomic<bool> never_ = false;
   std::map<std::string, std::string> environment_;  // of the daemon
 };
@@ -331,6 +345,57 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
   const auto exported = run({"ledger", "export", "--csv"});
   EXPECT_EQ(exported.status, 0) << exported.err;
   EXPECT_THAT(exported.out, HasSubstr(id));
+}
+
+// Only what is free leaves the wallet; the token is in the ledger before it is in its file.
+TEST_F(DaemonTest, EarningsAreTakenOutAndTheTokenIsThereAfterSigkill) {
+  start();
+  Consumer consumer(loop_, relay_->url());
+  consumer.ask(key_.public_key(), spawn_request());
+  const auto bought = consumer.reply();
+  ASSERT_TRUE(bought && std::holds_alternative<market::AccessDetails>(*bought)) << log();
+  const std::string pod = std::get<market::AccessDetails>(*bought).pod_npub;
+  const auto free_msat = [&] {
+    const auto balance = json::parse(run({"wallet", "balance", "--json"}).out);
+    return balance.at("purses").as_array()[0].at("free_msat").as_int64();
+  };
+  EXPECT_EQ(free_msat(), 0) << "what was paid for a lease that runs";
+  // Three seconds are three satoshis: a token of one, and the mint's fee.
+  const Micros until = shell::now().mono + kPatience;
+  const auto remaining = [&] {
+    return status()->at("leases").as_array()[0].at("remaining_seconds").as_int64();
+  };
+  while (remaining() > static_cast<int64_t>(kSats) - 4 && shell::now().mono < until)
+    loop_.run_until([] { return false; }, kSlice);
+  EXPECT_EQ(turning({"wallet", "send", "1", "--out", directory_.file("early")}).status, 1);
+  consumer.ask(key_.public_key(), market::StopRequest{pod, {}});
+  const auto stopped = consumer.reply();
+  ASSERT_TRUE(stopped && std::holds_alternative<market::StatusReply>(*stopped)) << log();
+  EXPECT_GE(free_msat(), 3000);
+
+  const std::string file = directory_.file("earnings.token");
+  EXPECT_EQ(turning({"wallet", "send", "1"}).status, 2) << "nowhere to put it";
+  EXPECT_EQ(turning({"wallet", "send", "100000", "--out", file}).status, 1);
+  const dev::Finished sent = turning({"wallet", "send", "1", "--out", file, "--json"});
+  ASSERT_EQ(sent.status, 0) << sent.out << log();
+  EXPECT_THAT(sent.out, Not(HasSubstr("cashuB")));
+  const auto token = shell::read_secret_file(file);
+  ASSERT_TRUE(token.has_value()) << to_string(token.error());
+  const std::string text(token->reveal());
+  const cashu::Token money = cashu::decode_token(text).value();
+  for (const cashu::Proof& proof : money.proofs) {
+    EXPECT_TRUE(mint_->model().is_valid(proof));
+    EXPECT_EQ(mint_->model().state_of(shell::now().mono, proof), cashu::ProofState::Unspent);
+  }
+  end(SIGKILL);
+  const std::string id(json::parse(sent.out).at("withdrawal").as_string());
+  EXPECT_EQ(run({"wallet", "token", id.substr(0, 8), "--stdout"}).out, text + "\n");
+  const auto history = json::parse(run({"wallet", "history", "--json"}).out);
+  EXPECT_EQ(history.at("history").as_array().size(), 3U) << "received, refunded, withdrawn";
+  EXPECT_EQ(history.at("history").as_array()[2].at("amount_msat").as_int64(), -1000);
+  EXPECT_EQ(run({"wallet", "send", "1", "--stdout"}).status, 1) << "only the daemon spends";
+  EXPECT_EQ(run({"ledger", "verify"}).status, 0);
+  EXPECT_THAT(dev::tail_of(directory_.file("log"), 10'000), Not(HasSubstr("cashuB")));
 }
 
 // Leases were paid for: a port that somebody has is no reason to serve none of them.

@@ -304,6 +304,8 @@ void Cluster::carry_out(Node& node, provider::Step out) {
       answer(node, e.deadline, unknown);
     } else if constexpr (std::is_same_v<T, provider::Tell>) {
       if (e.level == provider::Level::Alarm) node.alarms.push_back(e.text);
+    } else if constexpr (std::is_same_v<T, provider::WithdrawalSettled>) {
+      PG_CHECK(false);  // nobody here takes money out
     } else if constexpr (std::is_same_v<T, provider::KeepVolumeKey>) {
       PG_CHECK(!e.key);  // nobody here asks for an encrypted disk
     } else {

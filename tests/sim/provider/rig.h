@@ -86,6 +86,8 @@ class Rig {
   const std::map<LeaseId, market::VolumeKey>& keys() const { return keys_; }
   // Requests to the mint that name a token: swap, checkstate, restore.
   size_t token_calls() const { return token_calls_; }
+  // What the operator was told of withdrawals, oldest first.
+  const std::vector<provider::WithdrawalSettled>& settled() const { return settled_; }
   const std::vector<nostr::Event>& published() const { return published_; }
   bool hold_checks = false;   // answers to CheckToken wait for release()
   bool hold_outputs = false;  // answers to MakeOutputs wait for release()
@@ -127,6 +129,7 @@ class Rig {
     else keys_.erase(e.lease);
   }
   void perform(const provider::Tell&) {}
+  void perform(const provider::WithdrawalSettled& e) { settled_.push_back(e); }
   void arm_timer();
 
   EventQueue queue_;
@@ -145,6 +148,7 @@ class Rig {
   std::map<LeaseId, market::VolumeKey> keys_;
   std::map<PubKey, size_t> read_;
   std::vector<provider::Input> held_;
+  std::vector<provider::WithdrawalSettled> settled_;
   nostr::LinkId link_;
   std::string subscription_;
   size_t token_calls_ = 0;

@@ -45,6 +45,8 @@ TEST(PlanText, SaysWhichLineIsWrong) {
       {"relay-x\n", "line 5: 'relay-x' is no node"},
       {"buy consumer-0 provider-2 at=3s\n", "line 5: there is no provider-2"},
       {"buy consumer-0 at=3s\n", "line 5: buy takes a consumer and a provider"},
+      {"withdraw at=3s\n", "line 5: withdraw takes a provider"},
+      {"withdraw provider-2 at=3s\n", "line 5: there is no provider-2"},
       {"fault explode provider-1 at=3s\n", "line 5: no such fault"},
       {"fault crash relay-0 at=3s\n", "line 5: fault crash takes a node it can happen to"},
       {"fault crash provider-1 at=3\n", "line 5: '3' is no value for at"},

@@ -1,0 +1,55 @@
+// What the operator takes out of the wallet, from the moment it is nobody else's to spend until the
+// token is where it goes: a fold. core/provider/withdrawals.h decides and makes the token.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/lease/records.h"
+
+namespace paygress::lease {
+
+inline constexpr Seconds kWithdrawalForgetAfter{30 * 86400};
+
+// Open: the swap is under way or in doubt. Dropped: nothing was sent, nothing left the wallet.
+enum class WithdrawalState : uint8_t { Open, Paid, Delivered, Dropped };
+std::string_view to_string(WithdrawalState state);
+
+struct Withdrawal {
+  WithdrawalOpened opened;
+  WithdrawalState state = WithdrawalState::Open;
+  std::optional<WithdrawalPaid> paid;
+  UnixSeconds over_at;  // since it is in this state, unless Open
+};
+
+class WithdrawalBook {
+ public:
+  void apply(const WithdrawalOpened& r);
+  void apply(const WithdrawalPaid& r);
+  void apply(const WithdrawalDropped& r);
+  void apply(const WithdrawalDelivered& r);
+  void apply(const WithdrawalForgotten& r);
+
+  const Withdrawal* find(const ClaimId& id) const;
+  const std::map<ClaimId, Withdrawal>& all() const { return withdrawals_; }
+  const std::set<ClaimId>& open() const { return open_; }
+  // Those that may be forgotten now: a payout whose token is not delivered yet may not.
+  std::vector<ClaimId> due(UnixSeconds now) const;
+  void check_invariants() const;
+
+ private:
+  Withdrawal& in_state(const ClaimId& id, WithdrawalState state);
+  void move(const ClaimId& id, WithdrawalState to, UnixSeconds at);
+
+  std::map<ClaimId, Withdrawal> withdrawals_;
+  std::set<ClaimId> open_;
+  std::set<std::pair<UnixSeconds, ClaimId>> over_;
+};
+
+// The purposes. The token of a payout is delivered to a file; of a send it is shown to who asked.
+inline constexpr std::string_view kSend = "send";
+inline constexpr std::string_view kPayout = "payout";
+
+}  // namespace paygress::lease

@@ -1,0 +1,83 @@
+#include "shell/provider/asking.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "core/base/check.h"
+#include "shell/net/control_socket.h"
+#include "shell/provider/setup.h"
+#include "shell/store/high_water.h"
+#include "shell/store/sqlite_journal.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr Micros kAskPatience = micros(Seconds{60});  // verifying a long ledger takes its time
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+void on_contradiction(const char* expression, const char*, int) {
+  say(fmt::format("DAMAGED: a record contradicts the earlier ones ({})", expression));
+  std::fflush(nullptr);
+  _exit(static_cast<int>(Exit::Findings));
+}
+
+}  // namespace
+
+void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+void put(const std::string& text) { fmt::print("{}", text); }
+void put(const json::object& object) { fmt::print("{}\n", json::serialize(object)); }
+
+Asked ask(const std::string& data_dir, const json::object& request) {
+  Asked asked;
+  const auto reply = net::ask_daemon(data_dir + "/" + kControlSocket, json::serialize(request),
+                                     kAskPatience);
+  if (!reply) {
+    asked.no_daemon = reply.error().nobody_listens;
+    if (!asked.no_daemon) say(reply.error().reason);
+    return asked;
+  }
+  boost::system::error_code bad;
+  json::value parsed = json::parse(*reply, bad);
+  if (bad || !parsed.is_object()) {
+    say("the daemon's answer cannot be read");
+    return asked;
+  }
+  const json::object& object = parsed.get_object();
+  if (const json::value* error = object.if_contains("error")) {
+    asked.refused = true;
+    say(error->is_string() ? std::string(error->get_string()) : "the daemon refused");
+    const json::value* missing = object.if_contains("not_found");
+    if (missing != nullptr && missing->is_bool() && missing->get_bool())
+      asked.exit = Exit::NotFound;
+    return asked;
+  }
+  asked.answer = object;
+  return asked;
+}
+
+std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit when_damaged) {
+  if (!exists(data_dir + "/" + store::kLedgerFile)) {
+    const bool lost = exists(data_dir + "/" + store::kMarkFile);
+    say(lost ? data_dir + ": the ledger is gone, but its high-water mark is there: put back your "
+                          "last backup"
+             : data_dir + ": there is no ledger");
+    return std::unexpected(lost ? when_damaged : Exit::NotFound);
+  }
+  auto ledger = open_closed_ledger(data_dir);
+  if (!ledger) {
+    say(to_string(ledger.error()));
+    return std::unexpected(when_damaged);
+  }
+  return *std::move(ledger);
+}
+
+void end_on_contradiction() { set_check_handler(on_contradiction); }
+
+}  // namespace paygress::daemon

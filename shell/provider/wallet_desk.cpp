@@ -1,0 +1,106 @@
+#include "shell/provider/wallet_desk.h"
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/cashu/mint_url.h"
+#include "shell/provider/wallet_view.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+std::string word_of(const json::object& request, std::string_view key) {
+  const json::value* value = request.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace
+
+WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core,
+                       std::function<void(const provider::Input&)> step)
+    : loop_(loop), core_(core), step_(std::move(step)) {}
+
+WalletDesk::~WalletDesk() { *alive_ = false; }
+
+json::object WalletDesk::balance() const {
+  return balance_json(provider::free_money(core_.leases(), core_.wallet().state()));
+}
+
+// The one purse that has money and fits what was named.
+Result<lease::MintUnit> WalletDesk::choose_purse(std::string mint, const std::string& unit) const {
+  if (!mint.empty()) {
+    const auto normal = cashu::normalise_mint_url(mint);
+    if (!normal) return std::unexpected(normal.error());
+    mint = *normal;
+  }
+  std::vector<lease::MintUnit> fitting;
+  for (const auto& [purse, coins] : core_.wallet().state().wallet().balances())
+    if (coins > 0 && (mint.empty() || mint == purse.mint) && (unit.empty() || unit == purse.unit))
+      fitting.emplace_back(purse.mint, purse.unit);
+  if (fitting.size() == 1) return fitting.front();
+  if (fitting.empty()) return fail("the wallet has no such money");
+  std::string names;
+  for (const auto& [url, of] : fitting) names += fmt::format("\n  --mint {} --unit {}", url, of);
+  return fail("there is money at several mints; name one:" + names);
+}
+
+Result<provider::Withdraw> WalletDesk::read(const json::object& request) const {
+  provider::Withdraw asked;
+  const auto bytes = from_hex(word_of(request, "id"));
+  if (!bytes || bytes->size() != asked.id.bytes.size()) return fail("an id has 32 hex digits");
+  std::copy(bytes->begin(), bytes->end(), asked.id.bytes.begin());
+  asked.purpose = lease::kSend;
+  if (const lease::Withdrawal* known = core_.leases().withdrawals().find(asked.id)) {
+    asked.mint = known->opened.lot.mint;  // it is that one, whatever else is said
+    asked.unit = known->opened.lot.unit;
+    return asked;
+  }
+  const auto purse = choose_purse(word_of(request, "mint"), word_of(request, "unit"));
+  if (!purse) return std::unexpected(purse.error());
+  asked.mint = purse->first;
+  asked.unit = purse->second;
+  const json::value* all = request.if_contains("all");
+  if (all != nullptr && all->is_bool() && all->get_bool()) {
+    asked.up_to = true;
+    asked.amount = std::numeric_limits<cashu::Amount>::max();
+    return asked;
+  }
+  const json::value* sats = request.if_contains("sats");
+  constexpr int64_t kSatsMax = std::numeric_limits<int64_t>::max() / 1000;
+  if (sats == nullptr || !sats->is_int64() || sats->get_int64() <= 0 ||
+      sats->get_int64() > kSatsMax)
+    return fail("an amount is a whole number of satoshis above zero");
+  asked.amount = provider::coins_of(Msat{sats->get_int64() * 1000}, asked.unit);
+  return asked;
+}
+
+void WalletDesk::send(const json::object& request, Reply reply) {
+  const auto asked = read(request);
+  if (!asked) return reply(json::serialize(json::object{{"error", to_string(asked.error())}}));
+  const ClaimId id = asked->id;
+  waiting_[id].push_back(std::move(reply));
+  loop_.after(kSendPatience, [this, id, alive = alive_] {
+    if (*alive && waiting_.contains(id)) answer(id, "");
+  });
+  step_(*asked);
+}
+
+void WalletDesk::settled(const provider::WithdrawalSettled& settled) {
+  answer(settled.withdrawal, settled.problem);
+}
+
+void WalletDesk::answer(const ClaimId& id, const std::string& problem) {
+  const auto waiting = waiting_.extract(id);
+  if (waiting.empty()) return;
+  const lease::Withdrawal* known = core_.leases().withdrawals().find(id);
+  json::object said{{"error", problem}};
+  if (problem.empty() && known != nullptr) said = withdrawal_json(*known);
+  const std::string text = json::serialize(said);
+  for (const Reply& reply : waiting.mapped()) reply(text);
+}
+
+}  // namespace paygress::daemon

@@ -1,0 +1,156 @@
+#include "shell/provider/wallet_verbs.h"
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/base/ids.h"
+#include "shell/base/entropy.h"
+#include "shell/base/secret_file.h"
+#include "shell/provider/asking.h"
+#include "shell/provider/wallet_view.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kIdDigits = 12;  // of an id, as people write it
+
+std::string field(const json::object& object, std::string_view key) {
+  return std::string(object.at(key).as_string());
+}
+
+// Before anything is asked for: a token needs somewhere to go.
+bool place_fits(const TokenPlace& place) {
+  if (place.file.empty() != place.standard_output)
+    return say("say where the token goes: --out FILE, or --stdout"), false;
+  if (!place.file.empty() && access(place.file.c_str(), F_OK) == 0)
+    return say(place.file + ": exists and is not replaced"), false;
+  return true;
+}
+
+void say_how_to_fetch(const std::string& id) {
+  say(fmt::format("It is in the ledger: paygress-provider wallet token {} --out FILE",
+                  id.substr(0, kIdDigits)));
+}
+
+// The token goes to its place; the rest is said.
+Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
+  const std::string id = field(withdrawal, "withdrawal");
+  const std::string state = field(withdrawal, "state");
+  if (state == "open") {
+    say(fmt::format("the mint has not said yet what became of withdrawal {}: it goes on by itself",
+                    id.substr(0, kIdDigits)));
+    say_how_to_fetch(id);
+    return Exit::Unknown;
+  }
+  if (!withdrawal.contains("token")) {
+    say("nothing was sent of this withdrawal, and nothing left the wallet");
+    return Exit::Failed;
+  }
+  const std::string token = field(withdrawal, "token");
+  if (!place.standard_output) {
+    const auto written = shell::write_secret_file(place.file, token + "\n", shell::Replace::No);
+    if (!written) {
+      say(to_string(written.error()));
+      say_how_to_fetch(id);
+      return Exit::Failed;
+    }
+    withdrawal.erase("token");
+    withdrawal["file"] = place.file;
+  }
+  const std::string about =
+      fmt::format("withdrawal {}: a token of {} msat, the mint's fee was {}",
+                  id.substr(0, kIdDigits), json::serialize(withdrawal.at("face_msat")),
+                  json::serialize(withdrawal.at("fee_msat")));
+  if (as_json) return put(withdrawal), Exit::Ok;
+  if (place.standard_output) {
+    say(about);
+    put(token + "\n");
+  } else {
+    put(fmt::format("{}, in {}\n", about, place.file));
+  }
+  return Exit::Ok;
+}
+
+}  // namespace
+
+Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
+  const auto report = [&](const json::object& balance) {
+    if (as_json) put(balance);
+    else put(balance_text(balance));
+    return Exit::Ok;
+  };
+  const Asked asked = ask(data_dir, {{"verb", "wallet-balance"}});
+  if (asked.answer) return report(*asked.answer);
+  if (!asked.no_daemon) return asked.exit;
+  const auto ledger = open_ledger(data_dir, Exit::Failed);
+  if (!ledger) return ledger.error();
+  say("no daemon answers; this is what the ledger says");
+  end_on_contradiction();
+  const auto money = folded_balance(ledger->scan);
+  if (money) return report(balance_json(*money));
+  say(to_string(money.error()));
+  return Exit::Failed;
+}
+
+Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
+  const auto report = [&](const json::object& history) {
+    if (as_json) put(history);
+    else put(history_text(history));
+    return Exit::Ok;
+  };
+  const Asked asked = ask(data_dir, {{"verb", "wallet-history"}});
+  if (asked.answer) return report(*asked.answer);
+  if (!asked.no_daemon) return asked.exit;
+  const auto ledger = open_ledger(data_dir, Exit::Failed);
+  if (!ledger) return ledger.error();
+  end_on_contradiction();
+  const auto found = wallet_history(ledger->scan);
+  if (found) return report(to_json(*found));
+  say(to_string(found.error()));
+  return Exit::Failed;
+}
+
+Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, bool as_json) {
+  if (options.all == options.sats.has_value())
+    return say("say how much: an amount in satoshis, or --all"), Exit::Usage;
+  if (!place_fits(options.place)) return Exit::Usage;
+  shell::OsEntropy entropy;
+  ClaimId id;
+  entropy.fill(id.bytes);
+  json::object request{{"verb", "wallet-send"},
+                       {"id", id.hex()},
+                       {"mint", options.mint},
+                       {"unit", options.unit},
+                       {"all", options.all}};
+  if (options.sats) request["sats"] = *options.sats;
+  const Asked asked = ask(data_dir, request);
+  if (asked.answer) return deliver(*asked.answer, options.place, as_json);
+  if (asked.no_daemon) {
+    say("no daemon answers, and it alone may spend: start it with `paygress-provider run`");
+    return Exit::Failed;
+  }
+  if (asked.refused) return asked.exit;
+  say("the daemon gave no answer: it may have made the token");
+  say_how_to_fetch(id.hex());
+  return Exit::Unknown;
+}
+
+Exit verb_wallet_token(const std::string& data_dir, const std::string& id, const TokenPlace& place,
+                       bool as_json) {
+  if (!place_fits(place)) return Exit::Usage;
+  const Asked asked = ask(data_dir, {{"verb", "wallet-token"}, {"id", id}});
+  if (asked.answer) return deliver(*asked.answer, place, as_json);
+  if (!asked.no_daemon) return asked.exit;
+  const auto ledger = open_ledger(data_dir, Exit::Failed);
+  if (!ledger) return ledger.error();
+  end_on_contradiction();
+  const auto found = find_withdrawal(ledger->scan, id);
+  if (found) return deliver(*found, place, as_json);
+  say(id + ": " + found.error().reason);
+  return found.error().not_found ? Exit::NotFound : Exit::Failed;
+}
+
+}  // namespace paygress::daemon

@@ -1,0 +1,219 @@
+#include "shell/provider/wallet_view.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "core/market/time_text.h"
+
+namespace paygress::daemon {
+namespace {
+
+namespace json = boost::json;
+using provider::Record;
+
+constexpr size_t kShownId = 12;
+
+std::string msat_text(const json::value& msat) {
+  const int64_t value = msat.as_int64();
+  const uint64_t size = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value)
+                                  : static_cast<uint64_t>(value);
+  std::string text = fmt::format("{}{}", value < 0 ? "-" : "", size / 1000);
+  return size % 1000 == 0 ? text : fmt::format("{}.{:03}", text, size % 1000);
+}
+
+std::string string_of(const json::object& object, std::string_view key) {
+  return std::string(object.at(key).as_string());
+}
+
+// Follows the books and notes what moves proofs.
+class WalletKeeper {
+ public:
+  void fold(uint64_t batch, const Record& record) {
+    last_ = time_of(record).value_or(last_);
+    books_.fold(record);
+    if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) {
+      if (const auto* done = std::get_if<cashu::OpDone>(of_wallet)) received(batch, *done);
+    } else if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&record)) {
+      std::visit([&](const auto& r) { on(batch, r); }, *of_lease);
+    }
+  }
+  std::vector<WalletEntry> take() { return std::move(entries_); }
+
+ private:
+  void received(uint64_t batch, const cashu::OpDone& done) {
+    const cashu::OpSummary& op = *books_.wallet().summary(done.op);
+    const Msat value = cashu::value_of(op.amount, op.unit).value_or(Msat{0});
+    add(batch, "received", {op.mint, op.unit, value}, Msat{0}, done.op.hex(), "");
+  }
+  void on(uint64_t batch, const lease::ClaimPaid& r) {
+    lease::Lot lot = books_.leases().claims().find(r.claim)->owed.lot;
+    lot.msat = Msat{0} - r.face;
+    add(batch, "refunded", lot, r.fee, r.claim.hex(), "");
+  }
+  void on(uint64_t batch, const lease::WithdrawalOpened& r) {
+    open_[r.withdrawal] = entries_.size();
+    add(batch, "withdrawing", {r.lot.mint, r.lot.unit, Msat{0} - r.lot.msat}, Msat{0},
+        r.withdrawal.hex(), r.purpose);
+  }
+  void on(uint64_t batch, const lease::WithdrawalPaid& r) {
+    settle(batch, r.withdrawal, "withdrawn", Msat{0} - r.face, r.fee);
+  }
+  void on(uint64_t batch, const lease::WithdrawalDropped& r) {
+    settle(batch, r.withdrawal, "dropped", Msat{0}, Msat{0});
+  }
+  template <class Other>
+  void on(uint64_t, const Other&) {}
+
+  // One line a withdrawal: at its end, when it has one.
+  void settle(uint64_t batch, const ClaimId& id, std::string kind, Msat amount, Msat fee) {
+    const size_t at = open_.at(id);
+    entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(at));
+    open_.erase(id);
+    for (auto& [other, position] : open_)
+      if (position > at) --position;
+    const lease::WithdrawalOpened& opened = books_.leases().withdrawals().find(id)->opened;
+    add(batch, std::move(kind), {opened.lot.mint, opened.lot.unit, amount}, fee, id.hex(),
+        opened.purpose);
+  }
+  void add(uint64_t batch, std::string kind, const lease::Lot& lot, Msat fee, std::string id,
+           std::string purpose) {
+    const cashu::Amount held = books_.wallet().wallet().balance({lot.mint, lot.unit});
+    const Msat wallet = held == 0 ? Msat{0} : cashu::value_of(held, lot.unit).value_or(Msat{0});
+    entries_.push_back({batch, last_, std::move(kind), lot.mint, lot.unit, lot.msat, fee, wallet,
+                        std::move(id), std::move(purpose)});
+  }
+
+  Books books_;
+  UnixSeconds last_;
+  std::vector<WalletEntry> entries_;
+  std::map<ClaimId, size_t> open_;  // withdrawals under way: where in entries_
+};
+
+}  // namespace
+
+// --- balance -----------------------------------------------------------------------------------
+
+json::object balance_json(const std::map<lease::MintUnit, provider::FreeMoney>& money) {
+  json::array purses;
+  for (const auto& [purse, m] : money)
+    purses.push_back(json::object{{"mint", purse.first},
+                                  {"unit", purse.second},
+                                  {"wallet_msat", m.wallet.value},
+                                  {"owed_msat", m.owed.value},
+                                  {"margin_msat", m.margin.value},
+                                  {"withdrawing_msat", m.withdrawing.value},
+                                  {"in_doubt_msat", m.in_doubt.value},
+                                  {"receiving_msat", m.receiving.value},
+                                  {"free_msat", m.free.value}});
+  return {{"purses", std::move(purses)}};
+}
+
+std::string balance_text(const json::object& balance) {
+  std::string out;
+  for (const json::value& entry : balance.at("purses").as_array()) {
+    const json::object& purse = entry.as_object();
+    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    out += fmt::format("{} ({})\n", string_of(purse, "mint"), string_of(purse, "unit"));
+    out += fmt::format("  free        {} sat\n", n("free_msat"));
+    out += fmt::format("  wallet      {} sat, {} of them in doubt\n", n("wallet_msat"),
+                       n("in_doubt_msat"));
+    out += fmt::format("  owed        {} sat, and {} kept for fees\n", n("owed_msat"),
+                       n("margin_msat"));
+    out += fmt::format("  withdrawing {} sat\n", n("withdrawing_msat"));
+    out += fmt::format("  receiving   {} sat, not ours yet\n", n("receiving_msat"));
+  }
+  return out.empty() ? "the wallet is empty\n" : out;
+}
+
+Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan) {
+  Books books;
+  const auto read = each_record(
+      scan, [&](uint64_t, const Record& record) { books.fold(record); });
+  if (!read) return std::unexpected(read.error());
+  return provider::free_money(books.leases(), books.wallet());
+}
+
+// --- history -----------------------------------------------------------------------------------
+
+Result<std::vector<WalletEntry>> wallet_history(const Scan& scan) {
+  WalletKeeper keeper;
+  const auto read = each_record(
+      scan, [&](uint64_t batch, const Record& record) { keeper.fold(batch, record); });
+  if (!read) return std::unexpected(read.error());
+  return keeper.take();
+}
+
+json::object to_json(const std::vector<WalletEntry>& entries) {
+  json::array out;
+  for (const WalletEntry& e : entries)
+    out.push_back(json::object{{"batch", e.batch},
+                               {"at", market::to_rfc3339(e.at)},
+                               {"kind", e.kind},
+                               {"mint", e.mint},
+                               {"unit", e.unit},
+                               {"amount_msat", e.amount.value},
+                               {"fee_msat", e.fee.value},
+                               {"wallet_msat", e.wallet.value},
+                               {"id", e.id},
+                               {"purpose", e.purpose}});
+  return {{"history", std::move(out)}};
+}
+
+std::string history_text(const json::object& history) {
+  std::string out;
+  for (const json::value& entry : history.at("history").as_array()) {
+    const json::object& e = entry.as_object();
+    const auto at = market::parse_rfc3339(string_of(e, "at"));
+    out += fmt::format("{}  {:<11} {:>10} sat  fee {:<4} wallet {:<10} {}  {}\n",
+                       at ? market::to_human_time(*at) : "", string_of(e, "kind"),
+                       msat_text(e.at("amount_msat")), msat_text(e.at("fee_msat")),
+                       msat_text(e.at("wallet_msat")), string_of(e, "id").substr(0, kShownId),
+                       string_of(e, "mint"));
+  }
+  return out.empty() ? "nothing came in or left yet\n" : out;
+}
+
+// --- one withdrawal ----------------------------------------------------------------------------
+
+json::object withdrawal_json(const lease::Withdrawal& withdrawal) {
+  json::object out{{"withdrawal", withdrawal.opened.withdrawal.hex()},
+                   {"state", lease::to_string(withdrawal.state)},
+                   {"mint", withdrawal.opened.lot.mint},
+                   {"unit", withdrawal.opened.lot.unit},
+                   {"purpose", withdrawal.opened.purpose}};
+  if (withdrawal.paid) {
+    out["token"] = withdrawal.paid->token;
+    out["face_msat"] = withdrawal.paid->face.value;
+    out["fee_msat"] = withdrawal.paid->fee.value;
+  }
+  return out;
+}
+
+std::expected<json::object, NoStory> find_withdrawal(const Scan& scan, std::string_view id) {
+  lease::WithdrawalBook book;  // nothing is forgotten in it
+  const auto read = each_record(scan, [&](uint64_t, const Record& record) {
+    const auto* of_lease = std::get_if<lease::LeaseRecord>(&record);
+    if (of_lease == nullptr) return;
+    std::visit(
+        [&](const auto& r) {
+          using R = std::decay_t<decltype(r)>;
+          if constexpr (requires { book.apply(r); } &&
+                        !std::is_same_v<R, lease::WithdrawalForgotten>)
+            book.apply(r);
+        },
+        *of_lease);
+  });
+  if (!read) return std::unexpected(NoStory{false, to_string(read.error())});
+  const lease::Withdrawal* found = nullptr;
+  for (const auto& [one, withdrawal] : book.all()) {
+    if (id.empty() || !one.hex().starts_with(id)) continue;
+    if (found != nullptr)
+      return std::unexpected(NoStory{true, "several withdrawals begin so: write more of the id"});
+    found = &withdrawal;
+  }
+  if (found == nullptr) return std::unexpected(NoStory{true, "no withdrawal begins so"});
+  return withdrawal_json(*found);
+}
+
+}  // namespace paygress::daemon

@@ -1,0 +1,46 @@
+// What the `wallet` verbs show, of a daemon's books or of a ledger that is only read.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/provider/free_money.h"
+#include "shell/provider/story.h"
+
+namespace paygress::daemon {
+
+boost::json::object balance_json(const std::map<lease::MintUnit, provider::FreeMoney>& money);
+// Of what balance_json made.
+std::string balance_text(const boost::json::object& balance);
+// Of a ledger that nobody writes.
+Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan);
+
+struct WalletEntry {     // one thing that came into the wallet or left it
+  uint64_t batch = 0;
+  UnixSeconds at;
+  std::string kind;      // "received", "refunded", "withdrawn"; of a withdrawal that is no token:
+                         // "withdrawing", "dropped"
+  std::string mint;
+  std::string unit;
+  Msat amount;           // of the token or the proofs; what left is negative
+  Msat fee;              // that the mint took of a token that left
+  Msat wallet;           // what the wallet held after it
+  std::string id;        // of the payment, the claim or the withdrawal
+  std::string purpose;   // of a withdrawal
+};
+// Oldest first. No token is in it.
+Result<std::vector<WalletEntry>> wallet_history(const Scan& scan);
+boost::json::object to_json(const std::vector<WalletEntry>& entries);
+std::string history_text(const boost::json::object& history);
+
+// State and token of the withdrawal whose id begins so.
+boost::json::object withdrawal_json(const lease::Withdrawal& withdrawal);
+std::expected<boost::json::object, NoStory> find_withdrawal(const Scan& scan,
+                                                            std::string_view id);
+
+}  // namespace paygress::daemon
