@@ -417,6 +417,8 @@ def child(started):
 
 
 def many(engine, market, count):
+    minted = market.buy("wallet", "mint", str(int(count) * 1000), "--mint", market.market["mint"])
+    expect(minted.returncode == 0, f"wallet mint: {minted.stderr}")
     ours, theirs = child(market.provider), child(engine.process)
     used = [ticks(ours), ticks(theirs)]
     began = time.monotonic()
@@ -471,7 +473,8 @@ def main(arguments):
         return 0
     except (AssertionError, subprocess.TimeoutExpired) as problem:
         print(f"FAILED: {problem}")
-        for log in ("provider.log", "engine.log", "market.json", "buyer.log"):
+        for log in ("provider.log", "engine.log", "market.json", "buyer.log",
+                    "buyers.log"):
             path = directory / log
             if path.exists():
                 last = path.read_text(errors="replace").splitlines()[-25:]
