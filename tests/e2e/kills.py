@@ -253,12 +253,14 @@ def play(options, market):
         consumer.start()
     operator = Operator(provider, options.seed)
     operator.start()
-    for _ in range(options.kills):
+    for n in range(options.kills):
         time.sleep(dice.uniform(0.1, 3))  # the instant of the kill is what varies
         provider.kill()
         provider.start()
         if dice.random() < 0.8:           # else it dies while it recovers
             wait_for("the provider is ready again", provider.ready)
+        if n % 50 == 49:
+            print(f"{n + 1} kills", flush=True)
     for consumer in consumers:
         consumer.over.set()
     operator.over.set()
