@@ -416,26 +416,38 @@ def child(started):
     return path.read_text(encoding="ascii").split()[0]
 
 
+def buyers(market, count, money):
+    """Environments: a wallet serves one command at a time."""
+    homes = []
+    for n in range(count):
+        homes.append(dict(market.environment, PAYGRESS_HOME=str(market.directory / f"buyer-{n}")))
+        minted = market.engine.enclosure.run(
+            [market.programs / "paygress", "wallet", "mint", money, "--mint",
+             market.market["mint"]], homes[-1])
+        expect(minted.returncode == 0, f"wallet mint: {minted.stderr}")
+    return homes
+
+
 def many(engine, market, count):
-    minted = market.buy("wallet", "mint", str(int(count) * 1000), "--mint", market.market["mint"])
-    expect(minted.returncode == 0, f"wallet mint: {minted.stderr}")
+    free = buyers(market, 8, int(count) * 1000)
     ours, theirs = child(market.provider), child(engine.process)
     used = [ticks(ours), ticks(theirs)]
     began = time.monotonic()
     took, waiting = [], []
     for n in range(int(count)):
-        while len(waiting) >= 8:
+        while not free:
             for each in [w for w in waiting if w[0].poll() is not None]:
                 waiting.remove(each)
+                free.append(each[2])
                 expect(each[0].returncode == 0, f"spawn {n} failed: see buyers.log")
                 took.append(time.monotonic() - each[1])
             time.sleep(0.02)
-        home = dict(market.environment)
+        home = free.pop()
         waiting.append((engine.enclosure.start(
             [market.programs / "paygress", "spawn", market.name, "--template", TEMPLATE,
              "--amount", "900", "--json"], engine.directory / "buyers.log", home),
-            time.monotonic()))
-    for process, since in waiting:
+            time.monotonic(), home))
+    for process, since, _ in waiting:
         expect(process.wait(timeout=300) == 0, "a spawn failed: see buyers.log")
         took.append(time.monotonic() - since)
     whole = time.monotonic() - began
