@@ -25,6 +25,7 @@ inline constexpr size_t kMintsMax = 32;
 inline constexpr size_t kNameBytesMax = 100;       // of the provider, a tier or a tier's id
 inline constexpr uint64_t kResourceMax = 1'000'000'000;      // millicores, MB or GB of a tier
 inline constexpr uint64_t kRateMax = 1'000'000'000'000;      // msat per second
+inline constexpr uint64_t kPayoutSatsMax = 2'100'000'000'000'000;
 inline constexpr uint64_t kDurationMax = 10 * 365 * 86'400;  // seconds
 inline constexpr uint64_t kStorageGbDefault = 10;            // of a tier that does not say
 inline constexpr uint16_t kSshPortStartDefault = 30'000;
@@ -118,6 +119,15 @@ struct KvmSettings {
 };
 BOOST_DESCRIBE_STRUCT(KvmSettings, (), (accelerator, egress, base_image_sha256, images, supervisor))
 
+// Earnings that are taken out by themselves.
+struct PayoutSettings {
+  uint64_t above_sats = 0;         // when so much is free at a mint; 0: never
+  uint64_t keep_sats = 0;          // of it stays
+  std::string directory;           // for the tokens, one file each
+  bool operator==(const PayoutSettings&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PayoutSettings, (), (above_sats, keep_sats, directory))
+
 // Members are named as their keys and stand in the order in which write_config writes them.
 struct ProviderConfig {
   BackendType backend_type = BackendType::Proxmox;  // the existing network's default
@@ -171,6 +181,7 @@ struct ProviderConfig {
   SandboxSettings sandbox;
   KvmSettings kvm;
   ProxmoxSettings proxmox;
+  PayoutSettings payout;
   bool operator==(const ProviderConfig&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
@@ -183,7 +194,7 @@ BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
     lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
     maximum_duration_seconds, capacity, allowed_images, templates_file, blocked_keys,
     relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd,
-    sandbox, kvm, proxmox))
+    sandbox, kvm, proxmox, payout))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)

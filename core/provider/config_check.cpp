@@ -47,6 +47,7 @@ class Checker {
   void check_times();
   void check_ports();
   void check_listener(const std::string& path, const std::optional<std::string>& address);
+  void check_payout();
   void check_rest();
   void check_unused();
 
@@ -405,6 +406,20 @@ void Checker::check_ports() {
           "name the tunnel's network interface");
 }
 
+void Checker::check_payout() {
+  const PayoutSettings& payout = c_.payout;
+  if (payout.above_sats == 0) {
+    if (!payout.directory.empty() || payout.keep_sats > 0)
+      warn("payout.above_sats", "is missing: nothing is paid out", "100000");
+    return;
+  }
+  if (payout.above_sats > kPayoutSatsMax) error("payout.above_sats", "is more than there is");
+  if (payout.keep_sats >= payout.above_sats)
+    error("payout.keep_sats", "leaves nothing to pay out", "less than above_sats");
+  if (!payout.directory.starts_with('/'))
+    error("payout.directory", "must be an absolute path", "\"/var/lib/paygress/payouts\"");
+}
+
 void Checker::check_rest() {
   if (!c_.volume_key_dir.starts_with('/'))
     error("volume_key_dir", "must be an absolute path", "\"/run/paygress/volume-keys\"");
@@ -437,6 +452,7 @@ std::vector<Finding> Checker::run() {
   check_mints();
   check_times();
   check_ports();
+  check_payout();
   check_rest();
   check_unused();
   return std::move(found_);

@@ -100,6 +100,8 @@ class Payments {
   // The operator takes earnings out (withdrawals.h).
   void withdraw(lease::Instant now, const Withdraw& asked, Step& out);
   void delivered(lease::Instant now, const ClaimId& withdrawal, Step& out);
+  // Carries out the payout rule at every mint that is read. Now and then.
+  void pay_out(lease::Instant now, Step& out);
   // How the lease is; after its end the final statement with the refund (flaw 18).
   market::StatusReply status_of(const lease::Lease& lease, Now now) const;
   // A token that this request asked for, or will, is still its owner's to fetch.

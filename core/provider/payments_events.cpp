@@ -179,8 +179,9 @@ void Payments::on(Instant now, const cashu::Probed& event, Step& out) {
   book(now, std::move(step), out);
 }
 
-void Payments::on(Instant now, const cashu::MintRead& event, Step&) {
+void Payments::on(Instant now, const cashu::MintRead& event, Step& out) {
   refunds_.on_mint_read(plain(now), event.mint);
+  pay_out(now, out);
 }
 
 void Payments::on(Instant, const cashu::Alarm& event, Step& out) {
@@ -195,6 +196,21 @@ void Payments::withdraw(Instant now, const Withdraw& asked, Step& out) {
 
 void Payments::delivered(Instant now, const ClaimId& withdrawal, Step& out) {
   take(now, withdrawals_.delivered(plain(now), withdrawal), out);
+}
+
+// One at a time at each mint: what it leaves is known when it is over.
+void Payments::pay_out(Instant now, Step& out) {
+  if (!m_.settings.payout) return;
+  const auto [above, keep] = *m_.settings.payout;
+  for (const auto& [purse, money] : free_money(m_.leases, m_.wallet.state())) {
+    const auto& [mint, unit] = purse;
+    if (money.free < above || money.withdrawing > Msat{0} || !m_.wallet.mints().ready(mint))
+      continue;
+    Withdraw payout{{}, mint, unit, coins_of(money.free - keep, unit), true,
+                    std::string(lease::kPayout)};
+    m_.entropy.fill(payout.id.bytes);
+    withdraw(now, payout, out);
+  }
 }
 
 void Payments::take(Instant now, Withdrawals::Turn turn, Step& out) {

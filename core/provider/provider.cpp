@@ -309,6 +309,7 @@ void Provider::housekeeping(Now now, Step& out) {
     out.records.push_back(OwnRecord(RelayRead{url, *until}));
   }
   workloads_.set_quorum_lost(announcer_.quorum_lost(now));
+  running_->payments.pay_out(instant(now), out);
 }
 
 Vitals Provider::vitals() const {

@@ -17,6 +17,12 @@ namespace paygress::provider {
 
 inline constexpr uint32_t kRelayEventsPerSecondMax = 1000;
 
+// When so much is free at one mint, all but `keep` of it is taken out (withdrawals.h).
+struct PayoutRule {
+  Msat above;
+  Msat keep;
+};
+
 struct Settings {
   PubKey self;
   std::string name;
@@ -40,6 +46,7 @@ struct Settings {
   std::string engine = "docker";  // whose images of the templates are used; empty: none are served
   market::TemplateRegistry templates = market::TemplateRegistry::built_in();
   std::set<PubKey> blocked;
+  std::optional<PayoutRule> payout;
   failover::Profile profile = failover::kDefaultProfile;  // of fail-over
   std::string profile_name = "default";                   // as the offer says it
 

@@ -82,6 +82,7 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
     if (verb == "ledger-verify") return answer_from_ledger(*verbs.writer, reply, verify);
     if (verb == "ledger-export") return answer_from_ledger(*verbs.writer, reply, movements);
     if (verb == "wallet-balance") return reply(json::serialize(verbs.wallet->balance()));
+    if (verb == "wallet-check") return verbs.wallet->check(std::move(reply));
     if (verb == "wallet-send") return verbs.wallet->send(request, std::move(reply));
     if (verb == "wallet-history") return answer_from_ledger(*verbs.writer, reply, history);
     if (verb == "wallet-token")

@@ -211,7 +211,12 @@ Result<void> Daemon::open_core(lease::Resources node) {
       loop_, pool_, *ledger_,
       JournalWriter::Events{[this](std::vector<provider::Effect> effects) { release(effects); },
                             [this](const Error& error) { on_journal_failed(error); }});
-  wallet_ = std::make_unique<WalletDesk>(loop_, *core_, input);
+  wallet_ = std::make_unique<WalletDesk>(
+      loop_, *core_, setup_.config.payout.directory,
+      [this](const cashu::MintCall& call, std::function<void(const cashu::MintAnswer&)> then) {
+        executor_->ask_mint(call, std::move(then));
+      },
+      input);
   return {};
 }
 
@@ -267,9 +272,9 @@ int Daemon::run() {
   // In this order: nothing is called back any more, then what was called goes.
   metrics_.reset();
   control_.reset();
-  wallet_.reset();
   writer_.reset();
   executor_.reset();
+  wallet_.reset();
   guard_.reset();
   links_.reset();
   return exit_code_;

@@ -92,22 +92,34 @@ void Executor::perform_one(const cashu::CheckToken& e) {
 
 // Not sent and uncertain are the same to the core: it asks the mint what became of it. The answer
 // is read on a worker: keysets hold dozens of points that must be on the curve.
+void Executor::fetch(const cashu::MintCall& e,
+                     std::function<void(std::optional<net::Answered>)> then) {
+  http_.start(http_call(e), [this, id = e.id, then = std::move(then)](net::HttpOutcome outcome) {
+    if (auto* answered = std::get_if<net::Answered>(&outcome)) return then(std::move(*answered));
+    const auto* not_sent = std::get_if<net::NotSent>(&outcome);
+    log_.debug("mint call {}: {}", id.value,
+               not_sent != nullptr ? not_sent->reason : std::get<net::Uncertain>(outcome).reason);
+    then(std::nullopt);
+  });
+}
+
 void Executor::perform_one(const cashu::MintCall& e) {
-  const auto no_reply = [this, id = e.id](const std::string& reason) {
-    log_.debug("mint call {}: {}", id.value, reason);
-    input_(cashu::MintReply{id, cashu::NoReply{}});
-  };
-  http_.start(http_call(e), [this, id = e.id, endpoint = e.endpoint,
-                             no_reply](net::HttpOutcome outcome) {
-    if (const auto* not_sent = std::get_if<net::NotSent>(&outcome))
-      return no_reply(not_sent->reason);
-    if (const auto* uncertain = std::get_if<net::Uncertain>(&outcome))
-      return no_reply(uncertain->reason);
-    auto answered = std::get<net::Answered>(std::move(outcome));
-    work([id, endpoint, status = static_cast<uint32_t>(answered.status),
-          body = std::move(answered.body)]() -> provider::Input {
+  fetch(e, [this, id = e.id, endpoint = e.endpoint](std::optional<net::Answered> answered) {
+    if (!answered) return input_(cashu::MintReply{id, cashu::NoReply{}});
+    work([id, endpoint, status = static_cast<uint32_t>(answered->status),
+          body = std::move(answered->body)]() -> provider::Input {
       return cashu::MintReply{id, cashu::parse_answer(endpoint, status, body)};
     });
+  });
+}
+
+void Executor::ask_mint(const cashu::MintCall& call,
+                        std::function<void(const cashu::MintAnswer&)> then) {
+  fetch(call, [endpoint = call.endpoint, then = std::move(then)](
+                  const std::optional<net::Answered>& answered) {
+    then(answered ? cashu::parse_answer(endpoint, static_cast<uint32_t>(answered->status),
+                                        answered->body)
+                  : cashu::MintAnswer(cashu::NoReply{}));
   });
 }
 

@@ -30,6 +30,9 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   void perform(const provider::Effect& effect);
+  // A question to a mint that changes nothing and that the core does not ask: the answer comes to
+  // `then`, unless the executor is gone before.
+  void ask_mint(const cashu::MintCall& call, std::function<void(const cashu::MintAnswer&)> then);
 
  private:
   void perform_one(const provider::OpenLink& e) { links_.open(e); }
@@ -52,6 +55,8 @@ class Executor {
   void perform_one(const provider::Tell& e);
   void perform_one(const provider::WithdrawalSettled&) {}  // the daemon's own (wallet_desk.h)
 
+  // Nothing: no answer came.
+  void fetch(const cashu::MintCall& e, std::function<void(std::optional<net::Answered>)> then);
   // On a worker; its result becomes an input.
   void work(std::function<provider::Input()> piece);
 

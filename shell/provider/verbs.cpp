@@ -34,7 +34,7 @@ constexpr const char* kFooter = R"(Examples:
   paygress-provider wallet balance                   what of the wallet is free to take out
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send), 7 findings
-(check-config, ledger verify).)";
+(check-config, ledger verify, wallet check).)";
 
 struct Options {
   std::string config = kDefaultConfig;
@@ -294,6 +294,11 @@ void CommandLine::define_wallet() {
   add(*wallet, "history", "what came into the wallet and what left it",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_history(d, o.json); }))
       ->footer("Example:\n  paygress-provider wallet history");
+  add(*wallet, "check", "ask the mints whether every proof is still good",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_check(d, o.json); }))
+      ->footer("Exits with 7 when money is spent that nobody here spent: another program uses the\n"
+               "wallet's seed, or an older ledger was put back. Changes nothing.\n"
+               "Example:\n  paygress-provider wallet check");
   const auto place = [&o](CLI::App* verb_app) {
     verb_app->add_option("-o,--out", o.send.place.file, "a new file for the token, mode 0600");
     verb_app->add_flag("--stdout", o.send.place.standard_output, "print the token instead");

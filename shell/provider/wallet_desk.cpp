@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/cashu/mint_url.h"
+#include "shell/base/secret_file.h"
 #include "shell/provider/wallet_view.h"
 
 namespace paygress::daemon {
@@ -20,14 +21,24 @@ std::string word_of(const json::object& request, std::string_view key) {
 
 }  // namespace
 
-WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core,
-                       std::function<void(const provider::Input&)> step)
-    : loop_(loop), core_(core), step_(std::move(step)) {}
+WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core, std::string payouts,
+                       AskMint ask_mint, std::function<void(const provider::Input&)> step)
+    : loop_(loop),
+      core_(core),
+      payouts_(std::move(payouts)),
+      ask_mint_(std::move(ask_mint)),
+      step_(std::move(step)) {}
 
 WalletDesk::~WalletDesk() { *alive_ = false; }
 
 json::object WalletDesk::balance() const {
   return balance_json(provider::free_money(core_.leases(), core_.wallet().state()));
+}
+
+void WalletDesk::check(Reply reply) {
+  WalletCheck::run(core_.wallet().state(), ask_mint_, [reply](const json::object& report) {
+    reply(json::serialize(report));
+  });
 }
 
 // The one purse that has money and fits what was named.
@@ -91,6 +102,37 @@ void WalletDesk::send(const json::object& request, Reply reply) {
 
 void WalletDesk::settled(const provider::WithdrawalSettled& settled) {
   answer(settled.withdrawal, settled.problem);
+  const lease::Withdrawal* known = core_.leases().withdrawals().find(settled.withdrawal);
+  if (known == nullptr || known->opened.purpose != lease::kPayout) return;
+  // Not from here: the effects of the step are being carried out.
+  loop_.post([this, id = settled.withdrawal, alive = alive_] {
+    if (*alive) deliver(id);
+  });
+}
+
+// The file first, then the record that it is there: a crash between them writes it once more.
+void WalletDesk::deliver(const ClaimId& id) {
+  const lease::Withdrawal* known = core_.leases().withdrawals().find(id);
+  if (known == nullptr || known->state != lease::WithdrawalState::Paid) return;
+  if (const auto written = write_payout(*known)) {
+    log_.info("payout {}: a token of {} msat is in {}", id.hex().substr(0, 12),
+              known->paid->face.value, payouts_);
+    return step_(provider::TokenDelivered{id});
+  } else {
+    log_.error("the token of payout {} cannot be written, and is tried again: {}",
+               id.hex().substr(0, 12), to_string(written.error()));
+  }
+  loop_.after(kPayoutRetry, [this, id, alive = alive_] {
+    if (*alive) deliver(id);
+  });
+}
+
+Result<void> WalletDesk::write_payout(const lease::Withdrawal& payout) const {
+  if (payouts_.empty()) return fail("payout.directory is not set any more");
+  if (auto made = shell::make_private_directory(payouts_); !made) return made;
+  const std::string name = "payout-" + payout.opened.withdrawal.hex() + ".token";
+  return shell::write_secret_file(payouts_ + "/" + name, payout.paid->token + "\n",
+                                  shell::Replace::Yes);
 }
 
 void WalletDesk::answer(const ClaimId& id, const std::string& problem) {

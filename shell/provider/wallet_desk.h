@@ -1,6 +1,8 @@
-// The wallet's verbs inside the daemon: `wallet send` waits here until its token is durable.
+// The wallet's verbs inside the daemon: `wallet send` waits here until its token is durable. The
+// tokens of the payout rule are put into their files, each until it is there.
 //
 //   {"verb": "wallet-balance"}                     -> balance_json
+//   {"verb": "wallet-check"}                       -> WalletCheck's report
 //   {"verb": "wallet-send", "id": 32 hex digits,   -> withdrawal_json; its state is "open" when the
 //    "sats": N | "all": true, "mint", "unit"}         mint takes longer than kSendPatience
 //
@@ -14,18 +16,22 @@
 #include <vector>
 
 #include "core/provider/provider.h"
+#include "shell/base/log.h"
 #include "shell/net/control_socket.h"
 #include "shell/net/loop.h"
+#include "shell/provider/wallet_check.h"
 
 namespace paygress::daemon {
 
 inline constexpr Micros kSendPatience = micros(Seconds{30});
+inline constexpr Micros kPayoutRetry = micros(Seconds{60});  // when its file could not be written
 
 class WalletDesk {
  public:
   using Reply = net::ControlServer::Reply;
-  // All must outlive it. `step` is the daemon's.
-  WalletDesk(net::Loop& loop, const provider::Provider& core,
+  // All must outlive it, but for what `ask_mint` asks. `step` is the daemon's. `payouts`: where
+  // their files go.
+  WalletDesk(net::Loop& loop, const provider::Provider& core, std::string payouts, AskMint ask_mint,
              std::function<void(const provider::Input&)> step);
   ~WalletDesk();
   WalletDesk(const WalletDesk&) = delete;
@@ -33,6 +39,8 @@ class WalletDesk {
 
   boost::json::object balance() const;
   void send(const boost::json::object& request, Reply reply);
+  // Compares the wallet with its mints (wallet_check.h).
+  void check(Reply reply);
   // The effect: what it says is durable.
   void settled(const provider::WithdrawalSettled& settled);
 
@@ -40,9 +48,14 @@ class WalletDesk {
   Result<provider::Withdraw> read(const boost::json::object& request) const;
   Result<lease::MintUnit> choose_purse(std::string mint, const std::string& unit) const;
   void answer(const ClaimId& id, const std::string& problem);
+  void deliver(const ClaimId& id);
+  Result<void> write_payout(const lease::Withdrawal& payout) const;
 
   net::Loop& loop_;
   const provider::Provider& core_;
+  std::string payouts_;
+  AskMint ask_mint_;
+  shell::Logger log_{"wallet"};
   std::function<void(const provider::Input&)> step_;
   std::map<ClaimId, std::vector<Reply>> waiting_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

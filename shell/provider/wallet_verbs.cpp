@@ -95,6 +95,17 @@ Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
   return Exit::Failed;
 }
 
+Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
+  const Asked asked = ask(data_dir, {{"verb", "wallet-check"}});
+  if (asked.no_daemon)
+    say("no daemon answers, and it alone asks the mints: start it with `paygress-provider run`");
+  if (!asked.answer) return asked.exit;
+  if (as_json) put(*asked.answer);
+  else put(check_text(*asked.answer));
+  if (!asked.answer->at("sound").as_bool()) return Exit::Findings;
+  return asked.answer->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
+}
+
 Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
   const auto report = [&](const json::object& history) {
     if (as_json) put(history);

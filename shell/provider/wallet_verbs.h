@@ -22,6 +22,8 @@ struct SendOptions {
 };
 
 Exit verb_wallet_balance(const std::string& data_dir, bool json);
+// Compares every proof with its mint. Findings: some are spent, and not by us.
+Exit verb_wallet_check(const std::string& data_dir, bool json);
 Exit verb_wallet_history(const std::string& data_dir, bool json);
 Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, bool json);
 // The token of a withdrawal again, or what became of it.

@@ -126,6 +126,22 @@ std::string balance_text(const json::object& balance) {
   return out.empty() ? "the wallet is empty\n" : out;
 }
 
+std::string check_text(const json::object& report) {
+  std::string out;
+  for (const json::value& entry : report.at("purses").as_array()) {
+    const json::object& purse = entry.as_object();
+    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    out += fmt::format("{} ({}): {} sat unspent, {} in doubt, {} pending\n",
+                       string_of(purse, "mint"), string_of(purse, "unit"), n("unspent_msat"),
+                       n("in_doubt_msat"), n("pending_msat"));
+    if (purse.at("unanswered_msat").as_int64() > 0)
+      out += fmt::format("  of {} sat the mint did not say\n", n("unanswered_msat"));
+    if (purse.at("spent_msat").as_int64() > 0)
+      out += fmt::format("  LOST: {} sat are spent, and not by this provider\n", n("spent_msat"));
+  }
+  return out.empty() ? "the wallet is empty\n" : out;
+}
+
 Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan) {
   Books books;
   const auto read = each_record(

@@ -20,6 +20,9 @@ std::string balance_text(const boost::json::object& balance);
 // Of a ledger that nobody writes.
 Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan);
 
+// Of what WalletCheck reported.
+std::string check_text(const boost::json::object& report);
+
 struct WalletEntry {     // one thing that came into the wallet or left it
   uint64_t batch = 0;
   UnixSeconds at;

@@ -60,7 +60,7 @@ TEST(Config, IsWrittenCompleteAndIndented) {
   EXPECT_NE(text.find("  \"provider_location\": null,\n"), text.npos);
   EXPECT_NE(text.find("  \"nostr_relays\": [\n    \"wss://a.example\",\n"), text.npos);
   EXPECT_NE(text.find("  \"allowed_images\": [],\n"), text.npos);
-  EXPECT_TRUE(text.ends_with("    \"forwarder\": \"\"\n  }\n}\n"));
+  EXPECT_TRUE(text.ends_with("    \"directory\": \"\"\n  }\n}\n"));
 }
 
 TEST(Config, StringsWithBracketsAndEscapesSurviveTheIndentation) {
@@ -323,6 +323,14 @@ const Problem kProblems[] = {
     {"Image", [](C& c) { c.allowed_images = {"a b"}; }, "allowed_images[0]", "no pattern"},
     {"WalletPath", [](C& c) { c.cashu_wallet_db_path.clear(); }, "cashu_wallet_db_path",
      "must not be empty"},
+    {"PayoutAlone", [](C& c) { c.payout.directory = "/payouts"; }, "payout.above_sats",
+     "nothing is paid out", Severity::Warning},
+    {"PayoutNowhere", [](C& c) { c.payout.above_sats = 1000; }, "payout.directory",
+     "absolute path"},
+    {"PayoutOfNothing", [](C& c) { c.payout = {1000, 1000, "/payouts"}; }, "payout.keep_sats",
+     "leaves nothing"},
+    {"PayoutBeyond", [](C& c) { c.payout = {kPayoutSatsMax + 1, 0, "/payouts"}; },
+     "payout.above_sats", "more than there is"},
     {"HttpUnused", [](C& c) { c.http_bind_addr = "127.0.0.1:8080"; }, "http_bind_addr", "not used",
      Severity::Warning},
 };
@@ -448,6 +456,7 @@ TEST(ConfigSettings, AreTheCoresView) {
   c.relay_events_per_second = 50;
   c.capacity.memory_mb = 16'384;
   c.blocked_keys = {nostr::to_npub(*PubKey::parse(kSelf))};
+  c.payout = {1000, 200, "/payouts"};
   const Settings s = settings_of(c, *PubKey::parse(kSelf), {8000, 99, 500});
   ASSERT_EQ(s.tiers.size(), 2u);
   EXPECT_EQ(s.tiers[1].storage_gb, kStorageGbDefault);
@@ -459,6 +468,9 @@ TEST(ConfigSettings, AreTheCoresView) {
   EXPECT_EQ(s.sold, (lease::Resources{8000, 16'384, 500}));
   EXPECT_EQ(s.maximum_duration, Seconds{86'400});
   EXPECT_EQ(s.relay_events_per_second, 50U);
+  ASSERT_TRUE(s.payout.has_value());
+  EXPECT_EQ(s.payout->above, 1'000'000_msat);
+  EXPECT_EQ(s.payout->keep, 200'000_msat);
   EXPECT_TRUE(s.blocked.contains(*PubKey::parse(kSelf)));
   EXPECT_EQ(s.isolation, market::IsolationLevel::SharedKernel);
 }

@@ -228,6 +228,28 @@ TEST(Withdrawal, APayoutIsSaidAtEveryStartUntilItsTokenIsDelivered) {
   EXPECT_EQ(e.rig.settled().size(), said + 1);
 }
 
+TEST(Withdrawal, ThePayoutRuleTakesWhatIsFreeAndLeavesWhatItIsToldTo) {
+  Earner e;
+  e.earn();
+  e.rig.settings().payout = provider::PayoutRule{Msat{25'000}, Msat{5'000}};
+  e.rig.mint().set_reachable(false);
+  e.rig.restart();
+  e.rig.run_for(Seconds{200});
+  EXPECT_THAT(e.leases().withdrawals().all(), IsEmpty()) << "the mint does not answer";
+  e.rig.mint().set_reachable(true);
+  e.rig.run_for(Seconds{200});
+  ASSERT_EQ(e.leases().withdrawals().all().size(), 1u);
+  const lease::Withdrawal& payout = e.leases().withdrawals().all().begin()->second;
+  EXPECT_EQ(payout.opened.purpose, lease::kPayout);
+  EXPECT_EQ(payout.state, lease::WithdrawalState::Paid);
+  EXPECT_EQ(e.money().free, Msat{5'000});
+  EXPECT_EQ(e.worth(payout.paid->token), payout.paid->face);
+  // What is owed is not paid out, and what is kept is below the threshold.
+  e.rig.buy(e.rig.alice, 100);
+  e.rig.run_for(Seconds{300});
+  EXPECT_EQ(e.leases().withdrawals().all().size(), 1u);
+}
+
 // The process dies at every boundary between the request and the token, once; its operator asks
 // with the same id until it is settled. There is one token, or nothing has left the wallet.
 TEST(Withdrawal, IsMadeOnceWhereverTheProcessDies) {
