@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <utility>
 
 #include "sim/tools/family.h"
 
@@ -23,25 +24,34 @@ struct Found {
   std::string rule;
 };
 
-Found look_for(const PlantedBug& bug, const Family& family, const Options& options) {
+// A seed up to `last` that finds it, if there is one: with several jobs not the first.
+Found find_up_to(uint64_t last, const PlantedBug& bug, const Family& family,
+                 const Options& options) {
   Found found;
   bool broken = false;
   WorkOrder order;
   order.arguments = {family.name(), "--plant", std::string(bug.name)};
-  order.seeds = {1, kSeedsToDetection};
+  order.seeds = {1, last};
   order.jobs = options.jobs;
   const auto done = run_seeds(order, [&](const HistoryResult& result) {
     for (const Violation& v : result.run.violations) {
       broken = broken || v.rule == "died" || v.rule == "hung";  // that proves nothing
-      if (lists(bug.rules, v.rule) && (found.seed == 0 || result.seed < found.seed)) {
-        found.seed = result.seed;
-        found.rule = v.rule;
-      }
+      if (found.seed == 0 && lists(bug.rules, v.rule)) found = {result.seed, v.rule};
     }
     return found.seed == 0 && !broken;
   });
   if (!done) std::fprintf(stderr, "paygress-sim: %s\n", to_string(done.error()).c_str());
   return found;
+}
+
+Found look_for(const PlantedBug& bug, const Family& family, const Options& options) {
+  Found first = find_up_to(kSeedsToDetection, bug, family, options);
+  while (first.seed > 1) {
+    Found earlier = find_up_to(first.seed - 1, bug, family, options);
+    if (earlier.seed == 0) break;
+    first = std::move(earlier);
+  }
+  return first;
 }
 
 }  // namespace
