@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/cashu/mint_api.h"
 #include "core/provider/pure_work.h"
 #include "shell/backend/backend.h"
 #include "shell/base/log.h"

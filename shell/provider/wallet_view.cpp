@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "core/cashu/token_quote.h"
 #include "core/market/time_text.h"
 
 namespace paygress::daemon {

@@ -406,19 +406,20 @@ TEST_F(DaemonTest, EarningsAreTakenOutAndTheTokenIsThereAfterSigkill) {
                                        shell::Replace::Yes)
                   .has_value());
   start();
-  const auto delivered = [&] {
-    const json::value all = json::parse(run({"wallet", "history", "--json"}).out);
-    const json::value& last = all.at("history").as_array().back();
-    return last.at("purpose").as_string() == "payout" && last.at("kind").as_string() == "withdrawn";
-  };
+  std::string paid;  // the file is whole when it has this name
   const Micros payout_until = shell::now().mono + kPatience;
-  while ((!delivered() || !std::filesystem::exists(payouts)) && shell::now().mono < payout_until)
+  while (paid.empty() && shell::now().mono < payout_until) {
     loop_.run_until([] { return false; }, kSlice);
-  ASSERT_TRUE(std::filesystem::exists(payouts)) << log();
-  const std::string paid = std::filesystem::directory_iterator(payouts)->path();
+    if (!std::filesystem::exists(payouts)) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(payouts))
+      if (entry.path().extension() == ".token") paid = entry.path();
+  }
+  ASSERT_FALSE(paid.empty()) << log();
   const auto swept = shell::read_secret_file(paid);
   ASSERT_TRUE(swept.has_value()) << to_string(swept.error());
   EXPECT_TRUE(cashu::decode_token(std::string(swept->reveal())).has_value());
+  const json::value all = json::parse(run({"wallet", "history", "--json"}).out);
+  EXPECT_EQ(all.at("history").as_array().back().at("purpose").as_string(), "payout");
   EXPECT_THAT(dev::tail_of(directory_.file("log"), 10'000), Not(HasSubstr("cashuB")));
 }
 
