@@ -43,7 +43,7 @@ if(PAYGRESS_SANITIZE)
     add_compile_options(-fno-sanitize-recover=all)
   endif()
   # `./dev test` leaves out what address finds by itself (null, object-size) and the check of a
-  # downcast's type: together a quarter of clang's time. The fuzzers have them all.
+  # downcast's type: together a fifth of clang's time. The fuzzers have them all.
   if(PAYGRESS_SANITIZE_NOT)
     add_compile_options(-fno-sanitize=${PAYGRESS_SANITIZE_NOT})
   endif()
