@@ -256,16 +256,23 @@ Answer KvmEngine::start(const Call& call, const StoredObject& object) {
   if (object.spec.ssh_host_port) ports.push_back(*object.spec.ssh_host_port);
   for (const auto& port : object.spec.ports) ports.push_back(port.host_port);
   if (auto why = not_startable(call, object, ports)) return *why;
-  if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
   const auto works = accelerator();
   if (!works) return failed(call, Fault::Refused, to_string(works.error()));
-  if (auto ok = prepare(object, *works); !ok)
-    return failed(call, Fault::Internal, to_string(ok.error()));
-  const auto started = run_program({supervisor_.string(), dir.string()}, kStartLimit);
-  // A start that a provider did not live to see the end of may have been first.
-  if (started.status != 0 && started.status != kRunsAlready)
-    return failed(call, Fault::Internal, started.output + log_tail(call.name));
+  if (!is_locked(dir))
+    if (auto why = launch(call, object, *works)) return *why;
   return await_guest(call, object, works->name == "tcg" ? kEmulatedSlower : 1);
+}
+
+// Why qemu does not run.
+std::optional<Answer> KvmEngine::launch(const Call& call, const StoredObject& object,
+                                        const Accelerator& accelerator) const {
+  if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
+  if (auto ok = prepare(object, accelerator); !ok)
+    return failed(call, Fault::Internal, to_string(ok.error()));
+  const auto started = run_program({supervisor_.string(), state(call.name).string()}, kStartLimit);
+  // A start that a provider did not live to see the end of may have been first.
+  if (started.status == 0 || started.status == kRunsAlready) return std::nullopt;
+  return failed(call, Fault::Internal, started.output + log_tail(call.name));
 }
 
 // The machine runs at once; what was bought is a login. Its clock starts with this answer.
@@ -279,11 +286,9 @@ Answer KvmEngine::await_guest(const Call& call, const StoredObject& object,
   };
   const bool in_time = wait_until(settled, slower * config_.boot_limit);
   if (leaving_) return uncertain(call, "the provider ends");
-  if (in_time && is_locked(dir)) return done(call);
-  kill_machine(call.name);
-  return failed(call, Fault::Internal,
-                (in_time ? "it ended at once: " : "its SSH server does not answer: ") +
-                    log_tail(call.name));
+  const Answer answer = launched(call, in_time, "its SSH server does not answer");
+  if (answer.outcome != workload::Outcome::Done) kill_machine(call.name);
+  return answer;
 }
 
 Answer KvmEngine::pause(const Call& call, const StoredObject&) {

@@ -36,6 +36,8 @@ class KvmEngine final : public ObjectEngine {
   Answer stop(const Call& call, const StoredObject& object) override;
   Answer remove(const Call& call, const StoredObject& object) override;
   workload::Running running_state(const StoredObject& object) const override;
+  std::optional<Answer> launch(const Call& call, const StoredObject& object,
+                               const Accelerator& accelerator) const;
   Answer await_guest(const Call& call, const StoredObject& object, int slower) const;
   Answer tell(const Call& call, const std::string& word, const std::string& expected) const;
 

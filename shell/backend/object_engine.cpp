@@ -70,8 +70,10 @@ std::optional<ObjectEngine::Answer> ObjectEngine::not_startable(
   if (is_locked(state(call.name))) {
     if (view(call.name, object).running == Running::Paused)
       return failed(call, Fault::Conflict, "it is paused: resume it");
-    return done(call, "it was running already");
+    if (fs::exists(state(call.name) / kServedFile)) return done(call, "it was running already");
+    return std::nullopt;
   }
+  unlink((state(call.name) / kServedFile).c_str());  // of the run before
   for (const uint16_t port : ports) {
     const auto free = port_is_free(object.spec.address, port);
     if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
@@ -79,6 +81,16 @@ std::optional<ObjectEngine::Answer> ObjectEngine::not_startable(
       return failed(call, Fault::PortTaken, "port " + std::to_string(port) + " is in use");
   }
   return std::nullopt;
+}
+
+ObjectEngine::Answer ObjectEngine::launched(const Call& call, bool in_time,
+                                            const std::string& silence) const {
+  const bool serves = in_time && is_locked(state(call.name));
+  if (serves && write_file_whole(state(call.name) / kServedFile, "", 0600)) return done(call);
+  const std::string what = serves    ? "its directory cannot be written"
+                           : in_time ? "it ended at once"
+                                     : silence;
+  return failed(call, Fault::Internal, what + ": " + log_tail(call.name));
 }
 
 bool ObjectEngine::write_groups(const std::string& name,

@@ -52,9 +52,14 @@ class ObjectEngine {
   std::string log_tail(const std::string& name) const;
   // Why nothing can be made or started here; nothing when it can.
   std::optional<Answer> unusable(const Call& call) const;
-  // Why the object is not to be started now: it runs already, or a port is in use.
+  // Why the object is not to be started now: it is paused, has served already, or a port is in use.
+  // Nothing for one whose start a provider did not live to see the end of: that is to be awaited.
   std::optional<Answer> not_startable(const Call& call, const StoredObject& object,
                                       const std::vector<uint16_t>& ports) const;
+  // What a start says of one that was launched, `in_time` unless it was silent until its limit.
+  // That it serves is written down first: whoever closes its ports later is not killed for it when
+  // it is started again. One that failed is the caller's to kill.
+  Answer launched(const Call& call, bool in_time, const std::string& silence) const;
   // For its supervisor, which joins them.
   bool write_groups(const std::string& name,
                     const std::vector<std::filesystem::path>& groups) const;

@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "shell/backend/calls.h"
 #include "shell/backend/guard_group.h"
+#include "shell/backend/keeper.h"
 #include "shell/backend/machine.h"
 #include "shell/backend/port_check.h"
 #include "shell/backend/run_program.h"
@@ -94,8 +95,16 @@ Answer SandboxEngine::make(const Call& call) {
 
 Answer SandboxEngine::start(const Call& call, const StoredObject& object) {
   const fs::path dir = state(call.name);
-  const auto its_groups = groups(object);
   if (auto why = not_startable(call, object, sandbox_ports(object.spec, host_))) return *why;
+  if (!is_locked(dir))
+    if (auto why = launch(call, object)) return *why;
+  return await_ports(call, object);
+}
+
+// Why it does not run.
+std::optional<Answer> SandboxEngine::launch(const Call& call, const StoredObject& object) const {
+  const fs::path dir = state(call.name);
+  const auto its_groups = groups(object);
   const Limits limits{object.spec.memory_mb, object.spec.cpu_millicores, kPidsMax};
   if (auto ok = make_cgroups(cgroups(object), group_name(call.name), limits); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
@@ -106,9 +115,8 @@ Answer SandboxEngine::start(const Call& call, const StoredObject& object) {
   // Frozen on its way, it still may run when the guard lets it: nobody can say that it failed.
   if (started.status != 0 && !object.guard_group.empty() && is_locked(dir))
     return uncertain(call, "the guard froze it while it started");
-  if (started.status != 0)
-    return failed(call, Fault::Internal, started.output + log_tail(call.name));
-  return await_ports(call, object);
+  if (started.status == 0 || started.status == kRunsAlready) return std::nullopt;
+  return failed(call, Fault::Internal, started.output + log_tail(call.name));
 }
 
 Answer SandboxEngine::await_ports(const Call& call, const StoredObject& object) const {
@@ -126,10 +134,9 @@ Answer SandboxEngine::await_ports(const Call& call, const StoredObject& object) 
   const bool in_time = wait_until(settled, kListenLimit);
   if (is_locked(dir) && frozen())
     return uncertain(call, "the guard froze it while it started");
-  if (in_time && is_locked(dir)) return done(call);
-  kill_all(object);
-  const std::string what = in_time ? "it ended at once: " : "it does not listen on its port: ";
-  return failed(call, Fault::Internal, what + log_tail(call.name));
+  const Answer answer = launched(call, in_time, "it does not listen on its port");
+  if (answer.outcome != workload::Outcome::Done) kill_all(object);
+  return answer;
 }
 
 Answer SandboxEngine::pause(const Call& call, const StoredObject& object) {

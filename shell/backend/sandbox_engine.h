@@ -27,6 +27,7 @@ class SandboxEngine final : public ObjectEngine {
   Answer stop(const Call& call, const StoredObject& object) override;
   Answer remove(const Call& call, const StoredObject& object) override;
   workload::Running running_state(const StoredObject& object) const override;
+  std::optional<Answer> launch(const Call& call, const StoredObject& object) const;
   Answer await_ports(const Call& call, const StoredObject& object) const;
 
   CgroupHost cgroups(const StoredObject& object) const;

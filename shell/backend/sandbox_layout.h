@@ -27,6 +27,7 @@ inline constexpr const char* kGroupsFile = "groups"; // control groups to join, 
 inline constexpr const char* kLockFile = "lock";     // locked (OFD) while the supervisor lives
 inline constexpr const char* kRunFile = "run";       // the processes of the current run
 inline constexpr const char* kExitFile = "exit";     // how the last run ended; absent while it runs
+inline constexpr const char* kServedFile = "served"; // what was bought could be reached in this run
 inline constexpr const char* kLogFile = "log";
 
 // The workload lives exactly as long as its supervisor (bwrap --die-with-parent), and the lock as

@@ -60,14 +60,16 @@ class KvmUnderTest final : public RealClient {
     hasty.deadline = 0_us;  // the work was handed over; nobody waits for it
     EXPECT_EQ(RealClient::call(Daemon::Ours, hasty).outcome, Outcome::Unknown);
   }
-  // Under emulation one boot in some hundreds is not heard of again. Who asks an engine for a start
-  // asks again when it failed; so does this, once, and says so.
+  // The emulator has hung before the guest's kernel was up: once in some three hundred boots. That,
+  // and nothing else, is started again, once, as by whoever asks an engine for a start.
   Answer call(Daemon daemon, const Call& call) override {
+    const size_t before = kernels_seen(call.name);
     const Answer answer = RealClient::call(daemon, call);
-    const bool lost = call.verb == Verb::Start && answer.outcome == Outcome::Failed &&
-                      answer.message.starts_with("its SSH server does not answer");
-    if (!lost) return answer;
-    std::cerr << call.name << " is started again: " << answer.message << "\n";
+    const bool silent = call.verb == Verb::Start && answer.outcome == Outcome::Failed &&
+                        answer.message.starts_with("its SSH server does not answer") &&
+                        kernels_seen(call.name) == before;
+    if (!silent) return answer;
+    std::cerr << call.name << " hung before its kernel was up, and is started again\n";
     return RealClient::call(daemon, call);
   }
   void crash_workload(const std::string& name) override {
@@ -88,6 +90,9 @@ class KvmUnderTest final : public RealClient {
   }
   fs::path root() const { return dir_ / "kvm"; }
   fs::path state(const std::string& name) const { return root() / name / "state"; }
+  std::string log_of(const std::string& name) const {
+    return backend::read_small_file(state(name) / backend::kLogFile);
+  }
   fs::path keys() const { return "/dev/shm" / dir_.filename(); }
   backend::BackendConfig config(Daemon daemon) override {
     backend::BackendConfig config;
@@ -102,6 +107,14 @@ class KvmUnderTest final : public RealClient {
   }
 
  private:
+  // kvm_image.sh has each of them say so on the serial line.
+  size_t kernels_seen(const std::string& name) const {
+    const std::string log = log_of(name);
+    size_t count = 0;
+    for (size_t at = 0; (at = log.find("ramdisk: the kernel is up", at)) != log.npos; ++at) ++count;
+    return count;
+  }
+
   fs::path dir_;
 };
 
@@ -131,7 +144,9 @@ class Kvm : public BackendConformance {
     return spec;
   }
   std::string in_guest(const Spec& spec, const std::string& command) {
-    return backend_->ssh(*spec.ssh_host_port, spec.root_password, command);
+    const std::string said = backend_->ssh(*spec.ssh_host_port, spec.root_password, command);
+    if (said.empty()) std::cerr << spec.name << ": " << kvm().log_of(spec.name) << "\n";
+    return said;
   }
   backend::ProcessId qemu_of(const Spec& spec) {
     const auto run = backend::read_run(kvm().state(spec.name));
@@ -354,38 +369,20 @@ TEST_P(Kvm, TheProbeTakesOnlyWhatSpeaks) {
 // the truth: no orphan, no double, and every call can be asked again.
 class KvmKilled : public Kvm {
  protected:
-  // A provider of its own process that makes this one call, killed after `after`.
-  void call_and_die(const Call& call, std::chrono::milliseconds after) {
-    do_and_die(after, [&] {
-      net::Loop loop;  // not the parent's
-      auto ours = backend::make_backend(loop, kvm().config(Daemon::Ours));
-      (*ours)->call(call, [](const Answer&) {});
-      loop.run_until([] { return false; }, kDeadline);
-    });
-  }
-  void do_and_die(std::chrono::milliseconds after, const std::function<void()>& work) {
-    const pid_t provider = fork();
-    ASSERT_GE(provider, 0);
-    if (provider == 0) {
-      work();
-      _exit(1);
-    }
-    std::this_thread::sleep_for(after);
-    kill(provider, SIGKILL);
-    ASSERT_EQ(waitpid(provider, nullptr, 0), provider);
-    kvm().restart_client();
-  }
   Call call_of(Verb verb, const std::string& name) {
     return {CallId{++calls_}, verb, name, std::nullopt, kDeadline};
   }
 };
+std::function<void()> after(std::chrono::milliseconds time) {
+  return [time] { std::this_thread::sleep_for(time); };
+}
 INSTANTIATE_TEST_SUITE_P(Kvm, KvmKilled, ::testing::Values(make_kvm()));
 
 // The probe's machine never ends by itself.
 TEST_P(KvmKilled, InTheMiddleOfAProbe) {
   fs::create_directories(kvm().root());
   for (int ms = 4; ms < 200; ms += 7)
-    do_and_die(std::chrono::milliseconds(ms), [&] {
+    kvm().kill_at(after(std::chrono::milliseconds(ms)), [&] {
       for (;;) backend::find_accelerator(kvm().root(), backend::Acceleration::Tcg);
     });
   EXPECT_EQ(processes_of(kvm().root()), "");
@@ -395,26 +392,45 @@ TEST_P(KvmKilled, InTheMiddleOfAProbe) {
   }
 }
 
+// A lease's time begins when its start is Done, so a machine that boots has not been started yet.
+TEST_P(KvmKilled, InTheMiddleOfABoot) {
+  const Spec spec = debian();
+  EXPECT_DONE(create(spec));
+  kvm().call_and_die({call_of(Verb::Start, spec.name)}, [&] {
+    EXPECT_TRUE(eventually([&] { return backend::read_run(kvm().state(spec.name)).has_value(); }));
+  });
+  const auto booting = qemu_of(spec);
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_TRUE(backend::ssh_greets(spec.address, *spec.ssh_host_port));
+  EXPECT_EQ(in_guest(spec, "kill $(busybox pidof dropbear); id -u"), "");
+  EXPECT_FALSE(backend::ssh_greets(spec.address, *spec.ssh_host_port));
+  // Its tenant may close what it bought; that is no reason to start it anew.
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(qemu_of(spec), booting);
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+}
+
 TEST_P(KvmKilled, InTheMiddleOfEveryCall) {
   for (int round = 0; round < 10; ++round) {
     SCOPED_TRACE(round);
     const Spec spec = debian();
-    const auto moment = [round](int step) { return std::chrono::milliseconds(step * (round + 1)); };
-    call_and_die(create_call(spec), moment(12));
+    const auto moment = [round](int ms) {
+      return after(std::chrono::milliseconds(ms * (round + 1)));
+    };
+    kvm().call_and_die({create_call(spec)}, moment(12));
     EXPECT_DONE(create(spec));
     EXPECT_THAT(listed(), ::testing::ElementsAre(spec.name));
-    call_and_die(call_of(Verb::Start, spec.name), moment(40));
+    kvm().call_and_die({call_of(Verb::Start, spec.name)}, moment(40));
     // Asked again at every second round only: the others stop what was half started.
     if (round % 5 == 0) {
       EXPECT_DONE(ask(Verb::Start, spec.name));
       EXPECT_EQ(in_guest(spec, "id -u"), "0\n");
-      const auto qemus = output_of("pgrep -f guest=" + spec.name + " | wc -l");
-      EXPECT_GE(atoi(qemus.c_str()), 1);
-      call_and_die(call_of(Verb::Stop, spec.name), moment(30));
+      EXPECT_EQ(output_of("pgrep -cf '^qemu-[^ ]* -name guest=" + spec.name + "'"), "1\n");
+      kvm().call_and_die({call_of(Verb::Stop, spec.name)}, moment(30));
       EXPECT_DONE(ask(Verb::Stop, spec.name));
       EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
     }
-    call_and_die(call_of(Verb::Remove, spec.name), moment(4));
+    kvm().call_and_die({call_of(Verb::Remove, spec.name)}, moment(4));
     EXPECT_DONE(ask(Verb::Remove, spec.name));
     EXPECT_EQ(inspect(spec.name).running, Running::Absent);
     EXPECT_THAT(listed(), ::testing::IsEmpty());

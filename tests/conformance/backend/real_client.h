@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 
 #include "shell/backend/backend.h"
@@ -55,7 +57,8 @@ inline std::string http_get(uint16_t port, const char* host = "127.0.0.1") {
   return reply;
 }
 
-// Standard output of `command` for root at 127.0.0.1:port. The password goes by the environment.
+// Standard output of `command` for root at 127.0.0.1:port. The password goes by the environment;
+// what ssh complains of is for the test's log.
 inline std::string ssh_run(uint16_t port, const std::string& password, const std::string& command,
                            const std::string& options = {}) {
   setenv("SSHPASS", password.c_str(), 1);
@@ -63,7 +66,7 @@ inline std::string ssh_run(uint16_t port, const std::string& password, const std
       "sshpass -e ssh -F none " + options +
       " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
       " -o NumberOfPasswordPrompts=1 -o PubkeyAuthentication=no -p " +
-      std::to_string(port) + " root@127.0.0.1 '" + command + "' 2>/dev/null </dev/null");
+      std::to_string(port) + " root@127.0.0.1 '" + command + "' </dev/null");
   unsetenv("SSHPASS");
   return output;
 }
@@ -99,6 +102,27 @@ class RealClient : public BackendUnderTest {
     return out;
   }
   void restart_client() override { clients_.erase(Daemon::Ours); }
+  // `work` in a provider of its own process, which is killed as soon as `moment` returns.
+  void kill_at(const std::function<void()>& moment, const std::function<void()>& work) {
+    const pid_t provider = fork();
+    ASSERT_GE(provider, 0);
+    if (provider == 0) {
+      work();
+      _exit(1);
+    }
+    moment();
+    kill(provider, SIGKILL);
+    ASSERT_EQ(waitpid(provider, nullptr, 0), provider);
+    restart_client();
+  }
+  void call_and_die(const std::vector<Call>& calls, const std::function<void()>& moment) {
+    kill_at(moment, [&] {
+      net::Loop loop;  // not the parent's
+      auto ours = backend::make_backend(loop, config(Daemon::Ours));
+      for (const Call& call : calls) (*ours)->call(call, [](const Answer&) {});
+      loop.run_until([] { return false; }, calls.front().deadline);
+    });
+  }
   uint16_t unused_port() override { return pick_port(); }
   std::optional<workload::GuardAnswered> ask_guard(const GuardRequest& request) override {
     if (!guard_) guard_ = TestGuard::make(::testing::TempDir());
