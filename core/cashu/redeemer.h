@@ -86,7 +86,8 @@ class Redeemer {
                                                    const std::string& unit, Amount worth);
   // The same for the operator: `amount` becomes the token and the fee leaves the wallet beside it,
   // or, FeeFrom::Token, comes out of the token, and fewer proofs are taken when there are too many
-  // small ones. Never more than `most` leaves the wallet: it is `worth`.
+  // small ones. Never more than `most` leaves the wallet: it is `worth`. TooSmall: also a token of
+  // which the mint's fee would leave its owner nothing.
   enum class FeeFrom : uint8_t { Wallet, Token };
   struct Withdrawing {
     RedeemStep step;

@@ -10,6 +10,12 @@
 #include "core/cashu/token.h"
 
 namespace paygress::cashu {
+namespace {
+
+// NUT-02: a fee of so many thousandths of a coin.
+constexpr Amount whole_coins(uint64_t ppk) { return (ppk + 999) / 1000; }
+
+}  // namespace
 
 bool Redeemer::refund_under_way(const ClaimId& claim) const {
   if (state_.refund_of(claim)) return true;
@@ -65,7 +71,7 @@ std::expected<RedeemStep, NoRefund> Redeemer::begin_refund(Now now, const ClaimI
 Amount Redeemer::fee_of(const std::string& mint, const std::vector<Proof>& inputs) const {
   uint64_t ppk = 0;
   for (const Proof& input : inputs) ppk += *book_.fee_ppk(mint, input.keyset);
-  return (ppk + 999) / 1000;
+  return whole_coins(ppk);
 }
 
 // For a token of `amount`. More proofs cost more, and a greater fee may need more proofs: it is
@@ -127,6 +133,10 @@ std::expected<RedeemStep, NoRefund> Redeemer::begin_own_swap(Now now, RefundTerm
   const auto plan = book_.plan_refund(mint, unit, inputs, worth,
                                       MintBook::RefundAttempt::First, now.wall);
   if (!plan) return std::unexpected(NoRefund::MintNotReady);
+  // Whoever takes the token pays the fee of its proofs: of less nothing would be left.
+  const uint64_t ppk = plan->token.size() * *book_.fee_ppk(mint, plan->keyset);
+  if (terms.withdrawal && plan->face <= whole_coins(ppk))
+    return std::unexpected(NoRefund::TooSmall);
 
   Draft draft;
   terms.face = plan->face;

@@ -104,6 +104,20 @@ TEST(Withdrawal, IsATokenOfWhatWasAskedForAndTheFeeLeavesTheWalletBesideIt) {
   EXPECT_EQ(e.rig.mint().swaps().size(), swaps);
 }
 
+// At this mint the fee of one coin is one coin.
+TEST(Withdrawal, OfSoLittleThatNobodyCouldTakeItIsRefused) {
+  Earner e;
+  e.earn();
+  const provider::FreeMoney before = e.money();
+  e.rig.step(e.asked(1, 1));
+  EXPECT_THAT(e.settled(1).value_or(""), HasSubstr("no more than the mint's fee"));
+  EXPECT_EQ(e.money(), before);
+  e.rig.step(e.asked(2, 2));
+  e.rig.run_for(Seconds{5});
+  EXPECT_EQ(e.settled(2), "");
+  EXPECT_EQ(e.worth(e.token(2)), Msat{2000});
+}
+
 TEST(Withdrawal, OfAllLeavesNothingThatIsFree) {
   Earner e;
   e.earn();
@@ -179,7 +193,7 @@ TEST(Withdrawal, IsFoundWhenTheMintsAnswerWasLost) {
 
 // What others are owed pays no part of a fee that grew: the token is smaller, or it waits.
 TEST(Withdrawal, NeverTakesMoreThanItSaidWhateverTheFeeBecomes) {
-  for (const cashu::Amount sats : {cashu::Amount{20}, cashu::Amount{1}}) {
+  for (const cashu::Amount sats : {cashu::Amount{20}, cashu::Amount{2}}) {
     Earner e;
     e.earn();
     const Msat before = e.money().wallet;
@@ -189,7 +203,7 @@ TEST(Withdrawal, NeverTakesMoreThanItSaidWhateverTheFeeBecomes) {
     const Msat said = e.money().withdrawing;
     e.rig.mint().set_fee(3'000);
     e.rig.run_for(Seconds{400});
-    if (sats == 1) {
+    if (sats == 2) {
       EXPECT_EQ(e.settled(1), std::nullopt);
       e.rig.mint().set_fee(100);
       e.rig.run_for(Seconds{400});
