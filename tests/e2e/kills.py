@@ -2,9 +2,10 @@
 """A provider that is killed (SIGKILL) at random instants while it sells: no sat is lost.
 
 Consumers buy, top up, stop and let leases expire, with real programs, a real relay connection and
-real workloads; the provider dies again and again, also in the middle of its own recovery. Between
-everybody and the mint stands a proxy that keeps the mint's books and, with --drop, loses answers
-that the mint has given. At every restart `ledger verify` must pass. In the end
+real workloads, and the operator takes earnings out; the provider dies again and again, also in the
+middle of its own recovery. Between everybody and the mint stands a proxy that keeps the mint's
+books and, with --drop, loses answers that the mint has given. At every restart `ledger verify` must
+pass. In the end a consumer takes the operator's tokens, and
 
     minted  =  in the consumers' wallets + in the provider's wallet + fees of the mint
 
@@ -188,10 +189,63 @@ class Consumer(threading.Thread):
                 self.keep(asked)
         for pod in self.pods:  # what was left at its end is in its status
             self.command("status", pod, "--timeout", str(ASK_S))
+        return self.at_home()
+
+    def take(self, token):
+        """Of somebody who gives it away. True: it is taken, whatever answers were lost."""
+        return self.command("wallet", "receive", token) is not None or (
+            self.command("wallet", "receive") is not None and self.at_home())
+
+    def at_home(self):
         pending = self.command("wallet", "pending")
         balance = self.command("wallet", "balance")
         return pending == [] and balance is not None and all(
             purse["in_doubt"] == 0 and purse["given_away"] == 0 for purse in balance)
+
+
+class Operator(threading.Thread):
+    """Takes earnings out, until told to end."""
+
+    def __init__(self, provider, seed):
+        super().__init__(daemon=True)
+        self.provider = provider
+        self.random = random.Random(f"{seed} operator")
+        self.over = threading.Event()
+        self.shown = {}        # id of a withdrawal -> its token
+        self.asked = 0
+        self.problem = None
+
+    def run(self):
+        try:
+            while not self.over.wait(self.random.uniform(0.1, 1)):
+                self.send(*(["--all"] if self.random.random() < 0.3 else
+                            [str(self.random.randint(1, 5))]))
+        except Exception as problem:  # said by the main thread
+            self.problem = problem
+
+    def send(self, *amount):
+        self.asked += 1
+        done = self.provider.verb("wallet", "send", *amount, "--stdout")
+        assert done.returncode in (0, 1, 6), f"wallet send: {done.returncode}\n{done.stderr}"
+        if done.returncode == 0:
+            sent = json.loads(done.stdout)
+            self.shown[sent["withdrawal"]] = sent["token"]
+
+    def settle(self):
+        """The tokens of all withdrawals, shown or not. Nothing while one is under way."""
+        history = json.loads(self.provider.verb("wallet", "history").stdout)["history"]
+        if any(entry["kind"] == "withdrawing" for entry in history):
+            return None
+        tokens = []
+        for entry in history:
+            if entry["kind"] != "withdrawn":
+                continue
+            again = json.loads(self.provider.verb("wallet", "token", entry["id"],
+                                                  "--stdout").stdout)
+            assert again["token"] == self.shown.pop(entry["id"], again["token"])
+            tokens.append(again["token"])
+        assert not self.shown, f"shown, and not in the ledger: {list(self.shown)}"
+        return tokens
 
 
 def play(options, market):
@@ -205,6 +259,8 @@ def play(options, market):
     for consumer in consumers:
         consumer.fill()
         consumer.start()
+    operator = Operator(provider, options.seed)
+    operator.start()
     for n in range(options.kills):
         time.sleep(dice.uniform(0.1, 3))  # the instant of the kill is what varies
         provider.kill()
@@ -215,13 +271,14 @@ def play(options, market):
             print(f"{n + 1} kills", flush=True)
     for consumer in consumers:
         consumer.over.set()
-    for consumer in consumers:
-        consumer.join()
-        assert consumer.problem is None, consumer.problem
-    account(options, market, proxy, provider, consumers)
+    operator.over.set()
+    for somebody in [*consumers, operator]:
+        somebody.join()
+        assert somebody.problem is None, somebody.problem
+    account(options, market, proxy, provider, consumers, operator)
 
 
-def account(options, market, proxy, provider, consumers):
+def account(options, market, proxy, provider, consumers, operator):
     end = time.monotonic() + SETTLE_S
     open_leases = home = None
     while time.monotonic() < end:
@@ -234,6 +291,11 @@ def account(options, market, proxy, provider, consumers):
     wait_for("no workload is left",
              lambda: not listening(market.ports) and
              not left_processes(market.provider_directory("dev-1") + "data"))
+    operator.send("--all")
+    wait_for("every withdrawal is over", lambda: operator.settle() is not None)
+    tokens = operator.settle()
+    for token in tokens:
+        wait_for("a withdrawal's token is taken", lambda: consumers[0].take(token))
     books = provider.verify()
     ours = sum(purse["wallet_msat"] for purse in books["money"])
     assert ours % 1000 == 0
@@ -241,12 +303,13 @@ def account(options, market, proxy, provider, consumers):
     done = {verb: sum(c.done.get(verb, 0) for c in consumers) for verb in
             ("spawn", "topup", "stop")}
     print(f"{options.kills} kills, ledger verified {provider.verified} times; {done['spawn']} "
-          f"spawns, {done['topup']} top-ups, {done['stop']} stops; {proxy.swaps} swaps, "
-          f"{proxy.dropped} answers lost")
+          f"spawns, {done['topup']} top-ups, {done['stop']} stops; {len(tokens)} withdrawals of "
+          f"{operator.asked} asked for; {proxy.swaps} swaps, {proxy.dropped} answers lost")
     print(f"{proxy.minted} sat minted = {theirs} with consumers + {ours // 1000} with the provider "
           f"+ {proxy.fees} fees", flush=True)
     assert proxy.minted == theirs + ours // 1000 + proxy.fees
     assert done["spawn"] > 0 and done["stop"] > 0
+    assert tokens or ours < 3000, "nothing was ever taken out"
     provider.end()
 
 
