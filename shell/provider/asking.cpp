@@ -22,6 +22,19 @@ constexpr Micros kAskPatience = micros(Seconds{60});  // verifying a long ledger
 
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
+std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit when_damaged) {
+  if (!exists(data_dir + "/" + store::kLedgerFile)) {
+    if (!exists(data_dir + "/" + store::kMarkFile))
+      return said(data_dir + ": there is no ledger", Exit::NotFound);
+    return said(data_dir + ": the ledger is gone, but its high-water mark is there: put back your "
+                           "last backup",
+                when_damaged);
+  }
+  auto ledger = open_closed_ledger(data_dir);
+  if (!ledger) return said(to_string(ledger.error()), when_damaged);
+  return *std::move(ledger);
+}
+
 void on_contradiction(const char* expression, const char*, int) {
   say(fmt::format("DAMAGED: a record contradicts the earlier ones ({})", expression));
   std::fflush(nullptr);
@@ -62,22 +75,20 @@ Asked ask(const std::string& data_dir, const json::object& request) {
   return asked;
 }
 
-std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit when_damaged) {
-  if (!exists(data_dir + "/" + store::kLedgerFile)) {
-    const bool lost = exists(data_dir + "/" + store::kMarkFile);
-    say(lost ? data_dir + ": the ledger is gone, but its high-water mark is there: put back your "
-                          "last backup"
-             : data_dir + ": there is no ledger");
-    return std::unexpected(lost ? when_damaged : Exit::NotFound);
-  }
-  auto ledger = open_closed_ledger(data_dir);
-  if (!ledger) {
-    say(to_string(ledger.error()));
-    return std::unexpected(when_damaged);
-  }
-  return *std::move(ledger);
+std::unexpected<Exit> said(const std::string& what, Exit exit) {
+  say(what);
+  return std::unexpected(exit);
 }
 
-void end_on_contradiction() { set_check_handler(on_contradiction); }
+Told ask_or_read(const std::string& data_dir, const json::object& request,
+                 const std::function<Told(const ClosedLedger&)>& read, Exit when_damaged) {
+  Asked asked = ask(data_dir, request);
+  if (asked.answer) return *std::move(asked.answer);
+  if (!asked.no_daemon) return std::unexpected(asked.exit);
+  const auto ledger = open_ledger(data_dir, when_damaged);
+  if (!ledger) return std::unexpected(ledger.error());
+  set_check_handler(on_contradiction);
+  return read(*ledger);
+}
 
 }  // namespace paygress::daemon

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,9 +29,13 @@ struct Asked {
 };
 Asked ask(const std::string& data_dir, const boost::json::object& request);
 
-// Of a daemon that does not run. Says what is wrong.
-std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit when_damaged);
-// From here on a record that contradicts the earlier ones ends the process: Exit::Findings.
-void end_on_contradiction();
+// An object, or that what is wrong was said, and how to exit.
+using Told = std::expected<boost::json::object, Exit>;
+std::unexpected<Exit> said(const std::string& what, Exit exit = Exit::Failed);
+// The daemon's answer; where none runs, what `read` finds in the ledger. There a record that
+// contradicts the earlier ones ends the process with Exit::Findings.
+Told ask_or_read(const std::string& data_dir, const boost::json::object& request,
+                 const std::function<Told(const ClosedLedger&)>& read,
+                 Exit when_damaged = Exit::Failed);
 
 }  // namespace paygress::daemon

@@ -16,17 +16,12 @@ namespace {
 
 namespace json = boost::json;
 
-std::expected<json::object, Exit> folded_status(const std::string& data_dir) {
-  auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return std::unexpected(ledger.error());
-  end_on_contradiction();
+Told folded_status(const std::string& data_dir, const ClosedLedger& ledger) {
+  say("no daemon answers; this is what the ledger says");
   Books books;
   const auto read = each_record(
-      ledger->scan, [&](uint64_t, const provider::Record& record) { books.fold(record); });
-  if (!read) {
-    say(to_string(read.error()));
-    return std::unexpected(Exit::Failed);
-  }
+      ledger.scan, [&](uint64_t, const provider::Record& record) { books.fold(record); });
+  if (!read) return said(to_string(read.error()));
   const Now now = shell::now();
   books.settle({machine_boot().value_or(lease::BootId{}), now.mono, now.wall});
   json::object out{{"running", false}, {"ready", false}, {"data_dir", data_dir}};
@@ -35,12 +30,10 @@ std::expected<json::object, Exit> folded_status(const std::string& data_dir) {
   return out;
 }
 
-std::expected<json::object, Exit> status_of(const std::string& data_dir) {
-  Asked asked = ask(data_dir, {{"verb", "status"}});
-  if (asked.answer) return *std::move(asked.answer);
-  if (!asked.no_daemon) return std::unexpected(asked.exit);
-  say("no daemon answers; this is what the ledger says");
-  return folded_status(data_dir);
+Told status_of(const std::string& data_dir) {
+  return ask_or_read(data_dir, {{"verb", "status"}}, [&](const ClosedLedger& ledger) {
+    return folded_status(data_dir, ledger);
+  });
 }
 
 std::string verification_text(const json::object& found) {
@@ -118,46 +111,39 @@ Exit verb_drain(const std::string& data_dir, bool on, bool as_json) {
 }
 
 Exit verb_ledger_verify(const std::string& data_dir, bool as_json) {
-  const Asked asked = ask(data_dir, {{"verb", "ledger-verify"}});
-  if (asked.answer) return report_verification(*asked.answer, as_json);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Findings);
-  if (!ledger) return ledger.error();
-  end_on_contradiction();
-  return report_verification(
-      to_json(verify_ledger(ledger->header, ledger->mark, ledger->scan)), as_json);
+  const Told found = ask_or_read(
+      data_dir, {{"verb", "ledger-verify"}},
+      [](const ClosedLedger& ledger) -> Told {
+        return to_json(verify_ledger(ledger.header, ledger.mark, ledger.scan));
+      },
+      Exit::Findings);
+  return found ? report_verification(*found, as_json) : found.error();
 }
 
 Exit verb_ledger_show(const std::string& data_dir, const std::string& lease, bool as_json) {
-  const Asked asked = ask(data_dir, {{"verb", "ledger-show"}, {"lease", lease}});
-  if (asked.answer) return report_story(*asked.answer, as_json);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return ledger.error();
-  const auto story = tell_story(ledger->scan, lease);
-  if (story) return report_story(to_json(*story), as_json);
-  say(lease + ": " + story.error().reason);
-  return story.error().not_found ? Exit::NotFound : Exit::Failed;
+  const auto read = [&](const ClosedLedger& ledger) -> Told {
+    const auto story = tell_story(ledger.scan, lease);
+    if (story) return to_json(*story);
+    return said(lease + ": " + story.error().reason,
+                story.error().not_found ? Exit::NotFound : Exit::Failed);
+  };
+  const Told story = ask_or_read(data_dir, {{"verb", "ledger-show"}, {"lease", lease}}, read);
+  return story ? report_story(*story, as_json) : story.error();
 }
 
 Exit verb_ledger_export(const std::string& data_dir, bool as_json) {
-  const auto report = [&](const json::object& found) {
-    if (as_json)
-      put(found);
-    else
-      put(to_csv(found));
-    return Exit::Ok;
+  const auto read = [](const ClosedLedger& ledger) -> Told {
+    const auto found = money_movements(ledger.scan);
+    if (found) return to_json(*found);
+    return said(to_string(found.error()));
   };
-  const Asked asked = ask(data_dir, {{"verb", "ledger-export"}});
-  if (asked.answer) return report(*asked.answer);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return ledger.error();
-  end_on_contradiction();
-  const auto found = money_movements(ledger->scan);
-  if (found) return report(to_json(*found));
-  say(to_string(found.error()));
-  return Exit::Failed;
+  const Told found = ask_or_read(data_dir, {{"verb", "ledger-export"}}, read);
+  if (!found) return found.error();
+  if (as_json)
+    put(*found);
+  else
+    put(to_csv(*found));
+  return Exit::Ok;
 }
 
 }  // namespace paygress::daemon

@@ -77,22 +77,17 @@ Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
 }  // namespace
 
 Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
-  const auto report = [&](const json::object& balance) {
-    if (as_json) put(balance);
-    else put(balance_text(balance));
-    return Exit::Ok;
+  const auto read = [](const ClosedLedger& ledger) -> Told {
+    say("no daemon answers; this is what the ledger says");
+    const auto money = folded_balance(ledger.scan);
+    if (money) return balance_json(*money);
+    return said(to_string(money.error()));
   };
-  const Asked asked = ask(data_dir, {{"verb", "wallet-balance"}});
-  if (asked.answer) return report(*asked.answer);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return ledger.error();
-  say("no daemon answers; this is what the ledger says");
-  end_on_contradiction();
-  const auto money = folded_balance(ledger->scan);
-  if (money) return report(balance_json(*money));
-  say(to_string(money.error()));
-  return Exit::Failed;
+  const Told balance = ask_or_read(data_dir, {{"verb", "wallet-balance"}}, read);
+  if (!balance) return balance.error();
+  if (as_json) put(*balance);
+  else put(balance_text(*balance));
+  return Exit::Ok;
 }
 
 Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
@@ -107,21 +102,16 @@ Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
-  const auto report = [&](const json::object& history) {
-    if (as_json) put(history);
-    else put(history_text(history));
-    return Exit::Ok;
+  const auto read = [](const ClosedLedger& ledger) -> Told {
+    const auto found = wallet_history(ledger.scan);
+    if (found) return to_json(*found);
+    return said(to_string(found.error()));
   };
-  const Asked asked = ask(data_dir, {{"verb", "wallet-history"}});
-  if (asked.answer) return report(*asked.answer);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return ledger.error();
-  end_on_contradiction();
-  const auto found = wallet_history(ledger->scan);
-  if (found) return report(to_json(*found));
-  say(to_string(found.error()));
-  return Exit::Failed;
+  const Told history = ask_or_read(data_dir, {{"verb", "wallet-history"}}, read);
+  if (!history) return history.error();
+  if (as_json) put(*history);
+  else put(history_text(*history));
+  return Exit::Ok;
 }
 
 Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, bool as_json) {
@@ -152,16 +142,14 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
 Exit verb_wallet_token(const std::string& data_dir, const std::string& id, const TokenPlace& place,
                        bool as_json) {
   if (!place_fits(place)) return Exit::Usage;
-  const Asked asked = ask(data_dir, {{"verb", "wallet-token"}, {"id", id}});
-  if (asked.answer) return deliver(*asked.answer, place, as_json);
-  if (!asked.no_daemon) return asked.exit;
-  const auto ledger = open_ledger(data_dir, Exit::Failed);
-  if (!ledger) return ledger.error();
-  end_on_contradiction();
-  const auto found = find_withdrawal(ledger->scan, id);
-  if (found) return deliver(*found, place, as_json);
-  say(id + ": " + found.error().reason);
-  return found.error().not_found ? Exit::NotFound : Exit::Failed;
+  const auto read = [&](const ClosedLedger& ledger) -> Told {
+    const auto found = find_withdrawal(ledger.scan, id);
+    if (found) return *found;
+    return said(id + ": " + found.error().reason,
+                found.error().not_found ? Exit::NotFound : Exit::Failed);
+  };
+  const Told found = ask_or_read(data_dir, {{"verb", "wallet-token"}, {"id", id}}, read);
+  return found ? deliver(*found, place, as_json) : found.error();
 }
 
 }  // namespace paygress::daemon
