@@ -20,19 +20,16 @@ struct Detection {
 // The least of these seeds that is violated; none is: nothing.
 std::optional<HistoryResult> first_violated(const MoneyRule& rule, bool off, SeedRange seeds,
                                             const Options& options) {
-  std::optional<HistoryResult> found;
   WorkOrder order;
   order.arguments = {std::string(rule.family)};
   if (off) order.arguments.insert(order.arguments.end(), {"--off", std::string(rule.name)});
   order.seeds = seeds;
   order.jobs = options.jobs;
-  const auto done = run_seeds(order, [&](const HistoryResult& result) {
-    if (result.run.violations.empty()) return true;
-    if (!found || result.seed < found->seed) found = result;
-    return false;
-  });
-  if (!done) std::fprintf(stderr, "paygress-sim: %s\n", to_string(done.error()).c_str());
-  return found;
+  const auto violated = [](const HistoryResult& result) { return !result.run.violations.empty(); };
+  auto found = first_wanted(order, violated);
+  if (found) return *std::move(found);
+  std::fprintf(stderr, "paygress-sim: %s\n", to_string(found.error()).c_str());
+  return std::nullopt;
 }
 
 // What goes wrong with the rule as well proves nothing about it.

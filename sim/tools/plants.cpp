@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
-#include <utility>
 
 #include "sim/tools/family.h"
 
@@ -24,34 +23,24 @@ struct Found {
   std::string rule;
 };
 
-// A seed up to `last` that finds it, if there is one: with several jobs not the first.
-Found find_up_to(uint64_t last, const PlantedBug& bug, const Family& family,
-                 const Options& options) {
-  Found found;
-  bool broken = false;
+Found look_for(const PlantedBug& bug, const Family& family, const Options& options) {
   WorkOrder order;
   order.arguments = {family.name(), "--plant", std::string(bug.name)};
-  order.seeds = {1, last};
+  order.seeds = {1, kSeedsToDetection};
   order.jobs = options.jobs;
-  const auto done = run_seeds(order, [&](const HistoryResult& result) {
-    for (const Violation& v : result.run.violations) {
-      broken = broken || v.rule == "died" || v.rule == "hung";  // that proves nothing
-      if (found.seed == 0 && lists(bug.rules, v.rule)) found = {result.seed, v.rule};
-    }
-    return found.seed == 0 && !broken;
+  const auto finds = [&](const Violation& v) { return lists(bug.rules, v.rule); };
+  const auto proves_nothing = [](const Violation& v) {
+    return v.rule == "died" || v.rule == "hung";
+  };
+  const auto first = first_wanted(order, [&](const HistoryResult& result) {
+    return std::ranges::any_of(result.run.violations, finds) ||
+           std::ranges::any_of(result.run.violations, proves_nothing);
   });
-  if (!done) std::fprintf(stderr, "paygress-sim: %s\n", to_string(done.error()).c_str());
-  return found;
-}
-
-Found look_for(const PlantedBug& bug, const Family& family, const Options& options) {
-  Found first = find_up_to(kSeedsToDetection, bug, family, options);
-  while (first.seed > 1) {
-    Found earlier = find_up_to(first.seed - 1, bug, family, options);
-    if (earlier.seed == 0) break;
-    first = std::move(earlier);
-  }
-  return first;
+  if (!first) std::fprintf(stderr, "paygress-sim: %s\n", to_string(first.error()).c_str());
+  if (!first || !*first) return {};
+  const auto& violations = (*first)->run.violations;
+  const auto as = std::ranges::find_if(violations, finds);
+  return as == violations.end() ? Found{} : Found{(*first)->seed, as->rule};
 }
 
 }  // namespace

@@ -168,4 +168,22 @@ Result<void> run_seeds(const WorkOrder& order,
   return Pool(order, take).run();
 }
 
+Result<std::optional<HistoryResult>> first_wanted(
+    WorkOrder order, const std::function<bool(const HistoryResult&)>& wanted) {
+  std::optional<HistoryResult> first;
+  bool again = true;  // several jobs stop while one is still at an earlier seed
+  while (again && order.seeds.first <= order.seeds.last) {
+    again = false;
+    const auto done = run_seeds(order, [&](const HistoryResult& result) {
+      if (!wanted(result)) return true;
+      if (!first || result.seed < first->seed) first = result;
+      again = order.jobs > 1;
+      return false;
+    });
+    if (!done) return std::unexpected(done.error());
+    if (first) order.seeds.last = first->seed - 1;
+  }
+  return first;
+}
+
 }  // namespace paygress::sim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,8 @@ struct WorkOrder {
 // process could be started.
 Result<void> run_seeds(const WorkOrder& order,
                        const std::function<bool(const HistoryResult&)>& take);
+// The history of the least seed that is `wanted`, whatever the number of jobs; nothing: none is.
+Result<std::optional<HistoryResult>> first_wanted(
+    WorkOrder order, const std::function<bool(const HistoryResult&)>& wanted);
 
 }  // namespace paygress::sim

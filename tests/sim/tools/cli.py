@@ -48,6 +48,11 @@ def verbs(program):
         expect(summary["seeds"]["run"] == 6 and summary["violations"] == []
                and summary["marks"]["lease"] == 6, f"sweep says {swept.stdout}")
 
+        # Two processes are at different seeds when one of them finds it: the first counts.
+        said = [run(program, "rules", "money", "--off", "labels", "--jobs", jobs) for jobs in "12"]
+        status(said[0], 0, "rules money")
+        expect(said[0].stdout == said[1].stdout, f"with two jobs: {said[1].stdout}")
+
         fast = run(program, "sweep", "failover", "--seeds", "1..500", "--json", folder=folder)
         status(fast, 0, "sweep failover")
         summary = json.loads(fast.stdout)
