@@ -9,7 +9,8 @@ constexpr std::string_view kNothingSent = "nothing was sent and nothing left the
 
 std::string why_not(cashu::NoRefund reason, const Withdraw& asked, const FreeMoney& money) {
   switch (reason) {
-    case cashu::NoRefund::TooSmall: return "a token of so little is worth no more than the mint's fee";
+    case cashu::NoRefund::TooSmall:
+      return "a token of so little is worth no more than the mint's fee";
     case cashu::NoRefund::MintNotReady:
       return asked.mint + " has not answered yet, or has no keyset to make a token on; try again";
     case cashu::NoRefund::Busy: return "too many refunds are under way at once; try again";
