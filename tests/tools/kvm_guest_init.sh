@@ -33,6 +33,7 @@ seed=$(blkid -t LABEL=cidata -o device | head -n 1)
 if [ -n "$seed" ] && mount -t iso9660 -o ro "$seed" /run/seed; then
   hostname "$(value local-hostname /run/seed/meta-data)"
   hash=$(value hashed_passwd /run/seed/user-data)
+  rm -f /etc/passwd.lock /etc/shadow.lock  # of a boot that was killed in the middle of this
   [ -n "$hash" ] && echo "root:$hash" | chpasswd -e
   write_files /run/seed/user-data
   umount /run/seed
