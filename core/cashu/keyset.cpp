@@ -82,9 +82,12 @@ std::string short_keyset_id(std::string_view id) {
   return std::string(id.substr(0, kShortIdDigits));
 }
 
+bool is_short_keyset_id(std::string_view id) {
+  return id.size() == kShortIdDigits && id.starts_with("01") && is_lower_hex(id);
+}
+
 Result<std::string> resolve_keyset_id(std::string_view id, std::span<const std::string> ids) {
-  // A short id of version 01 is the one form that is not a full id.
-  const bool is_short = id.size() == kShortIdDigits && id.substr(0, 2) == "01" && is_lower_hex(id);
+  const bool is_short = is_short_keyset_id(id);
   if (!is_short)
     if (const auto version = keyset_version(id); !version) return std::unexpected(version.error());
   const std::string* found = nullptr;

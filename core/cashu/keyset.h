@@ -28,6 +28,8 @@ Result<void> check_keyset_id(const Keyset& keyset);
 
 // The first 16 digits: the short id of a "01" keyset in a V4 token, the whole of a "00" id.
 std::string short_keyset_id(std::string_view id);
+// The one form that is not a full id: a "01" id's first digits.
+bool is_short_keyset_id(std::string_view id);
 // The full id of a token's id among `ids`, which are all keysets of that ONE mint, inactive too.
 // Error when none or more than one match.
 Result<std::string> resolve_keyset_id(std::string_view id, std::span<const std::string> ids);

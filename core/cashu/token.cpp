@@ -20,7 +20,6 @@ constexpr std::string_view kV3 = "cashuA";
 constexpr std::string_view kV4 = "cashuB";
 constexpr std::array<std::string_view, 4> kUriPrefixes = {"web+cashu://", "web+cashu:", "cashu://",
                                                           "cashu:"};
-constexpr size_t kShortIdDigits = 16;
 
 std::string cap(std::string_view what, size_t maximum, std::string_view unit) {
   return std::string(what) + " is beyond the limit of " + std::to_string(maximum) + " " +
@@ -46,10 +45,7 @@ bool same_mint(const std::string& a, const std::string& b) {
 }
 
 Result<void> check_token_keyset_id(std::string_view id) {
-  // A V4 token may carry the short form of a "01" id; everything else must be a full id.
-  if (id.size() == kShortIdDigits && id.starts_with("01") &&
-      id.find_first_not_of("0123456789abcdef") == std::string_view::npos)
-    return {};
+  if (is_short_keyset_id(id)) return {};  // in a V4 token
   const auto version = keyset_version(id);
   if (!version) return std::unexpected(version.error());
   return {};

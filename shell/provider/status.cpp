@@ -65,7 +65,7 @@ bool is_read(const cashu::MintBook& book, const std::string& mint) {
   return book.ready(mint) && !book.keyset_ids(mint).empty();
 }
 
-std::string text_of(const json::object& object, std::string_view key) {
+std::string shown(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || value->is_null()) return "-";
   if (value->is_string()) return std::string(value->get_string());
@@ -167,12 +167,12 @@ std::string leases_text(const json::object& status, bool all) {
   for (const json::value& entry : status.at("leases").get_array()) {
     const json::object& lease = entry.get_object();
     if (!all && !lease.at("open").get_bool()) continue;
-    const std::string what = text_of(lease, "template");
+    const std::string what = shown(lease, "template");
     out += fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n",
-                       text_of(lease, "lease").substr(0, kShortId), text_of(lease, "pod"),
-                       text_of(lease, "phase"), text_of(lease, "tier"),
-                       text_of(lease, "remaining_seconds"),
-                       what.empty() ? text_of(lease, "image") : what);
+                       shown(lease, "lease").substr(0, kShortId), shown(lease, "pod"),
+                       shown(lease, "phase"), shown(lease, "tier"),
+                       shown(lease, "remaining_seconds"),
+                       what.empty() ? shown(lease, "image") : what);
   }
   return out;
 }
@@ -180,21 +180,21 @@ std::string leases_text(const json::object& status, bool all) {
 std::string status_text(const json::object& status) {
   std::string out;
   if (status.at("running").get_bool()) {
-    out += fmt::format("{} ({})\n", text_of(status, "name"), text_of(status, "npub"));
-    out += fmt::format("ready: {}   draining: {}\n", text_of(status, "ready"),
-                       text_of(status, "draining"));
+    out += fmt::format("{} ({})\n", shown(status, "name"), shown(status, "npub"));
+    out += fmt::format("ready: {}   draining: {}\n", shown(status, "ready"),
+                       shown(status, "draining"));
     for (const json::value& relay : status.at("relays").get_array())
-      out += fmt::format("relay  {}  {}  {}\n", text_of(relay.get_object(), "url"),
-                         text_of(relay.get_object(), "health"),
-                         text_of(relay.get_object(), "text"));
+      out += fmt::format("relay  {}  {}  {}\n", shown(relay.get_object(), "url"),
+                         shown(relay.get_object(), "health"),
+                         shown(relay.get_object(), "text"));
     for (const json::value& mint : status.at("mints").get_array())
-      out += fmt::format("mint   {}  {}\n", text_of(mint.get_object(), "url"),
+      out += fmt::format("mint   {}  {}\n", shown(mint.get_object(), "url"),
                          mint.get_object().at("suitable").get_bool() ? "ready" : "not usable yet");
   }
   for (const json::value& purse : status.at("wallet").get_array())
-    out += fmt::format("wallet {}  {} {}\n", text_of(purse.get_object(), "mint"),
-                       text_of(purse.get_object(), "balance"), text_of(purse.get_object(), "unit"));
-  out += fmt::format("payments in doubt or on their way: {}\n", text_of(status, "operations_open"));
+    out += fmt::format("wallet {}  {} {}\n", shown(purse.get_object(), "mint"),
+                       shown(purse.get_object(), "balance"), shown(purse.get_object(), "unit"));
+  out += fmt::format("payments in doubt or on their way: {}\n", shown(status, "operations_open"));
   return out + leases_text(status, false);
 }
 

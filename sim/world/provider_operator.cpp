@@ -8,7 +8,7 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kAskAgain{60'000'000};
+constexpr Micros kAskWithdrawalAgain{60'000'000};
 
 }  // namespace
 
@@ -28,7 +28,7 @@ void ProviderNode::withdraw(const WithdrawalLine& line) {
 
 void ProviderNode::ask_again(size_t withdrawal) {
   if (withdrawals_[withdrawal].settled) return;
-  world_.queue().after(kAskAgain, [this, withdrawal] { ask_again(withdrawal); });
+  world_.queue().after(kAskWithdrawalAgain, [this, withdrawal] { ask_again(withdrawal); });
   if (answers()) step(withdrawals_[withdrawal].asked);
 }
 

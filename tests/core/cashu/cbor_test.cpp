@@ -18,7 +18,7 @@ bool reads(std::string_view text) {
   return in.skip(0).has_value() && in.at_end();
 }
 
-std::string refusal(std::string_view text) {
+std::string cbor_refusal(std::string_view text) {
   const Bytes bytes = hex(text);
   CborReader in(bytes);
   const auto skipped = in.skip(0);
@@ -38,7 +38,7 @@ TEST(Cbor, AppendixA) {
     indefinite = indefinite || head == 0x5f;
     EXPECT_EQ(reads(text), !tag && !simple && !indefinite) << text;
     const std::string reason = tag ? "tags" : indefinite ? "indefinite" : "";
-    EXPECT_NE(refusal(text).find(reason), std::string::npos) << text;
+    EXPECT_NE(cbor_refusal(text).find(reason), std::string::npos) << text;
   }
 }
 
@@ -72,9 +72,9 @@ TEST(Cbor, LengthsBeyondTheInputAreRefusedAtOnce) {
 }
 
 TEST(Cbor, DuplicateKeysAndBadTextAreRefused) {
-  EXPECT_EQ(refusal("a2616101616102"), "duplicate key in a map");
-  EXPECT_EQ(refusal("81a201020103"), "duplicate key in a map");
-  EXPECT_EQ(refusal("61ff"), "CBOR text is not UTF-8");
+  EXPECT_EQ(cbor_refusal("a2616101616102"), "duplicate key in a map");
+  EXPECT_EQ(cbor_refusal("81a201020103"), "duplicate key in a map");
+  EXPECT_EQ(cbor_refusal("61ff"), "CBOR text is not UTF-8");
   EXPECT_TRUE(reads("a2616101616202"));
 }
 
@@ -82,7 +82,7 @@ TEST(Cbor, DepthIsBounded) {
   std::string text = "00";
   for (int i = 1; i < kCborDepthMax; ++i) text = "81" + text;
   EXPECT_TRUE(reads(text));
-  EXPECT_NE(refusal("81" + text).find("deeper"), std::string::npos);
+  EXPECT_NE(cbor_refusal("81" + text).find("deeper"), std::string::npos);
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "81";
   EXPECT_FALSE(reads(deep));
