@@ -74,6 +74,24 @@ struct RefundDone {
   bool found = false;          // an earlier life made the token (a rolled-back ledger): nothing of
                                // the inputs was spent
 };
+// The seed's outputs were looked through at a mint (restorer.h), and these are ours: signed,
+// unspent and in no other record. No output of the keyset is made below `next_counter` any more.
+struct ProofsFound {
+  std::string mint;
+  std::string unit;
+  std::string keyset;
+  uint32_t next_counter = 0;
+  std::vector<Proof> proofs;
+  UnixSeconds at;
+};
+// A life of this ledger that is lost has spent these. Also of proofs that an operation under way
+// will bring: they are gone when they come.
+struct ProofsLost {
+  std::string mint;
+  std::string unit;
+  std::vector<std::string> secrets;
+  UnixSeconds at;
+};
 BOOST_DESCRIBE_STRUCT(OpOpened, (), (op, mint, unit, inputs, ys, opened_at, hold_until, points))
 BOOST_DESCRIBE_STRUCT(AttemptMade, (), (op, attempt))
 BOOST_DESCRIBE_STRUCT(HoldEnded, (), (op))
@@ -84,8 +102,10 @@ BOOST_DESCRIBE_STRUCT(OpForgotten, (), (op))
 BOOST_DESCRIBE_STRUCT(RefundOpened, (), (op, claim, mint, unit, inputs, points, face, fee,
                                          opened_at, withdrawal))
 BOOST_DESCRIBE_STRUCT(RefundDone, (), (op, token, change, fee, text, found))
+BOOST_DESCRIBE_STRUCT(ProofsFound, (), (mint, unit, keyset, next_counter, proofs, at))
+BOOST_DESCRIBE_STRUCT(ProofsLost, (), (mint, unit, secrets, at))
 using RedeemRecord = std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed,
-                                  OpForgotten, RefundOpened, RefundDone>;
+                                  OpForgotten, RefundOpened, RefundDone, ProofsFound, ProofsLost>;
 
 // --- effects and their answers ----------------------------------------------------------------
 struct MintCall {              // HTTP to `mint` + the endpoint's path; answered by MintReply
@@ -200,8 +220,24 @@ struct RefundMade {            // RefundDone is in this step; at most once per c
 struct RefundNotMade { ClaimId claim; };      // nothing was sent, nothing is reserved: try again
 struct Probed { CallId id; bool all_spent = false; };  // the answer to Redeemer::probe
 struct MintRead { std::string mint; };        // its keysets are known: what waited for it may go on
+// What the search of a mint came to, of one unit. The first two are in records by now.
+struct Searched {
+  Amount found = 0;            // ours, unspent, and new to the ledger
+  Amount lost = 0;             // in the ledger, and spent by a life of it that is lost
+  Amount known = 0;            // unspent, and in the ledger already
+  Amount pending = 0;          // being spent: not taken
+  Amount unreadable = 0;       // signed, but not provably by the mint's keys: not taken
+  bool operator==(const Searched&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Searched, (), (found, lost, known, pending, unreadable))
+struct MintSearched {          // the end of Redeemer::search
+  std::string mint;
+  bool complete = false;       // false: the mint did not answer, or a part was not taken
+  std::map<std::string, Searched> units;
+};
 using RedeemEvent = std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm,
-                                 Checked, RefundMade, RefundNotMade, Probed, MintRead>;
+                                 Checked, RefundMade, RefundNotMade, Probed, MintRead,
+                                 MintSearched>;
 
 struct RedeemStep {
   std::vector<RedeemRecord> records;  // already applied to the Redeemer that returned them

@@ -76,8 +76,8 @@ void RedeemState::on(const OpDone& record) {
   Amount spent = 0;
   PG_CHECK(!__builtin_add_overflow(summary.amount, record.fee, &spent));
   PG_CHECK(spent == sum_of(operation.opened.inputs));
-  for (const Proof& proof : record.proofs) wallet_.add({summary.mint, summary.unit}, proof);
   flows_[{summary.mint, summary.unit}].received += summary.amount;
+  for (const Proof& proof : record.proofs) take_in({summary.mint, summary.unit}, proof);
   if (!policy_.reserve_counters)
     for (const Attempt& attempt : operation.attempts)
       counters_[attempt.keyset].next = std::max(counters_[attempt.keyset].next, end_of(attempt));
@@ -141,7 +141,7 @@ void RedeemState::on(const RefundDone& record) {
     else if (policy_.reserve_inputs)
       wallet_.release(purse, input.secret);
   }
-  for (const Proof& proof : record.change) wallet_.add(purse, proof);
+  for (const Proof& proof : record.change) take_in(purse, proof);
   Flow& flow = flows_[purse];
   (operation.refund->withdrawal ? flow.withdrawn : flow.given) += summary.amount;
   flow.fees += record.fee;
@@ -149,6 +149,38 @@ void RedeemState::on(const RefundDone& record) {
   if (record.found) flow.found += summary.amount;
   refunds_.erase(operation.refund->claim);
   live_.erase(record.op);
+}
+
+void RedeemState::on(const ProofsFound& record) {
+  Counter& counter = counters_[record.keyset];
+  if (counter.mint.empty()) counter.mint = record.mint;
+  PG_CHECK(counter.mint == record.mint);
+  counter.next = std::max(counter.next, record.next_counter);
+  if (record.proofs.empty()) return;
+  const WalletStore::Purse purse{record.mint, record.unit};
+  for (const Proof& proof : record.proofs) wallet_.add(purse, proof);
+  flows_[purse].restored += sum_of(record.proofs);
+}
+
+void RedeemState::on(const ProofsLost& record) {
+  const WalletStore::Purse purse{record.mint, record.unit};
+  for (const std::string& secret : record.secrets) {
+    const Proof* held = wallet_.find(purse, secret);
+    if (held == nullptr) {
+      lost_ahead_.insert(secret);
+      continue;
+    }
+    flows_[purse].lost += held->amount;
+    wallet_.remove(purse, secret);
+  }
+}
+
+// What an operation brings is ours, unless it is known to be spent since.
+void RedeemState::take_in(const WalletStore::Purse& purse, const Proof& proof) {
+  if (lost_ahead_.erase(proof.secret) > 0)
+    flows_[purse].lost += proof.amount;
+  else
+    wallet_.add(purse, proof);
 }
 
 std::optional<OpId> RedeemState::refund_of(const ClaimId& claim) const {
@@ -191,8 +223,8 @@ std::vector<std::pair<std::string, std::string>> RedeemState::used_keysets() con
 void RedeemState::check_invariants() const {
   wallet_.check_invariants();
   for (const auto& [purse, flow] : flows_)
-    PG_CHECK(wallet_.balance(purse) + flow.given + flow.withdrawn + flow.fees ==
-                 flow.received + flow.found ||
+    PG_CHECK(wallet_.balance(purse) + flow.given + flow.withdrawn + flow.fees + flow.lost ==
+                 flow.received + flow.found + flow.restored ||
              !policy_.same_inputs);
   struct Counters {  // of one attempt
     std::string_view keyset;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,8 @@ struct Flow {
   Amount found = 0;             // of `given` and `withdrawn`: made by an earlier life of a
                                 // rolled-back ledger
   Amount withdrawn = 0;         // tokens of the operator's withdrawals
+  Amount restored = 0;          // found at the mint by the seed alone
+  Amount lost = 0;              // spent by a life of this ledger that is lost
   bool operator==(const Flow&) const = default;
 };
 
@@ -132,6 +135,9 @@ class RedeemState {
   void on(const OpForgotten& record);
   void on(const RefundOpened& record);
   void on(const RefundDone& record);
+  void on(const ProofsFound& record);
+  void on(const ProofsLost& record);
+  void take_in(const WalletStore::Purse& purse, const Proof& proof);
   Operation& live_operation(const OpId& op);
 
   RedeemPolicy policy_;
@@ -141,6 +147,7 @@ class RedeemState {
   LookupMap<YHash, OpId, IdHash> owners_;
   std::map<std::string, Counter> counters_;  // by keyset id: secrets depend on nothing else
   std::map<WalletStore::Purse, Flow> flows_;
+  std::set<std::string> lost_ahead_;         // secrets of ProofsLost that did not come in yet
   WalletStore wallet_;
 };
 

@@ -121,6 +121,11 @@ uint32_t Redeemer::take_counters(const std::string& keyset, size_t count) {
 
 RedeemStep Redeemer::handle(Now now, const RedeemInput& input) {
   RedeemStep step;
+  if (restorer_.awaits(std::visit([](const auto& answer) { return answer.id; }, input))) {
+    Restorer::Turn turn = restorer_turn(now, step);
+    restorer_.handle(turn, input);
+    return step;
+  }
   if (const auto* reply = std::get_if<MintReply>(&input)) on_mint_reply(now, *reply, step);
   if (const auto* made = std::get_if<OutputsReady>(&input)) on_outputs(now, *made, step);
   if (const auto* ready = std::get_if<ProofsReady>(&input)) on_proofs(now, *ready, step);
@@ -141,6 +146,8 @@ RedeemStep Redeemer::handle_timer(Now now) {
     const auto due = refresh_at_.find(mint);
     if (due != refresh_at_.end() && due->second <= now.mono) read_mint(now, mint, step);
   }
+  Restorer::Turn of_restorer = restorer_turn(now, step);
+  restorer_.handle_timer(of_restorer);
   // What a turn schedules is in the future, so this ends.
   while (!schedule_.empty() && schedule_.begin()->first <= now.mono) {
     Turn turn = turn_of(now, schedule_.begin()->second, step);
@@ -155,6 +162,7 @@ std::optional<Micros> Redeemer::next_deadline() const {
   if (!schedule_.empty()) consider(schedule_.begin()->first);
   if (!book_calls_.empty()) consider(book_calls_.begin()->second.give_up);
   for (const auto& [mint, at] : refresh_at_) consider(at);
+  if (const auto search = restorer_.next_deadline()) consider(*search);
   return next;
 }
 
@@ -174,15 +182,27 @@ RedeemStep Redeemer::ask(Now now, const OpId& op) {
 RedeemStep Redeemer::recover(Now now, CallId first_call) {
   PG_CHECK(drives_.empty() && calls_.empty());
   recovered_ = true;
-  next_call_ = first_call.value;
-  book_.remember(state_.used_keysets());
+  restorer_ = Restorer();  // what was searched before is not waited for
+  RedeemStep step = recover_mints(now, first_call);
   std::vector<OpId> ops;
-  for (const auto& [op, operation] : state_.live()) {
-    book_.depend_on(operation.opened.mint);
-    ops.push_back(op);
-  }
-  RedeemStep step = refresh_mints(now);
+  for (const auto& [op, operation] : state_.live()) ops.push_back(op);
   for (const OpId& op : ops) recover_operation(now, op, step);
+  return step;
+}
+
+RedeemStep Redeemer::recover_mints(Now now, CallId first_call) {
+  next_call_ = std::max(next_call_, first_call.value);
+  book_.remember(state_.used_keysets());
+  for (const auto& [op, operation] : state_.live()) book_.depend_on(operation.opened.mint);
+  for (const auto& [purse, coins] : state_.wallet().balances())
+    if (coins > 0) book_.depend_on(purse.mint);
+  return refresh_mints(now);
+}
+
+RedeemStep Redeemer::search(Now now, const std::string& mint, SearchAfter after) {
+  RedeemStep step;
+  Restorer::Turn turn = restorer_turn(now, step);
+  restorer_.begin(turn, mint, after);
   return step;
 }
 

@@ -20,6 +20,7 @@
 #include "core/cashu/mint_book.h"
 #include "core/cashu/redeem.h"
 #include "core/cashu/redeem_state.h"
+#include "core/cashu/restorer.h"
 #include "core/cashu/token_quote.h"
 
 namespace paygress::cashu {
@@ -106,6 +107,10 @@ class Redeemer {
     RedeemStep step;
   };
   Probing probe(const std::string& mint, const std::vector<Proof>& proofs);
+  // Looks through what the seed owns at this mint (restorer.h), while everything else goes on; no
+  // effect while that is under way. Ends in the event MintSearched.
+  RedeemStep search(Now now, const std::string& mint, SearchAfter after);
+  bool searching(const std::string& mint) const { return restorer_.searching(mint); }
   // Money is owed at this mint, configured or not: it is read as well. Before recover().
   void depend_on(const std::string& mint) { book_.depend_on(mint); }
 
@@ -120,6 +125,8 @@ class Redeemer {
   // At start, after the fold. Calls are numbered upwards from `first_call`, which no other boot and
   // no other machine uses. Every open operation goes to restore; the mints are read.
   RedeemStep recover(Now now, CallId first_call);
+  // The same, but for the operations: they stand still, until recover() with a later call number.
+  RedeemStep recover_mints(Now now, CallId first_call);
   // Reads info and keysets of every mint now; done by itself at start and every 10 minutes.
   RedeemStep refresh_mints(Now now);
 
@@ -181,6 +188,9 @@ class Redeemer {
 
   // redeemer.cpp: routing, calls and timers
   void emit(RedeemRecord record, RedeemStep& step);
+  Restorer::Turn restorer_turn(Now now, RedeemStep& step) {
+    return {now, book_, state_, next_call_, step};
+  }
   Turn turn_of(Now now, const OpId& op, RedeemStep& step);
   void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body);
   void schedule(Turn& turn, Phase phase, Micros wake);
@@ -252,6 +262,7 @@ class Redeemer {
   RedeemPolicy policy_;
   RedeemState state_;
   MintBook book_;
+  Restorer restorer_;
   uint64_t next_call_ = 1;
   bool recovered_ = false;
   std::map<OpId, Drive> drives_;              // exactly the operations of state_.live()

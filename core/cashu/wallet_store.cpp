@@ -58,9 +58,11 @@ std::vector<Proof> WalletStore::proofs(const Purse& purse) const {
   return found;
 }
 
-bool WalletStore::contains(const Purse& purse, const std::string& secret) const {
+const Proof* WalletStore::find(const Purse& purse, const std::string& secret) const {
   const auto owned = proofs_.find(purse);
-  return owned != proofs_.end() && owned->second.contains(secret);
+  if (owned == proofs_.end()) return nullptr;
+  const auto proof = owned->second.find(secret);
+  return proof == owned->second.end() ? nullptr : &proof->second;
 }
 
 void WalletStore::check_invariants() const {

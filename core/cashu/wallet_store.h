@@ -39,7 +39,11 @@ class WalletStore {
   std::vector<Proof> proofs(const Purse& purse) const;
   // Those that no operation has reserved. Ordered by secret.
   std::vector<Proof> spendable(const Purse& purse) const;
-  bool contains(const Purse& purse, const std::string& secret) const;
+  // Null when it is not ours; until the next change.
+  const Proof* find(const Purse& purse, const std::string& secret) const;
+  bool contains(const Purse& purse, const std::string& secret) const {
+    return find(purse, secret) != nullptr;
+  }
   // Balances are the sums of the proofs.
   void check_invariants() const;
 

@@ -164,6 +164,9 @@ std::string standby_unavailable(std::string_view why) {
 std::string draining() {
   return "This provider is draining and takes no new leases";
 }
+std::string recovering() {
+  return "This provider's ledger is being recovered; ask again when that is done";
+}
 
 std::string invalid_pod_id(std::string_view pod) {
   return join({"Could not parse pod identifier `", excerpt(pod),

@@ -70,6 +70,7 @@ std::string image_not_allowed(std::string_view image);
 std::string unsupported_replication(std::string_view why);
 std::string standby_unavailable(std::string_view why);
 std::string draining();
+std::string recovering();
 
 // Top-up and status.
 std::string invalid_pod_id(std::string_view pod);

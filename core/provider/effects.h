@@ -5,9 +5,11 @@
 // is an answer (cashu::NoReply, workload::Outcome::Unknown).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/market/volume.h"
 #include "core/provider/inputs.h"
@@ -64,10 +66,21 @@ BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 // LeaseBook::withdrawals(); with one, nothing left the wallet.
 struct WithdrawalSettled { ClaimId withdrawal; std::string problem; };
 BOOST_DESCRIBE_STRUCT(WithdrawalSettled, (), (withdrawal, problem))
+// What was found is in the ledger.
+struct WalletSearched {
+  std::string mint;
+  bool complete = false;
+  std::map<std::string, cashu::Searched> units;
+};
+// Empty: the provider works again. Else what is waited for.
+struct ReleaseSettled { std::vector<std::string> waits_for; };
+BOOST_DESCRIBE_STRUCT(WalletSearched, (), (mint, complete, units))
+BOOST_DESCRIBE_STRUCT(ReleaseSettled, (), (waits_for))
 
 using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
                             cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
                             cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
-                            GuardRelease, GuardQuery, KeepVolumeKey, Tell, WithdrawalSettled>;
+                            GuardRelease, GuardQuery, KeepVolumeKey, Tell, WithdrawalSettled,
+                            WalletSearched, ReleaseSettled>;
 
 }  // namespace paygress::provider

@@ -77,15 +77,22 @@ struct Withdraw {
   std::string purpose;      // lease::kSend or lease::kPayout
 };
 struct TokenDelivered { ClaimId withdrawal; };       // a payout's token is in its file
+// The operator has the mints searched for what the seed owns; answered by a WalletSearched for each
+// of Redeemer::mints().
+struct SearchWallet {};
+struct Release { bool force = false; };  // ends a recovery; answered by ReleaseSettled
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))
 BOOST_DESCRIBE_STRUCT(Withdraw, (), (id, mint, unit, amount, up_to, purpose))
 BOOST_DESCRIBE_STRUCT(TokenDelivered, (), (withdrawal))
+BOOST_DESCRIBE_STRUCT(SearchWallet, (), ())
+BOOST_DESCRIBE_STRUCT(Release, (), (force))
 
 using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned, ReplySealed,
                            cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
                            cashu::TokenChecked, workload::Answer, workload::GuardAnswered,
-                           workload::GuardHealth, PortsInUse, Drain, Withdraw, TokenDelivered>;
+                           workload::GuardHealth, PortsInUse, Drain, Withdraw, TokenDelivered,
+                           SearchWallet, Release>;
 
 }  // namespace paygress::provider

@@ -97,6 +97,8 @@ class Payments {
   // what was not used is a token (flaws 2, 11, 17 and 18).
   void stop(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
             const std::string& pod, Step& out);
+  // The operator has every mint searched for what the seed owns (cashu/restorer.h).
+  void search_wallet(lease::Instant now, Step& out);
   // The operator takes earnings out (withdrawals.h).
   void withdraw(lease::Instant now, const Withdraw& asked, Step& out);
   void delivered(lease::Instant now, const ClaimId& withdrawal, Step& out);
@@ -169,6 +171,7 @@ class Payments {
   void on(lease::Instant now, const cashu::RefundNotMade& event, Step& out);
   void on(lease::Instant now, const cashu::Probed& event, Step& out);
   void on(lease::Instant now, const cashu::MintRead& event, Step& out);
+  void on(lease::Instant now, const cashu::MintSearched& event, Step& out);
   void credit(lease::Instant now, const cashu::Redeemed& event, Step& out);
   void redeemed_spawn(lease::Instant now, const Request& request, const cashu::Redeemed& event,
                       Step& out);

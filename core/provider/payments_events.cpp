@@ -184,6 +184,15 @@ void Payments::on(Instant now, const cashu::MintRead& event, Step& out) {
   pay_out(now, out);
 }
 
+void Payments::on(Instant, const cashu::MintSearched& event, Step& out) {
+  out.effects.push_back(WalletSearched{event.mint, event.complete, event.units});
+}
+
+void Payments::search_wallet(Instant now, Step& out) {
+  for (const std::string& mint : m_.wallet.mints().mints())
+    take(now, m_.wallet.search(plain(now), mint, cashu::SearchAfter::WholeLedger), out);
+}
+
 void Payments::on(Instant, const cashu::Alarm& event, Step& out) {
   out.tell(Level::Alarm, "redeeming " + event.op.hex().substr(0, 12) + ": " + event.text);
 }

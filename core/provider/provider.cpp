@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/provider/standby_desk.h"
+#include "core/provider/running.h"
 
 namespace paygress::provider {
 namespace {
@@ -12,7 +12,6 @@ namespace pool = nostr::pool;
 
 constexpr Seconds kHousekeepingEvery{60};
 constexpr std::string_view kInbox = "inbox";
-constexpr uint64_t kJitterEntity = 1;
 
 std::vector<nostr::RelayConfig> relay_configs(const Settings& settings,
                                               const std::map<std::string, UnixSeconds>& read) {
@@ -24,34 +23,7 @@ std::vector<nostr::RelayConfig> relay_configs(const Settings& settings,
   return configs;
 }
 
-nostr::SessionTiming session_timing(const Settings& settings) {
-  nostr::SessionTiming timing;
-  timing.publish_interval = Micros{1'000'000 / settings.relay_events_per_second};
-  timing.publish_burst = 2 * settings.relay_events_per_second;
-  return timing;
-}
-
 }  // namespace
-
-struct Provider::Running {
-  nostr::RelayPool pool;
-  Outbox outbox;
-  Payments payments;
-  StandbyDesk standby;
-
-  Running(Provider& p, std::vector<nostr::RelayConfig> relays)
-      : pool(std::move(relays), RandomStream(p.jitter_seed_, kJitterEntity, "relay jitter"),
-             session_timing(p.settings_)),
-        outbox(pool, p.calls_),
-        payments({p.settings_, p.requests_, p.leases_, p.wallet_, p.workloads_, outbox,
-                  p.entropy_},
-                 p.desk_policy_),
-        standby({p.settings_, p.failover_, p.standby_book_, p.requests_, p.leases_, p.workloads_,
-                 p.announcer_, p.calls_, pool, outbox, payments, [&p] { return p.vitals(); }},
-                p.failover_policy_) {
-    payments.set_hooks(&standby);
-  }
-};
 
 Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Policies policies)
     : settings_(std::move(settings)),
@@ -78,6 +50,8 @@ void Provider::fold(const Record& entry) {
     if (const auto* installed = std::get_if<Installed>(own)) installed_ = *installed;
     if (const auto* booted = std::get_if<Booted>(own)) boot_count_ = booted->count;
     if (const auto* read = std::get_if<RelayRead>(own)) relay_read_[read->url] = read->until;
+    if (const auto* began = std::get_if<RecoveryBegan>(own)) recovery_ = *began;
+    if (std::holds_alternative<RecoveryEnded>(*own)) recovery_.reset();
     requests_.apply(*own);
     announcer_.apply(*own);
   } else if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&entry)) {
@@ -109,14 +83,24 @@ Result<Step> Provider::start(Now now, const Boot& boot) {
   calls_ = CallIds(boot_count_, CallIds::Range::Provider);
   workload_calls_ = CallIds(boot_count_, CallIds::Range::Workloads);
   running_ = std::make_unique<Running>(*this, relay_configs(settings_, relay_read_));
-  Payments& payments = running_->payments;
-  payments.set_install(installed_->install);
+  running_->payments.set_install(installed_->install);
 
   const std::vector<EventId> seen = requests_.seen_events();
   running_->pool.load_seen(seen);
   subscribe(now, out);  // before the pool starts: only then does it resume where it stopped
   running_->pool.start(now);
 
+  recovery_ ? begin_recovery(now, out) : resume(now, out);
+  announcer_.start(now, running_->pool);
+  housekeeping_due_ = now.mono + micros(kHousekeepingEvery);
+  drain_pool(now, nullptr, out);
+  run_timers(now, out);
+  return out;
+}
+
+// What the ledger says is taken up by every machine.
+void Provider::resume(Now now, Step& out) {
+  Payments& payments = running_->payments;
   running_->standby.recover(instant(now), out);
   payments.recover(instant(now), out);
   const CallId first_wallet_call = CallIds(boot_count_, CallIds::Range::Wallet).next();
@@ -127,11 +111,6 @@ Result<Step> Provider::start(Now now, const Boot& boot) {
   workload::Step workload_step;
   workloads_.recover(now, workload_step);
   payments.take(instant(now), std::move(workload_step), out);
-  announcer_.start(now, running_->pool);
-  housekeeping_due_ = now.mono + micros(kHousekeepingEvery);
-  drain_pool(now, nullptr, out);
-  run_timers(now, out);
-  return out;
 }
 
 void Provider::subscribe(Now now, Step& out) {
@@ -157,6 +136,7 @@ Step Provider::step(Now now, const Input& input) {
 
 void Provider::route(Now now, const Input& input, Step& out) {
   nostr::RelayPool& relays = running_->pool;
+  if (recovery_ && route_recovering(now, input, out)) return;
   if (const auto* said = std::get_if<RelaySaid>(&input)) {
     route_relay_said(now, *said, out);
   } else if (const auto* up = std::get_if<LinkUp>(&input)) {
@@ -188,6 +168,10 @@ void Provider::route(Now now, const Input& input, Step& out) {
     running_->payments.withdraw(instant(now), *withdraw, out);
   } else if (const auto* done = std::get_if<TokenDelivered>(&input)) {
     running_->payments.delivered(instant(now), done->withdrawal, out);
+  } else if (std::holds_alternative<SearchWallet>(input)) {
+    running_->payments.search_wallet(instant(now), out);
+  } else if (const auto* asked = std::get_if<Release>(&input)) {
+    release(now, *asked, out);
   } else if (const auto* guard = std::get_if<workload::GuardAnswered>(&input)) {
     running_->standby.handle(instant(now), *guard, out);
   } else if (const auto* health = std::get_if<workload::GuardHealth>(&input)) {
@@ -249,6 +233,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
 // --- time --------------------------------------------------------------------------------------
 
 std::optional<Micros> Provider::next_deadline() const {
+  if (recovery_) return recovery_deadline();
   std::optional<Micros> next = housekeeping_due_;
   const auto sooner = [&](std::optional<Micros> at) {
     if (at && *at < *next) next = at;
@@ -266,6 +251,7 @@ std::optional<Micros> Provider::next_deadline() const {
 }
 
 void Provider::run_timers(Now now, Step& out) {
+  if (recovery_) return run_recovery_timers(now, out);
   const auto due = [&](std::optional<Micros> at) { return at && *at <= now.mono; };
   if (due(running_->pool.next_deadline())) running_->pool.handle_timer(now);
   if (due(wallet_.next_deadline()))
@@ -314,7 +300,7 @@ void Provider::housekeeping(Now now, Step& out) {
 
 Vitals Provider::vitals() const {
   return {leases_.allocator().unreserved(), static_cast<uint32_t>(workloads_.running_count()),
-          leases_.jobs_completed(), draining_,
+          leases_.jobs_completed(), draining_ || recovery_.has_value(),
           running_ != nullptr && running_->standby.guard_works()};
 }
 
@@ -325,6 +311,7 @@ void Provider::handle_message(Now now, const PrivateMessage& message, Step& out)
   if (message.expires_at && *message.expires_at < now.wall) return;
   if (requests_.seen(message.event)) return;
   ++counters_.requests;
+  if (recovery_) return answer_recovering(now, message, out);
   if (!limit_.allow(now, message.sender)) return refuse_over_limit(now, message, out);
   if (const auto* problem = std::get_if<std::string>(&message.body))
     return complain(now, message, *problem, out);
@@ -472,7 +459,7 @@ void Provider::check_invariants() const {
   wallet_.check_invariants();
   if (running_ != nullptr) {
     running_->pool.check_invariants();
-    running_->standby.check_invariants();
+    if (!recovery_) running_->standby.check_invariants();
   }
   for (const auto [id, lease] : leases_.leases()) {
     const bool delivering =

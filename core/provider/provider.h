@@ -14,6 +14,7 @@
 //   workload::Supervisor   objects on the engine
 //   failover::Failover     who may run a warm-standby workload; StandbyDesk carries it out
 //   Announcer, Outbox      what is said, in public and to one
+//   Recovery               instead of most of these, while an older ledger is taken up
 //
 // Use: construct, fold() every durable record in order, start(), then step() for each input and
 // whenever next_deadline() has come. Not thread-safe.
@@ -22,6 +23,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "core/failover/failover.h"
 #include "core/provider/announcer.h"
@@ -86,17 +89,30 @@ class Provider {
   const failover::Failover& failover() const { return failover_; }
   const nostr::RelayPool* relays() const;
   bool draining() const { return draining_; }
+  // The ledger misses the end of what it has done, and the operator has not released it yet.
+  bool recovering() const { return recovery_.has_value(); }
+  // What a release waits for; empty when there is nothing to be released.
+  std::vector<std::string> recovery_waits_for() const;
   const Counters& counters() const { return counters_; }
   void check_invariants() const;
 
  private:
-  struct Running;  // what exists only between start and the end of the process
+  struct Running;  // what exists only between start and the end of the process (running.h)
 
   lease::Instant instant(Now now) const { return {machine_, now.mono, now.wall}; }
   void subscribe(Now now, Step& out);
+  void resume(Now now, Step& out);
   void route(Now now, const Input& input, Step& out);
   void route_relay_said(Now now, const RelaySaid& said, Step& out);
   void run_timers(Now now, Step& out);
+  // provider_recovery.cpp: the same while the ledger is being recovered
+  void begin_recovery(Now now, Step& out);
+  bool route_recovering(Now now, const Input& input, Step& out);
+  void take_recovering(Now now, cashu::RedeemStep step, Step& out);
+  std::optional<Micros> recovery_deadline() const;
+  void run_recovery_timers(Now now, Step& out);
+  void answer_recovering(Now now, const PrivateMessage& message, Step& out);
+  void release(Now now, const Release& asked, Step& out);
   void housekeeping(Now now, Step& out);
   void drain_pool(Now now, const PrivateMessage* opened, Step& out);
   void handle_message(Now now, const PrivateMessage& message, Step& out);
@@ -122,6 +138,8 @@ class Provider {
   uint64_t boot_count_ = 0;
   std::map<std::string, UnixSeconds> relay_read_;
   bool draining_ = false;
+  std::optional<RecoveryBegan> recovery_;
+  std::optional<workload::GuardHealth> guard_health_;  // what it was told during a recovery
   Micros housekeeping_due_;
 
   CallIds calls_{0, CallIds::Range::Provider};

@@ -61,6 +61,10 @@ struct TermsFrozen { LeaseId lease; failover::Terms terms; };
 // secrets.
 struct NoticeOwed { RequestKey key; LeaseId lease; std::string reply; UnixSeconds at; };
 struct NoticeTaken { RequestKey key; };
+// The operator's word: this ledger misses the end of what it has done (recovery.h). It ended at
+// batch `ended`; the high-water mark said `marked`, 0 when there was none.
+struct RecoveryBegan { uint64_t ended = 0; uint64_t marked = 0; UnixSeconds at; };
+struct RecoveryEnded { UnixSeconds at; };  // and that it is taken as it is now
 
 BOOST_DESCRIBE_STRUCT(Installed, (), (install, provider, seed_fingerprint, at))
 BOOST_DESCRIBE_STRUCT(Booted, (), (count, machine, at))
@@ -76,11 +80,13 @@ BOOST_DESCRIBE_STRUCT(UptimeHour, (), (hour, up))
 BOOST_DESCRIBE_STRUCT(TermsFrozen, (), (lease, terms))
 BOOST_DESCRIBE_STRUCT(NoticeOwed, (), (key, lease, reply, at))
 BOOST_DESCRIBE_STRUCT(NoticeTaken, (), (key))
+BOOST_DESCRIBE_STRUCT(RecoveryBegan, (), (ended, marked, at))
+BOOST_DESCRIBE_STRUCT(RecoveryEnded, (), (at))
 
 using OwnRecord =
     std::variant<Installed, Booted, MessageSeen, RequestOpened, RequestAnswered, AnswerDelivered,
                  RequestForgotten, Stamped, RelayRead, UptimeHour, TermsFrozen, NoticeOwed,
-                 NoticeTaken>;
+                 NoticeTaken, RecoveryBegan, RecoveryEnded>;
 using Record = std::variant<OwnRecord, lease::LeaseRecord, workload::WorkloadRecord,
                             cashu::RedeemRecord, failover::FailoverRecord>;
 

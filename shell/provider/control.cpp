@@ -83,6 +83,12 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
     if (verb == "ledger-export") return answer_from_ledger(*verbs.writer, reply, movements);
     if (verb == "wallet-balance") return reply(json::serialize(verbs.wallet->balance()));
     if (verb == "wallet-check") return verbs.wallet->check(std::move(reply));
+    if (verb == "wallet-restore") return verbs.wallet->restore(std::move(reply));
+    if (verb == "ledger-release") {
+      const json::value* force = request.if_contains("force");
+      return verbs.wallet->release(force != nullptr && force->is_bool() && force->get_bool(),
+                                   std::move(reply));
+    }
     if (verb == "wallet-send") return verbs.wallet->send(request, std::move(reply));
     if (verb == "wallet-history") return answer_from_ledger(*verbs.writer, reply, history);
     if (verb == "wallet-token")

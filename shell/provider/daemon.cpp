@@ -318,6 +318,10 @@ void Daemon::release(const std::vector<provider::Effect>& effects) {
       mint_calls_.emplace(call->id, call->mint);
     if (const auto* settled = std::get_if<provider::WithdrawalSettled>(&effect))
       wallet_->settled(*settled);
+    else if (const auto* searched = std::get_if<provider::WalletSearched>(&effect))
+      wallet_->searched(*searched);
+    else if (const auto* released = std::get_if<provider::ReleaseSettled>(&effect))
+      wallet_->released(*released);
     // A stop lets what is durable be begun by the next start instead.
     else if (!stopping_) executor_->perform(effect);
   }

@@ -55,6 +55,8 @@ class Executor {
   void perform_one(const provider::KeepVolumeKey& e);
   void perform_one(const provider::Tell& e);
   void perform_one(const provider::WithdrawalSettled&) {}  // the daemon's own (wallet_desk.h)
+  void perform_one(const provider::WalletSearched&) {}     // likewise
+  void perform_one(const provider::ReleaseSettled&) {}     // likewise
 
   // Nothing: no answer came.
   void fetch(const cashu::MintCall& e, std::function<void(std::optional<net::Answered>)> then);

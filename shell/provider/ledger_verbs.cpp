@@ -3,13 +3,17 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "core/base/codec.h"
 #include "core/market/time_text.h"
 #include "shell/base/clock.h"
+#include "shell/base/entropy.h"
 #include "shell/provider/asking.h"
 #include "shell/provider/ledger_export.h"
 #include "shell/provider/setup.h"
 #include "shell/provider/status.h"
 #include "shell/provider/story.h"
+#include "shell/store/high_water.h"
+#include "shell/store/sqlite_journal.h"
 
 namespace paygress::daemon {
 namespace {
@@ -44,10 +48,11 @@ std::string verification_text(const json::object& found) {
     const auto n = [&](const char* key) { return json::serialize(line.at(key)); };
     out += fmt::format(
         "{} {}: {} msat redeemed = {} consumed + {} on leases + {} owed + {} kept; {} "
-        "refunded, {} withdrawn, {} in the wallet\n",
+        "refunded, {} withdrawn, {} found by the seed, {} lost, {} in the wallet\n",
         line.at("mint").get_string().c_str(), line.at("unit").get_string().c_str(),
         n("redeemed_msat"), n("consumed_msat"), n("open_msat"), n("claims_msat"), n("kept_msat"),
-        n("refunded_msat"), n("withdrawn_msat"), n("wallet_msat"));
+        n("refunded_msat"), n("withdrawn_msat"), n("restored_msat"), n("lost_msat"),
+        n("wallet_msat"));
   }
   for (const json::value& problem : found.at("problems").get_array())
     out += fmt::format("DAMAGED: {}\n", problem.get_string().c_str());
@@ -144,6 +149,60 @@ Exit verb_ledger_export(const std::string& data_dir, bool as_json) {
   else
     put(to_csv(*found));
   return Exit::Ok;
+}
+
+Exit verb_ledger_recover(const std::string& data_dir, bool yes, bool as_json) {
+  store::LedgerOptions options;
+  options.directory = data_dir;
+  options.take_up = true;
+  const auto mark = store::read_any_high_water(data_dir + "/" + store::kMarkFile);
+  const uint64_t marked = mark && *mark ? (*mark)->tip.sequence : 0;
+  if (!yes) {
+    say(fmt::format("{}: the mark says batch {}. With --yes what is there of the ledger is taken "
+                    "up, and {} if there is none. From then on what was done after its last batch "
+                    "is not known: `paygress-provider run` searches the mints, sells and pays "
+                    "nothing, and waits for `ledger release`. Keep a copy of the directory first; "
+                    "if there is a newer copy of the ledger, take that.",
+                    data_dir, marked,
+                    marked > 0 ? "one is made in its place" : "a new one is made"));
+    return Exit::Usage;
+  }
+  shell::OsEntropy entropy;
+  const auto ledger = store::Ledger::open(options, entropy, {});
+  if (!ledger) return say(to_string(ledger.error())), Exit::Failed;
+  const provider::RecoveryBegan began{(*ledger)->acknowledged().sequence, marked,
+                                      shell::now().wall};
+  const auto appended =
+      (*ledger)->append({encode_bytes(provider::Record(provider::OwnRecord(began)))});
+  const auto written = appended ? (*ledger)->commit() : appended;
+  if (!written) return say(to_string(written.error())), Exit::Failed;
+  if ((*ledger)->mark_problem()) return say(to_string(*(*ledger)->mark_problem())), Exit::Failed;
+  if (as_json)
+    put(json::object{{"recovering", true}, {"ended", began.ended}, {"marked", began.marked}});
+  else
+    put(fmt::format("the ledger is taken up at batch {}; the mark said {}\n"
+                    "next: paygress-provider run, then paygress-provider ledger release\n",
+                    began.ended, began.marked));
+  return Exit::Ok;
+}
+
+Exit verb_ledger_release(const std::string& data_dir, bool force, bool as_json) {
+  const Asked asked = ask(data_dir, {{"verb", "ledger-release"}, {"force", force}});
+  if (asked.no_daemon)
+    say("no daemon answers, and it alone ends a recovery: start it with `paygress-provider run`");
+  if (!asked.answer) return asked.exit;
+  const json::array& waits = asked.answer->at("waits_for").as_array();
+  if (as_json) {
+    put(*asked.answer);
+  } else if (waits.empty()) {
+    put("released: the provider works again\n");
+  } else {
+    for (const json::value& reason : waits)
+      say(fmt::format("it waits for {}", reason.as_string().c_str()));
+    say("ask again later, or insist with --force: what is not found then is found by `wallet "
+        "restore`");
+  }
+  return waits.empty() ? Exit::Ok : Exit::Failed;
 }
 
 }  // namespace paygress::daemon

@@ -26,8 +26,12 @@ void check_money(const Books& books, Verification& found) {
   }
   for (const auto& [purse, flow] : books.wallet().flows()) {
     MoneyLine& line = lines[{purse.mint, purse.unit}];
-    line.left = static_cast<int64_t>(flow.given + flow.withdrawn + flow.fees - flow.found) *
-                (purse.unit == "sat" ? kMsatPerSat : 1);
+    const auto msat = [&unit = purse.unit](cashu::Amount coins) {
+      return static_cast<int64_t>(coins) * (unit == "sat" ? kMsatPerSat : 1);
+    };
+    line.left = msat(flow.given + flow.withdrawn + flow.fees) - msat(flow.found);
+    line.restored = msat(flow.restored);
+    line.lost = msat(flow.lost);
   }
   for (const auto& [key, line] : lines) {
     const lease::Totals& t = line.totals;
@@ -35,10 +39,12 @@ void check_money(const Books& books, Verification& found) {
       found.problems.push_back(fmt::format(
           "{} {}: {} msat were redeemed, but leases, claims and kept dust account for {}",
           line.mint, line.unit, t.redeemed.value, (t.consumed + t.claims + t.kept + t.open).value));
-    if (line.wallet + line.left != t.redeemed.value)
+    if (line.wallet + line.left + line.lost != t.redeemed.value + line.restored)
       found.problems.push_back(fmt::format(
-          "{} {}: the wallet holds {} msat and {} left it, but {} were redeemed", line.mint,
-          line.unit, line.wallet, line.left, t.redeemed.value));
+          "{} {}: the wallet holds {} msat, {} left it and {} are lost, but {} were redeemed and "
+          "{} found",
+          line.mint, line.unit, line.wallet, line.left, line.lost, t.redeemed.value,
+          line.restored));
     found.money.push_back(line);
   }
 }
@@ -95,6 +101,8 @@ json::object to_json(const Verification& found) {
                                  {"kept_msat", line.totals.kept.value},
                                  {"refunded_msat", line.totals.given.value},
                                  {"withdrawn_msat", line.totals.withdrawn.value},
+                                 {"restored_msat", line.restored},
+                                 {"lost_msat", line.lost},
                                  {"wallet_msat", line.wallet}});
   json::array problems;
   for (const std::string& problem : found.problems) problems.emplace_back(problem);

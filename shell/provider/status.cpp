@@ -106,6 +106,11 @@ bool counts_as_up(nostr::RelayHealth health) {
 
 std::vector<std::string> waits_for(const provider::Provider& core, const Readiness& readiness) {
   std::vector<std::string> reasons;
+  if (core.recovering()) {
+    for (const std::string& reason : core.recovery_waits_for())
+      reasons.push_back("the recovery of its ledger: " + reason);
+    reasons.push_back("the operator's `ledger release`");
+  }
   if (!core.workloads().has_inventory()) reasons.push_back("the engine's list of workloads");
   if (!readiness.offer_taken) reasons.push_back("a relay that takes the offer");
   const provider::Settings& settings = core.settings();
@@ -126,7 +131,8 @@ std::vector<std::string> waits_for(const provider::Provider& core, const Readine
 
 json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now) {
   const std::vector<std::string> missing = waits_for(core, readiness);
-  json::object out{{"running", true}, {"ready", missing.empty()}, {"draining", core.draining()}};
+  json::object out{{"running", true}, {"ready", missing.empty()}, {"draining", core.draining()},
+                   {"recovering", core.recovering()}};
   const provider::Settings& settings = core.settings();
   out["provider"] = settings.self.hex();
   out["npub"] = nostr::to_npub(settings.self);
@@ -183,6 +189,8 @@ std::string status_text(const json::object& status) {
     out += fmt::format("{} ({})\n", shown(status, "name"), shown(status, "npub"));
     out += fmt::format("ready: {}   draining: {}\n", shown(status, "ready"),
                        shown(status, "draining"));
+    if (status.at("recovering").get_bool())
+      out += "RECOVERING: this ledger misses the end of what was done; nothing is sold or paid\n";
     for (const json::value& relay : status.at("relays").get_array())
       out += fmt::format("relay  {}  {}  {}\n", shown(relay.get_object(), "url"),
                          shown(relay.get_object(), "health"),

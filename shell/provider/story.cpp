@@ -346,7 +346,14 @@ bool belongs(const Record& record, const LeaseId& lease, const Threads& threads)
   if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&record))
     return failover::lease_of(*of_failover) == lease;
   if (const auto* redeem = std::get_if<cashu::RedeemRecord>(&record))
-    return std::visit([&](const auto& r) { return threads.ops.contains(r.op); }, *redeem);
+    return std::visit(
+        [&](const auto& r) {
+          if constexpr (requires { r.op; })
+            return threads.ops.contains(r.op);
+          else
+            return false;  // of the whole wallet
+        },
+        *redeem);
   return std::visit(
       [&](const auto& r) {
         if constexpr (requires { r.lease.bytes; })

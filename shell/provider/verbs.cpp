@@ -33,7 +33,8 @@ constexpr const char* kFooter = R"(Examples:
   paygress-provider ledger show 3f9a                 one lease's story, by the begin of its id
   paygress-provider wallet balance                   what of the wallet is free to take out
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send), 7 findings
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send,
+wallet restore), 7 findings
 (check-config, ledger verify, wallet check).)";
 
 struct Options {
@@ -50,6 +51,8 @@ struct Options {
   std::string lease;
   SendOptions send;
   std::string withdrawal;
+  bool yes = false;
+  bool force = false;
 };
 
 void say_findings(const std::vector<provider::Finding>& findings) {
@@ -204,6 +207,7 @@ struct CommandLine {
   void define();
   void define_init();
   void define_ledger();
+  void define_recovery(CLI::App& ledger);
   void define_wallet();
 };
 
@@ -263,7 +267,7 @@ void CommandLine::define_init() {
 
 void CommandLine::define_ledger() {
   Options& o = options;
-  CLI::App* ledger = add(app, "ledger", "read the ledger", nullptr);
+  CLI::App* ledger = add(app, "ledger", "read the ledger, or recover it", nullptr);
   ledger->require_subcommand(1);
   add(*ledger, "verify", "fold the ledger again: chain, high-water mark, every msat",
       with_data_dir(o, [&o](const std::string& d) { return verb_ledger_verify(d, o.json); }))
@@ -281,6 +285,30 @@ void CommandLine::define_ledger() {
   exported->add_flag("--csv", o.csv, "CSV with a header line: the default, unless --json");
   exported->footer("In sum: redeemed = consumed + on leases + owed + kept.\n"
                    "Example:\n  paygress-provider ledger export --csv > movements.csv");
+  define_recovery(*ledger);
+}
+
+void CommandLine::define_recovery(CLI::App& ledger) {
+  Options& o = options;
+  CLI::App* recover = add(
+      ledger, "recover", "take up an older ledger, or begin one in place of one that is gone",
+      with_data_dir(o, [&o](const std::string& d) {
+        return verb_ledger_recover(d, o.yes, o.json);
+      }));
+  recover->add_flag("--yes", o.yes, "do it; without, it is only said what would be done");
+  recover->footer("When the newest copy of the ledger is older than what was done: after a disk\n"
+                  "failed, or when `run` says that it ends before ledger.mark. The daemon must be\n"
+                  "stopped. Its next start searches the mints by the wallet's seed; it sells and\n"
+                  "pays nothing before `ledger release`.\n"
+                  "Example:\n  paygress-provider ledger recover --yes");
+  CLI::App* release =
+      add(ledger, "release", "end the recovery of the ledger: sell and pay again",
+          with_data_dir(o, [&o](const std::string& d) {
+            return verb_ledger_release(d, o.force, o.json);
+          }));
+  release->add_flag("--force", o.force, "even if a mint or the engine did not answer");
+  release->footer("Exits with 1 while there is something to wait for.\n"
+                  "Example:\n  paygress-provider ledger release");
 }
 
 void CommandLine::define_wallet() {
@@ -299,6 +327,11 @@ void CommandLine::define_wallet() {
       ->footer("Exits with 7 when money is spent that nobody here spent: another program uses the\n"
                "wallet's seed, or an older ledger was put back. Changes nothing.\n"
                "Example:\n  paygress-provider wallet check");
+  add(*wallet, "restore", "search the mints for money that the wallet's seed owns",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_restore(d, o.json); }))
+      ->footer("What is found and unspent comes into the ledger, once. Exits with 1 when a mint\n"
+               "could not be searched to its end, with 6 when the search goes on: ask again.\n"
+               "Example:\n  paygress-provider wallet restore");
   const auto place = [&o](CLI::App* verb_app) {
     verb_app->add_option("-o,--out", o.send.place.file, "a new file for the token, mode 0600");
     verb_app->add_flag("--stdout", o.send.place.standard_output, "print the token instead");

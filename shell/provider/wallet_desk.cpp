@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <utility>
 
 #include "core/cashu/mint_url.h"
 #include "shell/base/secret_file.h"
@@ -39,6 +40,43 @@ void WalletDesk::check(Reply reply) {
   WalletCheck::run(core_.wallet().state(), ask_mint_, [reply](const json::object& report) {
     reply(json::serialize(report));
   });
+}
+
+void WalletDesk::restore(Reply reply) {
+  searching_.push_back(std::move(reply));
+  if (unsearched_.empty()) {
+    const auto mints = core_.wallet().mints().mints();
+    unsearched_ = {mints.begin(), mints.end()};
+    found_.clear();
+    if (unsearched_.empty()) return answer_search(false);
+  }
+  step_(provider::SearchWallet{});  // joins what is under way
+  loop_.after(kSearchPatience, [this, alive = alive_] {
+    if (*alive && !searching_.empty()) answer_search(true);
+  });
+}
+
+void WalletDesk::searched(const provider::WalletSearched& searched) {
+  if (unsearched_.erase(searched.mint) == 0) return;  // by itself, during a recovery
+  found_.push_back(searched);
+  if (unsearched_.empty()) answer_search(false);
+}
+
+void WalletDesk::answer_search(bool under_way) {
+  const std::string text = json::serialize(restore_json(found_, under_way));
+  for (const Reply& reply : std::exchange(searching_, {})) reply(text);
+}
+
+void WalletDesk::release(bool force, Reply reply) {
+  releasing_.push_back(std::move(reply));
+  step_(provider::Release{force});
+}
+
+void WalletDesk::released(const provider::ReleaseSettled& released) {
+  json::array waits;
+  for (const std::string& reason : released.waits_for) waits.emplace_back(reason);
+  const std::string text = json::serialize(json::object{{"waits_for", std::move(waits)}});
+  for (const Reply& reply : std::exchange(releasing_, {})) reply(text);
 }
 
 // The one purse that has money and fits what was named.

@@ -5,6 +5,9 @@
 //   {"verb": "wallet-check"}                       -> WalletCheck's report
 //   {"verb": "wallet-send", "id": 32 hex digits,   -> withdrawal_json; its state is "open" when the
 //    "sats": N | "all": true, "mint", "unit"}         mint takes longer than kSendPatience
+//   {"verb": "wallet-restore"}                     -> restore_json; "under_way" when the mints take
+//                                                     longer than kSearchPatience
+//   {"verb": "ledger-release", "force": bool}      -> {"waits_for": [...]}; empty: it is released
 //
 // What cannot be done: {"error": "..."}; nothing has left the wallet then.
 #pragma once
@@ -13,6 +16,9 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/provider/provider.h"
@@ -24,6 +30,7 @@
 namespace paygress::daemon {
 
 inline constexpr Micros kSendPatience = micros(Seconds{30});
+inline constexpr Micros kSearchPatience = micros(Seconds{45});  // a verb's is 60
 inline constexpr Micros kPayoutRetry = micros(Seconds{60});  // when its file could not be written
 
 class WalletDesk {
@@ -41,8 +48,13 @@ class WalletDesk {
   void send(const boost::json::object& request, Reply reply);
   // Compares the wallet with its mints (wallet_check.h).
   void check(Reply reply);
-  // The effect: what it says is durable.
+  // Searches every mint for what the seed owns.
+  void restore(Reply reply);
+  void release(bool force, Reply reply);
+  // The effects: what they say is durable.
   void settled(const provider::WithdrawalSettled& settled);
+  void searched(const provider::WalletSearched& searched);
+  void released(const provider::ReleaseSettled& released);
 
  private:
   Result<provider::Withdraw> read(const boost::json::object& request) const;
@@ -58,6 +70,12 @@ class WalletDesk {
   shell::Logger log_{"wallet"};
   std::function<void(const provider::Input&)> step_;
   std::map<ClaimId, std::vector<Reply>> waiting_;
+  // One search at a time: whoever asks meanwhile hears of the same one.
+  void answer_search(bool under_way);
+  std::vector<Reply> searching_;
+  std::set<std::string> unsearched_;                 // mints
+  std::vector<provider::WalletSearched> found_;
+  std::vector<Reply> releasing_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -101,6 +101,17 @@ Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
   return asked.answer->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
 }
 
+Exit verb_wallet_restore(const std::string& data_dir, bool as_json) {
+  const Asked asked = ask(data_dir, {{"verb", "wallet-restore"}});
+  if (asked.no_daemon)
+    say("no daemon answers, and it alone asks the mints: start it with `paygress-provider run`");
+  if (!asked.answer) return asked.exit;
+  if (as_json) put(*asked.answer);
+  else put(restore_text(*asked.answer));
+  if (asked.answer->at("under_way").as_bool()) return Exit::Unknown;
+  return asked.answer->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
+}
+
 Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
   const auto read = [](const ClosedLedger& ledger) -> Told {
     const auto found = wallet_history(ledger.scan);

@@ -25,6 +25,9 @@ Exit verb_wallet_balance(const std::string& data_dir, bool json);
 // Compares every proof with its mint. Findings: some are spent, and not by us.
 Exit verb_wallet_check(const std::string& data_dir, bool json);
 Exit verb_wallet_history(const std::string& data_dir, bool json);
+// Searches the mints for what the seed owns (core/cashu/restorer.h). Failed: not all of it could be
+// looked at. Unknown: it goes on.
+Exit verb_wallet_restore(const std::string& data_dir, bool json);
 Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, bool json);
 // The token of a withdrawal again, or what became of it.
 Exit verb_wallet_token(const std::string& data_dir, const std::string& id, const TokenPlace& place,

@@ -35,6 +35,10 @@ class WalletKeeper {
     books_.fold(record);
     if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) {
       if (const auto* done = std::get_if<cashu::OpDone>(of_wallet)) received(batch, *done);
+      if (const auto* found = std::get_if<cashu::ProofsFound>(of_wallet))
+        searched(batch, "restored", found->mint, found->unit);
+      if (const auto* lost = std::get_if<cashu::ProofsLost>(of_wallet))
+        searched(batch, "lost", lost->mint, lost->unit);
     } else if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&record)) {
       std::visit([&](const auto& r) { on(batch, r); }, *of_lease);
     }
@@ -46,6 +50,20 @@ class WalletKeeper {
     const cashu::OpSummary& op = *books_.wallet().summary(done.op);
     const Msat value = cashu::value_of(op.amount, op.unit).value_or(Msat{0});
     add(batch, "received", {op.mint, op.unit, value}, Msat{0}, done.op.hex(), "");
+    searched(batch, "lost", op.mint, op.unit);
+  }
+  // What the flows of the purse have grown by.
+  void searched(uint64_t batch, const char* kind, const std::string& mint,
+                const std::string& unit) {
+    const auto purse = books_.wallet().flows().find({mint, unit});
+    if (purse == books_.wallet().flows().end()) return;
+    const cashu::Flow& flow = purse->second;
+    cashu::Flow& seen = seen_[{mint, unit}];
+    const cashu::Amount in = flow.restored - std::exchange(seen.restored, flow.restored);
+    const cashu::Amount out = flow.lost - std::exchange(seen.lost, flow.lost);
+    if (in + out == 0) return;  // one of them
+    const Msat value = cashu::value_of(in + out, unit).value_or(Msat{0});
+    add(batch, kind, {mint, unit, out > 0 ? Msat{0} - value : value}, Msat{0}, "", "");
   }
   void on(uint64_t batch, const lease::ClaimPaid& r) {
     lease::Lot lot = books_.leases().claims().find(r.claim)->owed.lot;
@@ -88,6 +106,7 @@ class WalletKeeper {
   Books books_;
   UnixSeconds last_;
   std::vector<WalletEntry> entries_;
+  std::map<cashu::WalletStore::Purse, cashu::Flow> seen_;
   std::map<ClaimId, size_t> open_;  // withdrawals under way: where in entries_
 };
 
@@ -141,6 +160,54 @@ std::string check_text(const json::object& report) {
       out += fmt::format("  LOST: {} sat are spent, and not by this provider\n", n("spent_msat"));
   }
   return out.empty() ? "the wallet is empty\n" : out;
+}
+
+json::object restore_json(const std::vector<provider::WalletSearched>& searched,
+                          bool under_way) {
+  json::array mints;
+  json::array purses;
+  bool complete = !under_way;
+  for (const provider::WalletSearched& mint : searched) {
+    complete = complete && mint.complete;
+    mints.push_back(json::object{{"mint", mint.mint}, {"complete", mint.complete}});
+    for (const auto& [unit, sums] : mint.units) {
+      const auto msat = [&of = unit](cashu::Amount coins) {
+        return coins == 0 ? 0 : cashu::value_of(coins, of).value_or(Msat{0}).value;
+      };
+      purses.push_back(json::object{{"mint", mint.mint},
+                                    {"unit", unit},
+                                    {"found_msat", msat(sums.found)},
+                                    {"known_msat", msat(sums.known)},
+                                    {"lost_msat", msat(sums.lost)},
+                                    {"pending_msat", msat(sums.pending)},
+                                    {"unreadable_msat", msat(sums.unreadable)}});
+    }
+  }
+  return {{"complete", complete},
+          {"under_way", under_way},
+          {"mints", std::move(mints)},
+          {"purses", std::move(purses)}};
+}
+
+std::string restore_text(const json::object& report) {
+  std::string out;
+  for (const json::value& entry : report.at("purses").as_array()) {
+    const json::object& purse = entry.as_object();
+    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    out += fmt::format("{} ({}): {} sat found, {} were in the ledger\n", string_of(purse, "mint"),
+                       string_of(purse, "unit"), n("found_msat"), n("known_msat"));
+    if (purse.at("lost_msat").as_int64() > 0)
+      out += fmt::format("  {} sat were spent by what the ledger misses\n", n("lost_msat"));
+    if (purse.at("pending_msat").as_int64() > 0)
+      out += fmt::format("  {} sat are being spent: look again later\n", n("pending_msat"));
+    if (purse.at("unreadable_msat").as_int64() > 0)
+      out += fmt::format("  of {} sat the mint's signatures do not hold\n", n("unreadable_msat"));
+  }
+  for (const json::value& entry : report.at("mints").as_array())
+    if (!entry.at("complete").as_bool())
+      out += fmt::format("{}: not searched to its end\n", string_of(entry.as_object(), "mint"));
+  if (report.at("under_way").as_bool()) out += "the search goes on: ask again\n";
+  return out.empty() ? "nothing was found\n" : out;
 }
 
 Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan) {

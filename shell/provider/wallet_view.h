@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/provider/effects.h"
 #include "core/provider/free_money.h"
 #include "shell/provider/story.h"
 
@@ -23,11 +24,19 @@ Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan
 // Of what WalletCheck reported.
 std::string check_text(const boost::json::object& report);
 
+// Of the mints that were searched so far: {"complete", "under_way", "mints": [{"mint",
+// "complete"}], "purses": [{"mint", "unit", "found_msat", "known_msat", "lost_msat",
+// "pending_msat", "unreadable_msat"}]}
+boost::json::object restore_json(const std::vector<provider::WalletSearched>& searched,
+                                 bool under_way);
+std::string restore_text(const boost::json::object& report);
+
 struct WalletEntry {     // one thing that came into the wallet or left it
   uint64_t batch = 0;
   UnixSeconds at;
   std::string kind;      // "received", "refunded", "withdrawn"; of a withdrawal that is no token:
-                         // "withdrawing", "dropped"
+                         // "withdrawing", "dropped"; of what a search found: "restored", and
+                         // "lost", spent by a life of the ledger that is lost
   std::string mint;
   std::string unit;
   Msat amount;           // of the token or the proofs; what left is negative

@@ -21,8 +21,7 @@ constexpr std::string_view kAdvice =
 
 }  // namespace
 
-Result<std::optional<journal::Tip>> read_high_water(const std::string& path,
-                                                    const InstallId& install) {
+Result<std::optional<HighWater>> read_any_high_water(const std::string& path) {
   if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
   auto file = shell::open_file(path, O_RDONLY | O_NONBLOCK);
   if (!file) return std::unexpected(file.error());
@@ -37,17 +36,24 @@ Result<std::optional<journal::Tip>> read_high_water(const std::string& path,
     return damaged();
   Decoder in(bytes.subspan(kMagic.size()));
   uint32_t format = 0;
-  InstallId owner;
-  journal::Tip tip;
-  PG_CHECK(decode(in, format) && decode(in, owner) && decode(in, tip.sequence) &&
-           decode(in, tip.hash));
+  HighWater mark;
+  PG_CHECK(decode(in, format) && decode(in, mark.install) && decode(in, mark.tip.sequence) &&
+           decode(in, mark.tip.hash));
   if (format != journal::kFormatVersion)
     return fail("high-water mark is of a format this program does not know", path);
-  if (owner != install)
-    return fail("high-water mark is of another ledger (install " + owner.hex() + ", not " +
-                    install.hex() + ")" + std::string(kAdvice),
+  return mark;
+}
+
+Result<std::optional<journal::Tip>> read_high_water(const std::string& path,
+                                                    const InstallId& install) {
+  const auto mark = read_any_high_water(path);
+  if (!mark) return std::unexpected(mark.error());
+  if (!*mark) return std::nullopt;
+  if ((*mark)->install != install)
+    return fail("high-water mark is of another ledger (install " + (*mark)->install.hex() +
+                    ", not " + install.hex() + ")" + std::string(kAdvice),
                 path);
-  return tip;
+  return (*mark)->tip;
 }
 
 Result<void> write_high_water(const std::string& path, const InstallId& install,

@@ -17,6 +17,13 @@ namespace paygress::store {
 
 constexpr uint64_t kBatchesPerMark = 64;
 
+struct HighWater {
+  InstallId install;
+  journal::Tip tip;
+};
+
+// Nothing when there is no file; an error when it is damaged. Of whichever ledger.
+Result<std::optional<HighWater>> read_any_high_water(const std::string& path);
 // Nothing when there is no file; an error when it is damaged or belongs to another install.
 Result<std::optional<journal::Tip>> read_high_water(const std::string& path,
                                                     const InstallId& install);

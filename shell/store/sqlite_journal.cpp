@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <span>
+#include <utility>
 
 #include "core/base/check.h"
 #include "shell/base/file.h"
@@ -46,10 +49,12 @@ struct Ledger::State {
   shell::FileDescriptor lock;  // first: released last
   std::string mark_path;
   uint64_t marked = 0;
+  bool hold_mark = false;
   std::optional<Error> mark_problem;
   std::unique_ptr<journal::Journal> journal;
 
   void write_mark() {
+    if (hold_mark) return;
     auto written =
         write_high_water(mark_path, journal->header().install, journal->acknowledged());
     mark_problem = written ? std::nullopt : std::optional(written.error());
@@ -64,6 +69,23 @@ Ledger::~Ledger() {
     state_->write_mark();
 }
 
+namespace {
+
+// Gives one id, again and again.
+class OneId final : public Entropy {
+ public:
+  explicit OneId(const InstallId& id) : id_(id) {}
+  void fill(std::span<uint8_t> out) override {
+    PG_CHECK(out.size() == id_.bytes.size());
+    std::ranges::copy(id_.bytes, out.begin());
+  }
+
+ private:
+  InstallId id_;
+};
+
+}  // namespace
+
 Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerOptions& options, Entropy& entropy,
                                              const journal::Visitor& replay) {
   if (auto ok = shell::make_private_directory(options.directory); !ok)
@@ -76,12 +98,21 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerOptions& options, Entro
   state->mark_path = options.high_water_path.empty() ? options.directory + "/" + kMarkFile
                                                      : options.high_water_path;
   // A mark says that a ledger was here: then none is made, whatever became of it.
-  const bool may_create = access(state->mark_path.c_str(), F_OK) != 0 && errno == ENOENT;
+  const bool no_mark = access(state->mark_path.c_str(), F_OK) != 0 && errno == ENOENT;
+  const bool may_create = no_mark || options.take_up;
   if (options.vfs == nullptr)
     if (auto ok = prepare_file(path, may_create); !ok) return std::unexpected(ok.error());
-  auto storage = open_ledger_storage(options, entropy, may_create);
+  std::optional<OneId> same_install;
+  if (options.take_up)
+    if (const auto mark = read_any_high_water(state->mark_path); mark && *mark)
+      same_install.emplace((*mark)->install);
+  Entropy& source = same_install ? static_cast<Entropy&>(*same_install) : entropy;
+  auto storage = open_ledger_storage(options, source, may_create);
   if (!storage) return std::unexpected(storage.error());
-  auto mark = read_high_water(state->mark_path, (*storage)->header().install);
+  state->hold_mark = options.take_up;
+  auto mark = options.take_up
+                  ? Result<std::optional<journal::Tip>>(std::nullopt)
+                  : read_high_water(state->mark_path, (*storage)->header().install);
   if (!mark) return std::unexpected(mark.error());
   auto journal = journal::Journal::open(std::move(*storage), *mark, replay);
   if (!journal)
@@ -104,7 +135,10 @@ Result<uint64_t> Ledger::append(const journal::Records& records) {
 }
 
 Result<uint64_t> Ledger::commit() {
+  const journal::Tip before = state_->journal->acknowledged();
   auto done = state_->journal->commit();
+  if (done && std::exchange(state_->hold_mark, state_->hold_mark && *done == before.sequence))
+    state_->write_mark();
   if (done && *done >= state_->marked + kBatchesPerMark) state_->write_mark();
   return done;
 }

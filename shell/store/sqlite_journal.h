@@ -22,6 +22,10 @@ constexpr uint32_t kApplicationId = 0x50674a31;
 struct LedgerOptions {
   std::string directory;        // made with mode 0700 when absent; its parent must exist
   std::string high_water_path;  // empty: ledger.mark in `directory`
+  // The operator's word (`ledger recover`): the mark is not asked, a ledger that is gone is made
+  // anew, of the same install when a mark tells it, and the mark stays as it is until a batch that
+  // says so is durable.
+  bool take_up = false;
   // Pages of the write-ahead log before SQLite moves them into the file.
   int checkpoint_pages = 1000;
   // SQLite VFS by name, for the database file only; tests fail, tear and lose writes through it.

@@ -71,7 +71,8 @@ void ProviderNode::audit_money() {
   for (const auto& [purse, amount] : provider_->wallet().state().wallet().balances())
     held += Msat{static_cast<int64_t>(amount) * 1000};
   for (const auto& [purse, flow] : provider_->wallet().state().flows())
-    held += Msat{static_cast<int64_t>(flow.given + flow.withdrawn + flow.fees) * 1000};
+    held += Msat{static_cast<int64_t>(flow.given + flow.withdrawn + flow.fees + flow.lost) * 1000} -
+            Msat{static_cast<int64_t>(flow.found + flow.restored) * 1000};
   if (const Msat accounted = redeemed(); held != accounted)
     world_.violate("lost-msat", to_text(name()) + ": the wallet holds and gave " +
                                     std::to_string(held.value) + " msat, the leases account for " +

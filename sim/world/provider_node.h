@@ -88,6 +88,8 @@ class ProviderNode {
   void perform(const provider::KeepVolumeKey&) {}
   void perform(const provider::Tell& e);
   void perform(const provider::WithdrawalSettled& e);
+  void perform(const provider::WalletSearched&) {}
+  void perform(const provider::ReleaseSettled&) {}
   void answer(Micros after, provider::Input input);
   // Whatever reaches the process: at once, or when it is no longer stopped.
   void reach(std::function<void()> what);

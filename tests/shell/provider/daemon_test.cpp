@@ -175,19 +175,24 @@ class DaemonTest : public ::testing::Test {
     return {.status = ended.value_or(-1), .out = dev::tail_of(out, 100), .err = {}};
   }
   void start() {
+    start_until([](const json::object& now) { return now.at("ready").as_bool(); });
+  }
+  void start_until(const std::function<bool(const json::object& status)>& what) {
     dev::Command command = verb({"run"});
     command.environment = environment_;
     auto child = dev::Child::start(command, directory_.file("log"));
     ASSERT_TRUE(child.has_value());
     daemon_ = std::make_unique<dev::Child>(*std::move(child));
-    bool ready = false;
+    ASSERT_TRUE(reaches(what)) << log();
+  }
+  bool reaches(const std::function<bool(const json::object& status)>& what) {
     const Micros until = shell::now().mono + kPatience;
-    while (!ready && shell::now().mono < until) {
+    while (shell::now().mono < until) {
       loop_.run_until([] { return false; }, kSlice);  // relay and mint answer meanwhile
       const auto now = status();
-      ready = now && now->at("ready").as_bool();
+      if (now && what(*now)) return true;
     }
-    ASSERT_TRUE(ready) << log();
+    return false;
   }
   std::optional<json::object> status() const {
     const auto reply = net::ask_daemon(data_dir() + "/" + kControlSocket,
@@ -462,6 +467,61 @@ TEST_F(DaemonTest, ADamagedLedgerIsRefusedAndSaidToBeDamaged) {
   EXPECT_EQ(run({"ledger", "verify"}).status, 7);
   EXPECT_EQ(run({"run"}).status, 1);
   EXPECT_FALSE(std::filesystem::exists(file)) << "an empty ledger took the lost one's place";
+}
+
+// A sale and all that came of it are lost with the ledger's end; the money is not.
+TEST_F(DaemonTest, AnOlderLedgerIsTakenUpByItsOperatorsWordAlone) {
+  start();
+  EXPECT_EQ(end(SIGTERM), 0) << log();
+  const std::string ledger = data_dir() + "/ledger.sqlite3";
+  std::filesystem::copy_file(ledger, directory_.file("older"));
+  start();
+  Consumer consumer(loop_, relay_->url());
+  consumer.ask(key_.public_key(), spawn_request());
+  const auto bought = consumer.reply();
+  ASSERT_TRUE(bought && std::holds_alternative<market::AccessDetails>(*bought)) << log();
+  EXPECT_EQ(run({"ledger", "recover", "--yes"}).status, 1) << "while the daemon runs";
+  const auto wallet_msat = [&] {
+    const auto balance = json::parse(run({"wallet", "balance", "--json"}).out);
+    const json::array& purses = balance.at("purses").as_array();
+    return purses.empty() ? 0 : purses[0].at("wallet_msat").as_int64();
+  };
+  const int64_t earned = wallet_msat();
+  EXPECT_GT(earned, 0);
+  EXPECT_EQ(end(SIGTERM), 0) << log();
+
+  std::filesystem::copy_file(directory_.file("older"), ledger,
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(run({"run"}).status, 1) << "it is older than its mark";
+  const dev::Finished told = run({"ledger", "recover"});
+  EXPECT_EQ(told.status, 2);
+  EXPECT_THAT(told.err, HasSubstr("--yes"));
+  EXPECT_EQ(run({"run"}).status, 1) << "nothing was changed";
+  EXPECT_EQ(run({"ledger", "recover", "--yes"}).status, 0);
+
+  start_until([](const json::object& now) {
+    return now.at("recovering").as_bool() && !now.at("ready").as_bool();
+  });
+  end(SIGKILL);
+  start_until([](const json::object& now) {
+    return now.at("recovering").as_bool() && now.at("waits_for").as_array()[0].as_string() ==
+                                                 "the operator's `ledger release`";
+  });
+  EXPECT_EQ(wallet_msat(), earned);
+  EXPECT_EQ(turning({"wallet", "send", "2", "--stdout"}).status, 1) << "not before the release";
+  EXPECT_EQ(turning({"ledger", "release"}).status, 0) << log();
+  EXPECT_TRUE(reaches([](const json::object& now) { return now.at("ready").as_bool(); })) << log();
+  const dev::Finished again = turning({"wallet", "restore", "--json"});
+  EXPECT_EQ(again.status, 0) << again.out;
+  const json::value report = json::parse(again.out);
+  EXPECT_EQ(report.at("purses").as_array()[0].at("found_msat").as_int64(), 0);
+  EXPECT_EQ(report.at("purses").as_array()[0].at("known_msat").as_int64(), earned);
+  EXPECT_EQ(turning({"wallet", "send", "2", "--stdout"}).status, 0) << log();
+  EXPECT_EQ(end(SIGTERM), 0) << log();
+  EXPECT_EQ(run({"ledger", "verify"}).status, 0);
+  const auto history = json::parse(run({"wallet", "history", "--json"}).out);
+  EXPECT_EQ(history.at("history").as_array()[0].at("kind").as_string(), "restored");
+  EXPECT_EQ(history.at("history").as_array()[0].at("amount_msat").as_int64(), earned);
 }
 
 TEST_F(DaemonTest, ASecondDaemonOnTheSameDataDirectoryIsRefused) {

@@ -171,6 +171,38 @@ TEST_F(LedgerFile, RefusesAnOlderCopy) {
   EXPECT_THAT(refusal(), HasSubstr("older copy"));
 }
 
+// The operator's word: the mark stays what it is until a batch that says so is durable.
+TEST_F(LedgerFile, TakesUpAnOlderCopyWhenItsOperatorSaysSo) {
+  write(2);
+  const std::string older = content();
+  write(2);
+  put(older);
+  options_.take_up = true;
+  ASSERT_TRUE(open());
+  options_.take_up = false;
+  EXPECT_THAT(refusal(), HasSubstr("older copy"));  // nothing was said in it yet
+  options_.take_up = true;
+  write(1);
+  options_.take_up = false;
+  EXPECT_EQ(refusal(), "");
+  EXPECT_EQ(found_, 3);
+}
+
+TEST_F(LedgerFile, IsMadeAnewOfTheSameInstallWhenItsOperatorSaysSo) {
+  write(2);
+  const InstallId install = (*open())->header().install;
+  for (const char* name : {kLedgerFile, "ledger.sqlite3-wal", "ledger.sqlite3-shm"})
+    std::filesystem::remove(path(name));
+  EXPECT_NE(refusal(), "");
+  options_.take_up = true;
+  write(1);
+  options_.take_up = false;
+  const auto ledger = open();
+  ASSERT_TRUE(ledger) << to_string(ledger.error());
+  EXPECT_EQ((*ledger)->header().install, install);
+  EXPECT_EQ(found_, 1);
+}
+
 TEST_F(LedgerFile, MovesItsMarkInBlocksAndAtTheClose) {
   auto ledger = open();
   ASSERT_TRUE(ledger);

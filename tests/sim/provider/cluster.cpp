@@ -304,7 +304,9 @@ void Cluster::carry_out(Node& node, provider::Step out) {
       answer(node, e.deadline, unknown);
     } else if constexpr (std::is_same_v<T, provider::Tell>) {
       if (e.level == provider::Level::Alarm) node.alarms.push_back(e.text);
-    } else if constexpr (std::is_same_v<T, provider::WithdrawalSettled>) {
+    } else if constexpr (std::is_same_v<T, provider::WithdrawalSettled> ||
+                         std::is_same_v<T, provider::WalletSearched> ||
+                         std::is_same_v<T, provider::ReleaseSettled>) {
       PG_CHECK(false);  // nobody here takes money out
     } else if constexpr (std::is_same_v<T, provider::KeepVolumeKey>) {
       PG_CHECK(!e.key);  // nobody here asks for an encrypted disk

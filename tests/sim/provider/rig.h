@@ -88,6 +88,9 @@ class Rig {
   size_t token_calls() const { return token_calls_; }
   // What the operator was told of withdrawals, oldest first.
   const std::vector<provider::WithdrawalSettled>& settled() const { return settled_; }
+  // And of searches of the wallet, and of releases.
+  const std::vector<provider::WalletSearched>& searched() const { return searched_; }
+  const std::vector<provider::ReleaseSettled>& released() const { return released_; }
   const std::vector<nostr::Event>& published() const { return published_; }
   bool hold_checks = false;   // answers to CheckToken wait for release()
   bool hold_outputs = false;  // answers to MakeOutputs wait for release()
@@ -130,6 +133,8 @@ class Rig {
   }
   void perform(const provider::Tell&) {}
   void perform(const provider::WithdrawalSettled& e) { settled_.push_back(e); }
+  void perform(const provider::WalletSearched& e) { searched_.push_back(e); }
+  void perform(const provider::ReleaseSettled& e) { released_.push_back(e); }
   void arm_timer();
 
   EventQueue queue_;
@@ -149,6 +154,8 @@ class Rig {
   std::map<PubKey, size_t> read_;
   std::vector<provider::Input> held_;
   std::vector<provider::WithdrawalSettled> settled_;
+  std::vector<provider::WalletSearched> searched_;
+  std::vector<provider::ReleaseSettled> released_;
   nostr::LinkId link_;
   std::string subscription_;
   size_t token_calls_ = 0;
