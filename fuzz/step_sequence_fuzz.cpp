@@ -119,9 +119,17 @@ class Sequence {
       ++machine_;
       now_.mono = Micros{7'000'000};
     }
+    if (how == 2) roll_back();
     for (const Effect& e : pending_) old_.push_back(e);
     pending_.clear();
     boot();
+  }
+  // An older ledger is taken up by its operator's word.
+  void roll_back() {
+    const uint64_t had = ledger_.size();
+    for (size_t lost = in_.below(12); lost > 0 && ledger_.size() > 1; --lost) ledger_.pop_back();
+    const RecoveryBegan began{ledger_.size(), had, now_.wall};
+    ledger_.push_back({encode_bytes(Record(OwnRecord(began)))});
   }
   void step(const Input& input) { take(provider_->step(now_, input)); }
   void take(Step step) {
@@ -152,7 +160,7 @@ class Sequence {
     step(Tick{});
   }
   void odd() {
-    switch (in_.below(6)) {
+    switch (in_.below(8)) {
       case 0: return step(Drain{in_.below(2) == 0});
       case 1: return step(PortsInUse{{30'001, static_cast<uint16_t>(in_.next())}});
       case 2: mint_.set_reachable(in_.below(3) != 0); return;
@@ -161,6 +169,8 @@ class Sequence {
         if (const auto names = engine_.running_names(now()); !names.empty())
           engine_.exit_workload(names[in_.below(names.size())], in_.next(), now());
         return;
+      case 5: return step(SearchWallet{});
+      case 6: return step(Release{in_.below(2) == 0});
       default:
         if (const auto names = engine_.running_names(now()); !names.empty())
           engine_.lose_object(names[in_.below(names.size())], now());
@@ -255,6 +265,8 @@ class Sequence {
   void perform(const KeepVolumeKey&) {}
   void perform(const Tell&) {}
   void perform(const WithdrawalSettled&) {}
+  void perform(const WalletSearched&) {}
+  void perform(const ReleaseSettled&) {}
 
   // --- consumers ---
   void request() {

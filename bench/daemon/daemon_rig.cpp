@@ -132,6 +132,8 @@ class Load {
   void perform(const workload::Call& e);
   void perform(const provider::Tell&) {}
   void perform(const provider::WithdrawalSettled&) {}
+  void perform(const provider::WalletSearched&) {}
+  void perform(const provider::ReleaseSettled&) {}
   // The guard is for warm-standby leases; this load has none.
   void perform(const provider::GuardHold&) { std::abort(); }
   void perform(const provider::GuardFreeze&) { std::abort(); }

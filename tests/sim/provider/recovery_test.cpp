@@ -162,6 +162,43 @@ TEST(LedgerRecovery, WithoutItAnOlderLedgerHoldsWhatIsSpent) {
   EXPECT_GT(wrong, 0u);
 }
 
+// Nor does it matter where the process dies meanwhile, or what the mint does not answer.
+TEST(LedgerRecovery, WhereverItDiesMeanwhileNothingIsFoundTwiceOrLeft) {
+  struct History {
+    Past past;
+    uint64_t begun = 0;
+    explicit History(std::optional<uint64_t> dies_after) {
+      Rig& rig = past.rig;
+      past.roll_back(past.batches / 2);
+      past.say_so(past.batches / 2);
+      begun = rig.boundaries();
+      if (dies_after) rig.crash_at.insert(begun + *dies_after);
+      for (const auto endpoint : {cashu::Endpoint::Restore, cashu::Endpoint::CheckState})
+        rig.mint().plan_fault(endpoint, MintFault::DropAnswer);
+      rig.start();
+      for (int tries = 0; tries < 5; ++tries) {
+        rig.run_for(Seconds{90});
+        if (rig.up()) rig.step(provider::Release{});
+      }
+      rig.run_for(Seconds{60});
+    }
+  };
+  uint64_t boundaries = 0;
+  {
+    History whole(std::nullopt);
+    boundaries = whole.past.rig.boundaries() - whole.begun;
+  }
+  for (uint64_t boundary = 0; boundary < std::min<uint64_t>(boundaries, 150); boundary += 2) {
+    SCOPED_TRACE("dies after " + std::to_string(boundary));
+    History history(boundary);
+    ASSERT_TRUE(history.past.rig.up());
+    EXPECT_FALSE(history.past.rig.core().recovering());
+    EXPECT_EQ(history.past.phantoms(), 0u);
+    EXPECT_EQ(history.past.left_behind(), 0u);
+    history.past.rig.core().check_invariants();
+  }
+}
+
 TEST(LedgerRecovery, NothingIsSoldPaidMadeOrRemovedBeforeItIsReleased) {
   Past past;
   Rig& rig = past.rig;
