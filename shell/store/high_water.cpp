@@ -17,7 +17,7 @@ constexpr size_t kHashedBytes = kMagic.size() + 4 + 16 + 8 + 32;
 constexpr size_t kMarkBytes = kHashedBytes + sizeof(journal::Hash);
 
 constexpr std::string_view kAdvice =
-    "; look at the ledger with `ledger verify`, and remove this file only when you know why";
+    "; look at the ledger with `ledger verify`; `ledger recover` takes it up without this file";
 
 }  // namespace
 

@@ -117,7 +117,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerOptions& options, Entro
   auto journal = journal::Journal::open(std::move(*storage), *mark, replay);
   if (!journal)
     return fail("the ledger cannot be trusted: " + to_string(journal.error()) +
-                    "; nothing was changed. Put back a newer backup, or see `ledger verify`",
+                    "; nothing was changed. Put back a newer backup; if there is none, see "
+                    "`paygress-provider ledger recover --help`",
                 path);
   state->journal = std::move(*journal);
   if (*mark == state->journal->acknowledged())

@@ -492,7 +492,9 @@ TEST_F(DaemonTest, AnOlderLedgerIsTakenUpByItsOperatorsWordAlone) {
 
   std::filesystem::copy_file(directory_.file("older"), ledger,
                              std::filesystem::copy_options::overwrite_existing);
-  EXPECT_EQ(run({"run"}).status, 1) << "it is older than its mark";
+  const dev::Finished refused = run({"run"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("ledger recover"));
   const dev::Finished told = run({"ledger", "recover"});
   EXPECT_EQ(told.status, 2);
   EXPECT_THAT(told.err, HasSubstr("--yes"));
