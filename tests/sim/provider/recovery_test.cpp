@@ -256,6 +256,36 @@ TEST(LedgerRecovery, OfALedgerThatIsGoneFindsEveryProof) {
   EXPECT_EQ(money.free, money.wallet);
 }
 
+// On every keyset, in whatever order the mint shows it; what a lagging mint hides is found later.
+TEST(LedgerRecovery, FindsWhatIsOnARetiredKeysetAndWhatWasHiddenOnceItIsShown) {
+  Rig rig;
+  rig.start();
+  rig.run_for(Seconds{2});
+  rig.buy(rig.alice, 100);
+  rig.mint().rotate(100);
+  rig.run_for(Seconds{700});  // until it is read again
+  rig.buy(rig.bob, 77);
+  const std::string mint = rig.settings().mints.front();
+  const auto balance = [&] {
+    return rig.core().wallet().state().wallet().balance({mint, "sat"});
+  };
+  const cashu::Amount owned = balance();
+  rig.stop_process();
+  rig.ledger() = {{provider::OwnRecord(provider::RecoveryBegan{0, 0, rig.now().wall})}};
+  rig.mint().set_restore_reversed(true);
+  rig.mint().cut_restores(1);
+  rig.start();
+  rig.run_for(Seconds{30});
+  EXPECT_LT(balance(), owned);
+  rig.step(provider::SearchWallet{});
+  rig.run_for(Seconds{30});
+  EXPECT_EQ(balance(), owned);
+  std::set<std::string> keysets;
+  for (const auto& proof : rig.core().wallet().state().wallet().proofs({mint, "sat"}))
+    keysets.insert(proof.keyset);
+  EXPECT_EQ(keysets.size(), 2u);
+}
+
 TEST(LedgerRecovery, AMintThatIsAwayIsWaitedForUnlessTheOperatorInsists) {
   Past past;
   Rig& rig = past.rig;
