@@ -128,6 +128,13 @@ void LeaseBook::on_started(Instant now, const LeaseId& lease, bool serves_ssh, L
   record(LeaseStarted{lease, now, serves_ssh}, out);
 }
 
+void LeaseBook::on_placed(Instant now, const LeaseId& lease, const std::string& node,
+                          const std::string& address, LeaseStep& out) {
+  const Lease* l = find(lease);
+  if (l == nullptr || (l->node == node && l->address == address)) return;
+  record(LeasePlaced{lease, node, address, now.wall}, out);
+}
+
 void LeaseBook::on_sighted(Instant now, const LeaseId& lease, LeaseStep& out) {
   Lease* l = find_mutable(lease);
   if (l == nullptr) return;

@@ -49,6 +49,8 @@ struct Lease {
   UnixSeconds over_at;       // Void or Ended: since when
   bool own_exit = false;
   bool serves_ssh = true;
+  std::string node;          // of a cluster: which member runs it, and
+  std::string address;       // where consumers reach that one; empty: the provider's own address
   bool cancelled = false;    // Reserved: its owner does not want it any more
   Micros settle_floor;       // Ending: what was surely used, were it found stopped
   UnixSeconds ending_at;
@@ -120,6 +122,8 @@ class LeaseBook {
   void on_started(Instant now, const LeaseId& lease, bool serves_ssh, LeaseStep& out);
   // Another block of ports for one that never ran; none is given when none is free.
   bool move_ports(const LeaseId& lease, LeaseStep& out);
+  void on_placed(Instant now, const LeaseId& lease, const std::string& node,
+                 const std::string& address, LeaseStep& out);
   void on_sighted(Instant now, const LeaseId& lease, LeaseStep& out);
   // `since` is the engine's stop time; without one the meter stops at the last sight.
   void on_down(Instant now, const LeaseId& lease, std::optional<UnixSeconds> since, bool own_exit,
@@ -207,6 +211,7 @@ class LeaseBook {
   void apply_one(const LeaseEnded& r);
   void apply_one(const LeaseForgotten& r);
   void apply_one(const LeasePortsMoved& r);
+  void apply_one(const LeasePlaced& r);
   void apply_one(const ClaimOwed& r);
   void apply_one(const DustKept& r);
   void apply_one(const LeaseCancelled& r);

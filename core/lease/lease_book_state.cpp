@@ -53,6 +53,12 @@ void LeaseBook::apply_one(const LeasePortsMoved& r) {
   l.terms.ports = r.ports;
 }
 
+void LeaseBook::apply_one(const LeasePlaced& r) {
+  Lease& l = leases_.at(r.lease);
+  l.node = r.node;
+  l.address = r.address;
+}
+
 void LeaseBook::apply_one(const LeaseVoided& r) {
   Lease& l = leases_.at(r.lease);
   PG_CHECK(l.phase == Phase::Reserved);

@@ -125,6 +125,12 @@ struct LeasePortsMoved {      // before it ever ran: somebody else listens on on
   std::optional<uint16_t> ssh_port;
   std::vector<workload::PublishedPort> ports;
 };
+struct LeasePlaced {          // a cluster runs it on this member; consumers reach it there
+  LeaseId lease;
+  std::string node;
+  std::string address;
+  UnixSeconds at;
+};
 
 // Money that is somebody's: what an end or a payment without a lease left over. Paid as a token.
 struct ClaimOwed {
@@ -191,6 +197,7 @@ BOOST_DESCRIBE_STRUCT(LeaseEnding, (), (lease, reason, used, at))
 BOOST_DESCRIBE_STRUCT(LeaseEnded, (), (lease, used, consumed, claimed, kept, at, held_until))
 BOOST_DESCRIBE_STRUCT(LeaseForgotten, (), (lease))
 BOOST_DESCRIBE_STRUCT(LeasePortsMoved, (), (lease, ssh_port, ports))
+BOOST_DESCRIBE_STRUCT(LeasePlaced, (), (lease, node, address, at))
 BOOST_DESCRIBE_STRUCT(ClaimOwed, (), (claim, lease, op, owner, lot, reason, at))
 BOOST_DESCRIBE_STRUCT(DustKept, (), (op, lot, at))
 BOOST_DESCRIBE_STRUCT(LeaseCancelled, (), (lease, at))
@@ -211,6 +218,6 @@ using LeaseRecord =
                  LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
                  DustKept, LeaseCancelled, LeaseSettled, LeaseCleared, ClaimPaid, ClaimKept,
                  ClaimRedeemed, ClaimForgotten, LeasePortsMoved, WithdrawalOpened, WithdrawalPaid,
-                 WithdrawalDropped, WithdrawalDelivered, WithdrawalForgotten>;
+                 WithdrawalDropped, WithdrawalDelivered, WithdrawalForgotten, LeasePlaced>;
 
 }  // namespace paygress::lease

@@ -36,6 +36,8 @@ struct JsonRules<provider::SoldCapacity> : AllForgiving {};
 template <>
 struct JsonRules<provider::DockerSettings> : AllForgiving {};
 template <>
+struct JsonRules<provider::ClusterMember> : AllForgiving {};
+template <>
 struct JsonRules<provider::LxdSettings> : AllForgiving {};
 template <>
 struct JsonRules<provider::SandboxSettings> : AllForgiving {};

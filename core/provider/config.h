@@ -76,6 +76,15 @@ struct ImageRemote {
 };
 BOOST_DESCRIBE_STRUCT(ImageRemote, (), (name, url))
 
+// Of a cluster of machines.
+struct ClusterMember {
+  std::string name;                // the engine's
+  std::string address;             // where consumers reach what runs there
+  std::string bind_address;        // of its own, where ports are opened; empty: all it has
+  bool operator==(const ClusterMember&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ClusterMember, (), (name, address, bind_address))
+
 struct LxdSettings {
   std::string socket = "/var/lib/lxd/unix.socket";
   std::string project = "paygress";
@@ -84,9 +93,10 @@ struct LxdSettings {
   std::vector<ImageAlias> images = {{"alpine", "images:alpine/3.19"}, {"ubuntu", "ubuntu:22.04"}};
   std::vector<ImageRemote> remotes = {{"images", "https://images.linuxcontainers.org"},
                                       {"ubuntu", "https://cloud-images.ubuntu.com/releases"}};
+  std::vector<ClusterMember> members;  // of an LXD cluster; none: one machine
   bool operator==(const LxdSettings&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, remotes))
+BOOST_DESCRIBE_STRUCT(LxdSettings, (), (socket, project, pool, network, images, remotes, members))
 
 // Beside the existing network's proxmox_* keys.
 struct ProxmoxSettings {

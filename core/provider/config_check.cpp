@@ -138,6 +138,11 @@ void Checker::check_lxd() {
     if (lxd.remotes[i].name.empty() || !lxd.remotes[i].url.starts_with("https://") ||
         has_spaces_or_controls(lxd.remotes[i].url))
       error(at("lxd.remotes", i), "needs a name and an https URL");
+  for (size_t i = 0; i < lxd.members.size(); ++i)
+    if (lxd.members[i].name.empty() || lxd.members[i].address.empty() ||
+        has_spaces_or_controls(lxd.members[i].address))
+      error(at("lxd.members", i), "needs a name and the address that consumers reach",
+            "{\"name\": \"as in `lxc cluster list`\", \"address\": \"203.0.113.7\"}");
 }
 
 void Checker::check_proxmox() {

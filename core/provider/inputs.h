@@ -93,6 +93,6 @@ using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned,
                            cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
                            cashu::TokenChecked, workload::Answer, workload::GuardAnswered,
                            workload::GuardHealth, PortsInUse, Drain, Withdraw, TokenDelivered,
-                           SearchWallet, Release>;
+                           SearchWallet, Release, workload::Noticed>;
 
 }  // namespace paygress::provider

@@ -264,6 +264,8 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
     } else if (const auto* gone = std::get_if<workload::Gone>(&event)) {
       m_.leases.on_gone(now, gone->lease, gone->unanswered, told);
       forget_key(gone->lease, out);
+    } else if (const auto* placed = std::get_if<workload::Placed>(&event)) {
+      m_.leases.on_placed(now, placed->lease, placed->node, placed->address, told);
     } else if (const auto* sighted = std::get_if<workload::Sighted>(&event)) {
       m_.leases.on_sighted(now, sighted->lease, told);
     }

@@ -159,6 +159,10 @@ void Provider::route(Now now, const Input& input, Step& out) {
     workload::Step step;
     workloads_.handle_answer(now, *answer, step);
     running_->payments.take(instant(now), std::move(step), out);
+  } else if (const auto* noticed = std::get_if<workload::Noticed>(&input)) {
+    workload::Step step;
+    workloads_.notice(now, *noticed, step);
+    running_->payments.take(instant(now), std::move(step), out);
   } else if (const auto* ports = std::get_if<PortsInUse>(&input)) {
     leases_.allocator().set_foreign_ports({ports->ports.begin(), ports->ports.end()});
   } else if (const auto* drain = std::get_if<Drain>(&input)) {

@@ -16,6 +16,11 @@ uint16_t ssh_port(const lease::Lease& lease) {
   return lease.serves_ssh ? lease.terms.ssh_port.value_or(0) : uint16_t{0};
 }
 
+// Where the workload's ports are.
+const std::string& host_of(const Settings& settings, const lease::Lease& lease) {
+  return lease.address.empty() ? settings.address : lease.address;
+}
+
 template <class Reply>
 void put_refunds(const std::vector<market::RefundToken>& refunds, Reply& reply) {
   Msat sum;
@@ -38,10 +43,10 @@ market::AccessDetails access_details(const Settings& settings, const lease::Leas
   details.memory_mb = lease.terms.tier.memory_mb;
   details.pod_spec_name = lease.terms.tier.name;
   details.pod_spec_description = lease.terms.tier.description;
-  details.host_address = settings.address;
+  details.host_address = host_of(settings, lease);
   details.template_ports = access_ports(lease);
   market::AccessText text;
-  text.host = settings.address;
+  text.host = host_of(settings, lease);
   if (details.node_port != 0) text.ssh_port = details.node_port;
   text.password = lease.terms.password;
   text.expires_at = details.expires_at.at;
@@ -87,7 +92,7 @@ market::StatusReply status_reply(const Settings& settings, const lease::LeaseBoo
   reply.time_remaining_seconds = static_cast<uint64_t>(leases.remaining(lease, now).value);
   reply.cpu_millicores = lease.terms.tier.cpu_millicores;
   reply.memory_mb = lease.terms.tier.memory_mb;
-  reply.ssh_host = settings.address;
+  reply.ssh_host = host_of(settings, lease);
   reply.ssh_port = ssh_port(lease);
   reply.ssh_username = "root";
   reply.state = state && !over ? std::string(workload::to_string(*state))

@@ -9,7 +9,9 @@
 //  * Outcome::Unknown means "may or may not have happened" (time-out, lost connection). It is never
 //    Absent: only an answer of the engine proves absence.
 //  * stop and remove of an absent object answer Done.
-//  * list names every object that carries our install label, in every state, ordered by name.
+//  * list names every object that carries our install label, in every state, ordered by name. One
+//    whose machine in a cluster does not answer may be known by its name alone: then its labels are
+//    zero, it is Unknown, and it may be another install's.
 //  * A guarded object (guard.h) lives inside the guard's group. While that is frozen the object is
 //    Paused, and start, resume, stop and remove are Failed/Busy, unless none of its processes is
 //    left (GuardKill) and it is stopped or removed.
@@ -115,8 +117,21 @@ struct Object {
   std::optional<UnixSeconds> stopped_at;  // the ENGINE's time of the last stop, when it keeps one
   // Of an exit by itself. Absent when it was killed from outside, or the engine does not know.
   std::optional<int32_t> exit_code;
+  bool unfinished = false;   // its create did not come to its end: another one completes it
+  // Of a cluster: which of its members has the object, and where consumers reach that one. Empty:
+  // not a cluster, or not known; then the ports are on the provider's own address.
+  std::string node;
+  std::string address;
 };
-BOOST_DESCRIBE_STRUCT(Object, (), (name, labels, running, stopped_at, exit_code))
+BOOST_DESCRIBE_STRUCT(Object, (), (name, labels, running, stopped_at, exit_code, unfinished, node,
+                                   address))
+
+// The engine's own word that something became of a lease's object; without a lease, that such words
+// may have been lost. A hint and no proof: it may come late, twice or never. Who hears it looks.
+struct Noticed {
+  std::optional<LeaseId> lease;
+};
+BOOST_DESCRIBE_STRUCT(Noticed, (), (lease))
 
 // What the node has free, as far as the engine can tell.
 struct NodeCapacity {

@@ -30,6 +30,9 @@ bool engine_is_lost(const Answer& answer) {
   return answer.fault == Fault::Unreachable || (question && answer.outcome == Outcome::Unknown);
 }
 
+// What the names of all of a lease's objects begin with.
+std::string stem_of(const std::string& name) { return name.substr(0, name.rfind("-g")); }
+
 bool proves_absence(const Answer& answer) {
   return answer.outcome == Outcome::Failed && answer.fault == Fault::NotFound;
 }
@@ -95,6 +98,13 @@ void Supervisor::look(Now now, const LeaseId& lease, Step& out) {
   Workload* w = find(lease);
   if (w == nullptr || w->retired || w->pending != Pending::Nothing) return;
   if (w->state == State::Live) ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
+}
+
+void Supervisor::notice(Now now, const Noticed& noticed, Step& out) {
+  if (!noticed.lease) return ask_list(now, out);
+  if (Workload* w = find(*noticed.lease); w != nullptr && w->pending == Pending::Look)
+    w->noticed = true;
+  look(now, *noticed.lease, out);
 }
 
 void Supervisor::recover(Now now, Step& out) {
@@ -163,7 +173,10 @@ void Supervisor::handle_answer(Now now, const Answer& told, Step& out) {
         return schedule(lease, *w, now.mono + micros(kHaltAgain));
       w->halting = Halting::No;
       return ask(now, lease, *w, Verb::Inspect, Pending::Look, out);
-    case Pending::Look: return on_look(now, lease, *w, answer, out);
+    case Pending::Look:
+      on_look(now, lease, *w, answer, out);
+      if (std::exchange(w->noticed, false)) look(now, lease, out);
+      return;
     case Pending::Stop:
       if (answer.outcome == Outcome::Done || proves_absence(answer))
         return ask(now, lease, *w, Verb::Remove, Pending::Remove, out);
@@ -236,7 +249,7 @@ void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const O
     w.creates.erase(w.generation);
   if (!may_run(w)) return on_found(now, lease, w, object, out);
   switch (object.running) {
-    case Running::Running: return on_running(now, lease, w, out);
+    case Running::Running: return on_running(now, lease, w, object, out);
     case Running::Stopped:
     case Running::Absent: return on_not_running(now, lease, w, object, out);
     case Running::Paused: return ask(now, lease, w, Verb::Resume, Pending::Resume, out);
@@ -244,7 +257,13 @@ void Supervisor::on_observed(Now now, const LeaseId& lease, Workload& w, const O
   }
 }
 
-void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, Step& out) {
+void Supervisor::on_running(Now now, const LeaseId& lease, Workload& w, const Object& object,
+                            Step& out) {
+  if (!object.node.empty() && (object.node != w.node || object.address != w.address)) {
+    w.node = object.node;
+    w.address = object.address;
+    out.events.push_back(Placed{lease, object.node, object.address});
+  }
   w.failures = 0;
   w.create_lost = false;
   w.seen_in = engine_losses_;
@@ -296,7 +315,8 @@ void Supervisor::on_not_running(Now now, const LeaseId& lease, Workload& w, cons
     return make_generation(now, lease, w, out);
   }
   if (std::exchange(w.may_start, false))
-    return ask(now, lease, w, Verb::Start, Pending::Start, out);
+    return ask(now, lease, w, object.unfinished ? Verb::Create : Verb::Start,
+               object.unfinished ? Pending::Create : Pending::Start, out);
   if (++w.failures >= config_.create_failures_max)  // it was started and is down again
     return give_up(now, lease, w, "does not stay up", out);
   w.may_start = true;
@@ -331,8 +351,14 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
   has_inventory_ = true;
   std::set<LeaseId> present;
   std::set<std::string> names;
+  std::set<std::string, std::less<>> unseen;  // stems of what cannot be looked at
   for (const Object& object : answer.objects) {
     const LeaseId& lease = object.labels.lease;
+    if (lease.is_zero() && object.running == Running::Unknown) {
+      names.insert(object.name);
+      unseen.emplace(stem_of(object.name));
+      continue;
+    }
     Workload* w = find(lease);
     const bool newest = w != nullptr && object.name == w->spec.name && w->generation > 0;
     if (!policy_.labels && !newest) continue;
@@ -347,7 +373,7 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
     } else if (w->state == State::Live && !w->retired && w->pending == Pending::Nothing) {
       // Only a look of its own concludes that it is down: this list may be older than a start.
       if (object.running == Running::Running)
-        on_running(now, lease, *w, out);
+        on_running(now, lease, *w, object, out);
       else if (object.running != Running::Unknown)
         schedule(lease, *w, now.mono);
     }
@@ -361,7 +387,7 @@ void Supervisor::on_list(Now now, const Answer& answer, Step& out) {
   for (const LeaseId& lease : confirmable) {
     Workload* w = find(lease);
     if (w == nullptr || !w->removed) continue;
-    if (present.contains(lease)) {
+    if (present.contains(lease) || unseen.contains(stem_of(object_name(lease, 1)))) {
       schedule(lease, *w, now.mono + micros(step_of(kEngineBackoff, w->failures++)));
     } else {
       confirm_gone(now, lease, *w, out);
@@ -516,50 +542,6 @@ void Supervisor::become(Now now, const LeaseId& lease, State state, uint8_t atte
 void Supervisor::record(WorkloadRecord entry, Step& out) {
   apply(entry);
   out.records.push_back(std::move(entry));
-}
-
-void Supervisor::apply(const WorkloadRecord& entry) {
-  if (const auto* wanted = std::get_if<WorkloadWanted>(&entry)) {
-    Workload w;
-    w.spec = wanted->spec;
-    w.restart = wanted->restart;
-    w.since = wanted->at;
-    w.gated = wanted->gated;
-    w.generation = w.spec.labels.generation;
-    if (w.generation > 0) w.spec.name = object_name(w.spec.labels.lease, w.generation);
-    workloads_.insert(wanted->spec.labels.lease, std::move(w));
-  } else if (const auto* made = std::get_if<WorkloadGeneration>(&entry)) {
-    Workload& w = workloads_.at(made->lease);
-    PG_CHECK(made->generation == w.generation + 1);
-    w.generation = made->generation;
-    w.creates[made->generation] = made->at;
-    w.spec.labels.generation = made->generation;
-    w.spec.name = object_name(made->lease, made->generation);
-  } else if (const auto* moved = std::get_if<WorkloadMoved>(&entry)) {
-    Workload& w = workloads_.at(moved->lease);
-    if (!w.retired) {
-      running_count_ -= w.state == State::Live;
-      running_count_ += moved->state == State::Live;
-    }
-    w.state = moved->state;
-    w.since = moved->at;
-    w.attempts = moved->attempts;
-    w.started_once |= moved->state == State::Live;
-    if (moved->state == State::Live) w.creates.erase(w.generation);
-  } else if (const auto* retired = std::get_if<WorkloadRetired>(&entry)) {
-    Workload& w = workloads_.at(retired->lease);
-    if (!w.retired) running_count_ -= w.state == State::Live;
-    w.retired = true;
-  } else if (const auto* gone = std::get_if<WorkloadGone>(&entry)) {
-    PG_CHECK(workloads_.at(gone->lease).retired);
-    workloads_.erase(gone->lease);
-  } else if (const auto* ports = std::get_if<WorkloadPorts>(&entry)) {
-    Workload& w = workloads_.at(ports->lease);
-    PG_CHECK(!w.started_once);
-    w.spec.ssh_host_port = ports->ssh_host_port;
-    w.spec.ports = ports->ports;
-    w.spec.labels.spec_digest = ports->spec_digest;
-  }
 }
 
 std::optional<State> Supervisor::state_of(const LeaseId& lease) const {

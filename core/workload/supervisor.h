@@ -95,6 +95,8 @@ class Supervisor {
   void retire(Now now, const LeaseId& lease, Step& out);
   // Ask the engine about this workload soon: a lease ends only on an observation.
   void look(Now now, const LeaseId& lease, Step& out);
+  // Looks at once at what the engine spoke of; asks for the list when its words were lost.
+  void notice(Now now, const Noticed& noticed, Step& out);
 
   void handle_answer(Now now, const Answer& answer, Step& out);
   void handle_timer(Now now, Step& out);
@@ -146,6 +148,9 @@ class Supervisor {
     bool removed = false;       // the engine confirmed a removal; absence is not yet confirmed
     bool create_lost = false;   // the last create has no answer: it may still come
     bool serves_ssh = true;
+    bool noticed = false;       // the look under way may be older than what the engine spoke of
+    std::string node;           // where it was seen running
+    std::string address;
     bool settled = false;       // retired: it is known whether it ran until then (flaw 11)
     std::optional<Micros> seen_running;
     bool may_start = true;      // the next look that finds it stopped may start it
@@ -174,7 +179,7 @@ class Supervisor {
   void on_list(Now now, const Answer& answer, Step& out);
   void on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
   void on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
-  void on_running(Now now, const LeaseId& lease, Workload& w, Step& out);
+  void on_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void on_retired_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
                        Step& out);

@@ -87,7 +87,9 @@ struct Sighted { LeaseId lease; };                  // seen running just now
 struct Found { LeaseId lease; Running running = Running::Unknown; bool unstopped = false; };
 // A guarded object of this name is about to be made: say group_made() when the guard has its group.
 struct GroupWanted { LeaseId lease; std::string name; };
+// Seen running on this member of a cluster, and not there the last time; before Started and CameUp.
+struct Placed { LeaseId lease; std::string node; std::string address; };
 using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted, Found,
-                                   GroupWanted, PortsTaken>;
+                                   GroupWanted, PortsTaken, Placed>;
 
 }  // namespace paygress::workload

@@ -32,6 +32,11 @@ class Backend {
   // answered. Calls for one name are carried out in the order they were made; others may overtake
   // them.
   virtual void call(const workload::Call& call, Done done) = 0;
+
+  // From here on `hear` is told, on the loop's thread and never from inside listen(), what the
+  // engine says by itself of our objects. Engines that say nothing, or nobody asks, never call it.
+  using Hear = std::function<void(const workload::Noticed&)>;
+  virtual void listen(Hear) {}
 };
 
 inline constexpr Micros kDeadlineMax{int64_t{3600} * 1'000'000};
@@ -51,6 +56,12 @@ struct DockerConfig {
   std::string network;
 };
 
+// A member of a cluster.
+struct Member {
+  std::string address;               // where consumers reach it
+  std::string bind_address;          // where ports are opened on it; empty: everywhere
+};
+
 // A project of our own on an LXD server, made when absent. Other projects are never looked at.
 struct LxdConfig {
   std::filesystem::path socket = "/var/lib/lxd/unix.socket";
@@ -59,6 +70,7 @@ struct LxdConfig {
   std::string network = "lxdbr0";    // a managed network; empty: workloads have no network card
   std::map<std::string, std::string> images;   // a name that tenants ask for -> an image of ours
   std::map<std::string, std::string> remotes;  // "ubuntu" in "ubuntu:22.04" -> simplestreams URL
+  std::map<std::string, Member> members;       // by name; empty: a server that is in no cluster
 };
 
 // Containers (LXC) on one node of a Proxmox VE cluster.

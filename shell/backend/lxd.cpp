@@ -74,7 +74,9 @@ void LxdBackend::run(const Op& op) {
 void LxdBackend::fail_from(const Op& op, const net::Answered& answered) {
   const std::string error = lxd_message(answered.body);
   if (is_busy(error)) return again(op);
-  fail_as(op, fault_of(answered.status), std::to_string(answered.status) + ": " + error);
+  const bool away = is_lxd_member_away(error);
+  fail_as(op, away ? Fault::Unreachable : fault_of(answered.status),
+          std::to_string(answered.status) + ": " + error);
 }
 
 // Of an operation: LXD gives no numbers there, so its words decide what can.
@@ -147,12 +149,16 @@ void LxdBackend::with_project(const Op& op, Next next) {
            return fail_as(op, Fault::Refused, "the server does not trust us: the provider's user "
                                               "must be in the group of its socket");
          op->answer.message = "LXD " + server->version;
+         clustered_ = server->clustered;
          look();
        });
 }
 
 void LxdBackend::operate(const Op& op, Request request, Ended ended) {
   send(op, std::move(request), [this, op, ended = std::move(ended)](const net::Answered& answered) {
+    // It passed on to a member what it was asked, and does not know what became of that.
+    if (answered.status / 100 == 5 && is_lxd_member_away(lxd_message(answered.body)))
+      return unknown(op, lxd_message(answered.body));
     if (answered.status != 202) return fail_from(op, answered);
     const auto path = parse_lxd_started(answered.body);
     if (!path) return fail_as(op, Fault::Internal, to_string(path.error()));
@@ -168,6 +174,8 @@ void LxdBackend::wait_for(const Op& op, const std::string& path, Ended ended) {
        [this, op, path, ended = std::move(ended)](const net::Answered& answered) {
          // The server forgot it: it was started anew, or took minutes to be asked.
          if (answered.status == 404) return unknown(op, "the server lost the operation");
+         if (answered.status != 200 && is_lxd_member_away(lxd_message(answered.body)))
+           return unknown(op, lxd_message(answered.body));
          if (answered.status != 200) return fail_from(op, answered);
          const auto operation = parse_lxd_operation(answered.body);
          if (!operation) return fail_as(op, Fault::Internal, to_string(operation.error()));
@@ -194,13 +202,20 @@ void LxdBackend::inspect(const Op& op, Seen seen) {
        [this, op, seen = std::move(seen)](const net::Answered& answered) {
          if (answered.status == 404) return seen(nullptr);
          if (answered.status != 200) return fail_from(op, answered);
-         const auto instance = parse_lxd_instance(answered.body);
+         auto instance = parse_lxd_instance(answered.body);
          if (!instance) return fail_as(op, Fault::Internal, to_string(instance.error()));
+         complete(instance->object);
          const bool ours = instance->object.labels.install == install_;
          if (!ours && op->call.verb == Verb::Create)
            return fail_as(op, Fault::Conflict, "another instance has this name");
          seen(ours ? &*instance : nullptr);
        });
+}
+
+void LxdBackend::complete(workload::Object& object) const {
+  const auto member = config_.members.find(object.node);
+  if (member == config_.members.end()) object.node.clear();
+  else object.address = member->second.address;
 }
 
 void LxdBackend::probe(const Op& op) {
@@ -236,7 +251,7 @@ void LxdBackend::probe_pool(const Op& op) {
 void LxdBackend::probe_network(const Op& op) {
   if (config_.network.empty()) {
     op->answer.message += "; workloads have no network card";
-    return done(op);
+    return probe_members(op);
   }
   send(op, {.method = "GET", .path = "/1.0/networks/" + url_encode(config_.network), .body = {}},
        [this, op](const net::Answered& answered) {
@@ -244,31 +259,78 @@ void LxdBackend::probe_network(const Op& op) {
            return fail_as(op, Fault::Refused, "there is no network " + config_.network +
                                                   ": run `lxd init`, or name one in lxd.network");
          if (answered.status != 200) return fail_from(op, answered);
+         probe_members(op);
+       });
+}
+
+// What lands on a member whose address is not known could not be told to its buyer.
+void LxdBackend::probe_members(const Op& op) {
+  if (clustered_ != has_members())
+    return fail_as(op, Fault::Refused,
+                   clustered_ ? "the server is in a cluster: name its members in lxd.members"
+                              : "the server is in no cluster: take lxd.members out");
+  if (!clustered_) return done(op);
+  send(op, {.method = "GET", .path = "/1.0/cluster/members?recursion=1", .body = {},
+            .scope = Scope::Server},
+       [this, op](const net::Answered& answered) {
+         if (answered.status != 200) return fail_from(op, answered);
+         const auto members = parse_lxd_members(answered.body);
+         if (!members) return fail_as(op, Fault::Internal, to_string(members.error()));
+         std::string names;
+         for (const LxdMember& member : *members) {
+           if (member.placed_on && !config_.members.contains(member.name))
+             return fail_as(op, Fault::Refused,
+                            "lxd.members does not say where " + member.name +
+                                " is reached: name it there, or have nothing placed on it (`lxc "
+                                "cluster set " + member.name + " scheduler.instance manual`)");
+           names += (names.empty() ? "" : ", ") + member.name +
+                    (member.online ? "" : " (does not answer)");
+         }
+         op->answer.message += "; a cluster of " + names;
          done(op);
        });
 }
 
 void LxdBackend::capacity(const Op& op) {
-  send(op, {.method = "GET", .path = "/1.0/resources", .body = {}},
-       [this, op](const net::Answered& answered) {
+  op->answer.capacity = workload::NodeCapacity{};
+  op->members = {""};
+  if (has_members()) op->members.clear();
+  for (const auto& [name, member] : config_.members) op->members.push_back(name);
+  find_pool(op);
+}
+
+// The sum of the members that answer.
+void LxdBackend::capacity_of_next(const Op& op) {
+  if (op->members.empty()) return done(op);
+  const std::string name = op->members.back();
+  op->members.pop_back();
+  const std::string target = name.empty() ? "" : "?target=" + url_encode(name);
+  send(op, {.method = "GET", .path = "/1.0/resources" + target, .body = {}, .scope = Scope::Server},
+       [this, op, name, target](const net::Answered& answered) {
+         if (answered.status != 200 && !name.empty() &&
+             is_lxd_member_away(lxd_message(answered.body))) {
+           log_.warn("{} does not answer: what it has is not counted", name);
+           return capacity_of_next(op);
+         }
          if (answered.status != 200) return fail_from(op, answered);
          const auto node = parse_lxd_resources(answered.body);
          if (!node) return fail_as(op, Fault::Internal, to_string(node.error()));
-         op->answer.capacity = *node;
-         find_pool(op);
+         op->answer.capacity->cpu_millicores += node->cpu_millicores;
+         op->answer.capacity->memory_mb += node->memory_mb;
+         free_space(op, target, [this, op] { capacity_of_next(op); });
        });
 }
 
-void LxdBackend::free_space(const Op& op) {
+void LxdBackend::free_space(const Op& op, const std::string& target, Next next) {
   send(op, {.method = "GET",
-            .path = "/1.0/storage-pools/" + url_encode(op->options.pool) + "/resources",
+            .path = "/1.0/storage-pools/" + url_encode(op->options.pool) + "/resources" + target,
             .body = {}},
-       [this, op](const net::Answered& answered) {
+       [this, op, next = std::move(next)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          const auto free_gb = parse_lxd_free_gb(answered.body);
          if (!free_gb) return fail_as(op, Fault::Internal, to_string(free_gb.error()));
-         op->answer.capacity->storage_gb = *free_gb;
-         done(op);
+         op->answer.capacity->storage_gb += *free_gb;
+         next();
        });
 }
 
@@ -278,9 +340,11 @@ void LxdBackend::list(const Op& op) {
          if (answered.status != 200) return fail_from(op, answered);
          auto instances = parse_lxd_instances(answered.body);
          if (!instances) return fail_as(op, Fault::Internal, to_string(instances.error()));
-         for (auto& instance : *instances)
-           if (instance.object.labels.install == install_)
-             op->answer.objects.push_back(std::move(instance.object));
+         for (auto& instance : *instances) {
+           if (instance.seen && instance.object.labels.install != install_) continue;
+           complete(instance.object);
+           op->answer.objects.push_back(std::move(instance.object));
+         }
          done(op);
        });
 }
@@ -305,6 +369,7 @@ void LxdBackend::act_on(const Op& op, const LxdInstance& instance) {
   if (verb == Verb::Start) {
     if (paused) return fail_as(op, Fault::Conflict, "it is paused: resume it");
     if (running == Running::Running) return done(op);
+    if (!instance.prepared) return fail_as(op, Fault::Conflict, "it was never completed");
     return after_others(op, [this, op] { start(op); });
   }
   if (running == Running::Stopped) return fail_as(op, Fault::Conflict, "it does not run");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shell/backend/engine_client.h"
 #include "shell/backend/lxd_json.h"
@@ -15,6 +16,8 @@ namespace paygress::backend {
 struct LxdScratch {
   LxdOptions options;
   bool serves_ssh = false;
+  std::string bind_address;            // where its ports are opened
+  std::vector<std::string> members;    // still to be asked (Capacity)
 };
 
 class LxdBackend final : public EngineClient<LxdScratch> {
@@ -36,6 +39,9 @@ class LxdBackend final : public EngineClient<LxdScratch> {
 
   void run(const Op& op) override;
   void contact_lost() override { ready_ = false; }
+  bool has_members() const { return !config_.members.empty(); }
+  // Says where consumers reach what stands on a member of the configured cluster.
+  void complete(workload::Object& object) const;
   // Sees that the server trusts us and that our project is there.
   void with_project(const Op& op, Next next);
   void send(const Op& op, Request request, Handler handler);
@@ -59,8 +65,10 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   void probe(const Op& op);
   void probe_pool(const Op& op);
   void probe_network(const Op& op);
+  void probe_members(const Op& op);
   void capacity(const Op& op);
-  void free_space(const Op& op);
+  void capacity_of_next(const Op& op);
+  void free_space(const Op& op, const std::string& target, Next next);
   void list(const Op& op);
   void start(const Op& op);
   void stop(const Op& op);
@@ -73,6 +81,9 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   void look_up(const Op& op, const std::string& name);
   void find_pool(const Op& op);
   void make_instance(const Op& op);
+  // Sees on which member it landed.
+  void place(const Op& op);
+  void place_on(const Op& op, const LxdInstance& instance);
   void prepare(const Op& op);
   void find_ssh_server(const Op& op);
   void put_password(const Op& op);
@@ -86,6 +97,7 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   const LxdConfig config_;
   shell::Logger log_{"lxd"};
   bool ready_ = false;   // with_project found everything in place
+  bool clustered_ = false;  // as with_project saw it
   std::weak_ptr<Operation> maker_;  // is making an instance; the others wait
 };
 

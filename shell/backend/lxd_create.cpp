@@ -14,6 +14,7 @@ namespace {
 
 constexpr Micros kMakerLooksAgain = 20'000_us;
 constexpr size_t kFingerprintMin = 12;  // hex digits, as `lxc image list` shows them
+constexpr const char* kEveryAddress = "0.0.0.0";
 constexpr const char* kEnvironmentDirectory = "/etc/paygress";
 constexpr const char* kEnvironmentFile = "/etc/paygress/environment";
 constexpr const char* kSshdDirectory = "/etc/ssh/sshd_config.d";
@@ -51,7 +52,7 @@ void LxdBackend::create(const Op& op) {
     op->answer.serves_ssh = instance->serves_ssh;
     if (instance->prepared) return done(op);
     // The record is there before the file system is, and whoever made it may have died in between.
-    after_others(op, [this, op] { prepare(op); });
+    after_others(op, [this, op, instance = *instance] { place_on(op, instance); });
   });
 }
 
@@ -90,7 +91,7 @@ void LxdBackend::look_up(const Op& op, const std::string& name) {
 // The configured pool, else the first there is. Also on the way of Capacity.
 void LxdBackend::find_pool(const Op& op) {
   const auto next = [this, op] {
-    op->call.verb == workload::Verb::Capacity ? free_space(op) : make_instance(op);
+    op->call.verb == workload::Verb::Capacity ? capacity_of_next(op) : make_instance(op);
   };
   op->options.network = config_.network;
   op->options.pool = config_.pool;
@@ -117,11 +118,32 @@ void LxdBackend::make_instance(const Op& op) {
                .body = lxd_instance_body(*op->call.spec, op->options)},
           [this, op](const LxdOperation& ended) {
             maker_.reset();
-            if (ended.state == LxdOperation::State::Success) return prepare(op);
+            if (ended.state == LxdOperation::State::Success) return place(op);
             // Somebody was faster: what he made is looked at.
             if (ended.error.find("already exists") != std::string::npos) return again(op);
             fail_with(op, ended.error);
           });
+}
+
+void LxdBackend::place(const Op& op) {
+  op->bind_address = op->call.spec->address;
+  if (!has_members()) return prepare(op);
+  inspect(op, [this, op](const LxdInstance* instance) {
+    if (!instance) return fail_as(op, Fault::Internal, "it was removed");
+    place_on(op, *instance);
+  });
+}
+
+void LxdBackend::place_on(const Op& op, const LxdInstance& instance) {
+  op->bind_address = op->call.spec->address;
+  if (!has_members()) return prepare(op);
+  const auto member = config_.members.find(instance.object.node);
+  // The probe has seen to that; somebody made the cluster larger since.
+  if (member == config_.members.end())
+    return fail_as(op, Fault::Refused, "lxd.members does not name the member it was placed on");
+  const std::string& own = member->second.bind_address;
+  op->bind_address = own.empty() ? kEveryAddress : own;
+  prepare(op);
 }
 
 // Everything is written before the instance ever runs, and can be written again.
@@ -180,7 +202,7 @@ void LxdBackend::put_environment(const Op& op) {
 
 void LxdBackend::end_create(const Op& op) {
   send(op, {.method = "PATCH", .path = lxd_instance_path(op->call.name),
-            .body = lxd_prepared_body(*op->call.spec, op->serves_ssh)},
+            .body = lxd_prepared_body(*op->call.spec, op->serves_ssh, op->bind_address)},
        [this, op](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          op->answer.serves_ssh = op->serves_ssh;

@@ -86,13 +86,21 @@ Running running_from(int code) {
 
 LxdInstance instance_from(const json::object& object) {
   LxdInstance instance;
-  const auto& config = object.at("config").as_object();
   instance.object.name = text_of(object.at("name"));
+  if (object.at("config").is_null()) {
+    instance.seen = false;
+    return instance;
+  }
+  const auto& config = object.at("config").as_object();
   instance.object.running = running_from(object.at("status_code").to_number<int>());
   instance.object.labels = labels_of([&](std::string_view label) {
     return text_or_empty(config, std::string(kLabel).append(label));
   });
   instance.prepared = text_or_empty(config, kPrepared) == "1";
+  instance.object.unfinished = !instance.prepared;
+  // Servers that are in no cluster say "none".
+  if (auto location = text_or_empty(object, "location"); location != "none")
+    instance.object.node = std::move(location);
   instance.serves_ssh = text_or_empty(config, kServesSsh) == "1";
   return instance;
 }
@@ -104,9 +112,9 @@ std::string endpoint(const std::string& address, uint16_t port) {
 
 // The proxy runs on the host and connects inside the instance's network namespace, so the address
 // the instance has on its network, if any, does not matter.
-json::object proxy(const Spec& spec, uint16_t host_port, uint16_t container_port) {
+json::object proxy(const std::string& address, uint16_t host_port, uint16_t container_port) {
   return {{"type", "proxy"},
-          {"listen", endpoint(spec.address, host_port)},
+          {"listen", endpoint(address, host_port)},
           {"connect", endpoint("127.0.0.1", container_port)}};
 }
 
@@ -132,9 +140,28 @@ Result<LxdServer> parse_lxd_server(std::string_view body) {
     const auto& object = value.as_object();
     LxdServer server;
     server.trusted = text_or_empty(object, "auth") == "trusted";
-    if (const auto* environment = object.if_contains("environment"))
+    if (const auto* environment = object.if_contains("environment")) {
       server.version = text_or_empty(environment->as_object(), "server_version");
+      const auto* clustered = environment->as_object().if_contains("server_clustered");
+      server.clustered = clustered != nullptr && clustered->as_bool();
+    }
     return server;
+  });
+}
+
+Result<std::vector<LxdMember>> parse_lxd_members(std::string_view body) {
+  return parse<std::vector<LxdMember>>(body, [](const json::value& value) {
+    std::vector<LxdMember> members;
+    for (const auto& item : value.as_array()) {
+      const auto& object = item.as_object();
+      LxdMember member{text_of(object.at("server_name")),
+                       text_or_empty(object, "status") == "Online", true};
+      if (const auto* config = object.if_contains("config"); config && config->is_object())
+        member.placed_on = text_or_empty(config->get_object(), "scheduler.instance") != "manual";
+      members.push_back(std::move(member));
+    }
+    std::ranges::sort(members, {}, &LxdMember::name);
+    return members;
   });
 }
 
@@ -232,6 +259,14 @@ std::string lxd_message(std::string_view body) {
   return std::string(body.substr(0, 200));
 }
 
+// The server passes on what it is asked of another member's instances, and says so when it cannot,
+// or hears nothing of it any more.
+bool is_lxd_member_away(std::string_view error) {
+  return error.find("Unable to connect to") != error.npos ||
+         error.find("Missing event connection with target cluster member") != error.npos ||
+         error.find("\"https://") != error.npos;
+}
+
 std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
   PG_CHECK(spec.memory_mb > 0 && spec.cpu_millicores > 0);
   json::object config{{"limits.cpu.allowance", cpu_allowance(spec.cpu_millicores)},
@@ -260,9 +295,6 @@ std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
                                    {"security.port_isolation", "true"},
                                    {"security.mac_filtering", "true"},
                                    {"security.ipv4_filtering", "true"}};
-  for (const auto& port : spec.ports)
-    devices["port-" + std::to_string(port.container_port)] =
-        proxy(spec, port.host_port, port.container_port);
   return json::serialize(json::object{{"name", spec.name},
                                       {"type", "container"},
                                       {"profiles", json::array{}},
@@ -271,11 +303,15 @@ std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
                                       {"devices", std::move(devices)}});
 }
 
-std::string lxd_prepared_body(const Spec& spec, bool serves_ssh) {
-  json::object body{{"config", {{kPrepared, "1"}, {kServesSsh, serves_ssh ? "1" : "0"}}}};
-  if (serves_ssh)
-    body["devices"] = json::object{{"ssh", proxy(spec, *spec.ssh_host_port, kContainerSshPort)}};
-  return json::serialize(body);
+std::string lxd_prepared_body(const Spec& spec, bool serves_ssh, const std::string& address) {
+  json::object devices;
+  for (const auto& port : spec.ports)
+    devices["port-" + std::to_string(port.container_port)] =
+        proxy(address, port.host_port, port.container_port);
+  if (serves_ssh) devices["ssh"] = proxy(address, *spec.ssh_host_port, kContainerSshPort);
+  return json::serialize(
+      json::object{{"config", {{kPrepared, "1"}, {kServesSsh, serves_ssh ? "1" : "0"}}},
+                   {"devices", std::move(devices)}});
 }
 
 std::string lxd_state_body(LxdAction action, Seconds timeout) {

@@ -18,8 +18,17 @@ namespace paygress::backend {
 struct LxdServer {
   std::string version;
   bool trusted = false;
+  bool clustered = false;
 };
 Result<LxdServer> parse_lxd_server(std::string_view body);
+
+struct LxdMember {
+  std::string name;
+  bool online = false;
+  bool placed_on = false;   // instances that name no member may land on it
+};
+// GET /1.0/cluster/members?recursion=1
+Result<std::vector<LxdMember>> parse_lxd_members(std::string_view body);
 
 // What an asynchronous answer says to wait for: "/1.0/operations/<id>".
 Result<std::string> parse_lxd_started(std::string_view body);
@@ -36,7 +45,8 @@ Result<LxdOperation> parse_lxd_operation(std::string_view body);
 Result<std::vector<LxdOperation>> parse_lxd_operations(std::string_view body);
 
 struct LxdInstance {
-  workload::Object object;
+  workload::Object object;  // without labels and Unknown where its member does not answer
+  bool seen = true;         // false: such a one
   bool prepared = false;    // everything that Create puts into it is in it
   bool serves_ssh = false;
 };
@@ -58,6 +68,9 @@ Result<workload::NodeCapacity> parse_lxd_resources(std::string_view body);
 Result<uint64_t> parse_lxd_free_gb(std::string_view body);
 // "error" of an answer, or the beginning of the body.
 std::string lxd_message(std::string_view body);
+// Whether that error is a member's of the cluster that did not answer: what it was asked may have
+// happened.
+bool is_lxd_member_away(std::string_view error);
 
 // Where an instance's image comes from: a fingerprint of this server, or a remote server's alias.
 struct LxdImage {
@@ -71,11 +84,13 @@ struct LxdOptions {
   std::string network;      // empty: no network card
 };
 // The body of POST /1.0/instances. Holds no secret: the password and the variables are put into
-// files of the instance, which its description does not show.
+// files of the instance, which its description does not show. Publishes nothing: on which machine
+// the ports will be is not known before it stands there.
 std::string lxd_instance_body(const workload::Spec& spec, const LxdOptions& options);
-// The body of PATCH /1.0/instances/<name> that ends Create: it is prepared, and where it serves
-// SSH the port is published.
-std::string lxd_prepared_body(const workload::Spec& spec, bool serves_ssh);
+// The body of PATCH /1.0/instances/<name> that ends Create: it is prepared, and its ports are
+// published on `address`, with that of SSH where it serves it.
+std::string lxd_prepared_body(const workload::Spec& spec, bool serves_ssh,
+                              const std::string& address);
 enum class LxdAction : uint8_t { Start, Stop, Kill, Freeze, Unfreeze };
 // The body of PUT /1.0/instances/<name>/state.
 std::string lxd_state_body(LxdAction action, Seconds timeout);

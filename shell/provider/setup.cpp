@@ -325,9 +325,11 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   config.docker.socket = setup.config.docker.socket;
   config.docker.network = setup.config.docker.network;
   const provider::LxdSettings& lxd = setup.config.lxd;
-  config.lxd = {lxd.socket, lxd.project, lxd.pool, lxd.network, {}, {}};
+  config.lxd = {lxd.socket, lxd.project, lxd.pool, lxd.network, {}, {}, {}};
   for (const auto& alias : lxd.images) config.lxd.images[alias.name] = alias.image;
   for (const auto& remote : lxd.remotes) config.lxd.remotes[remote.name] = remote.url;
+  for (const auto& member : lxd.members)
+    config.lxd.members[member.name] = {member.address, member.bind_address};
   return config;
 }
 

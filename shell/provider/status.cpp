@@ -47,6 +47,8 @@ json::object lease_json(const StateView& state, const LeaseId& id, const lease::
       {"owner", terms.owner.hex()},
       {"ssh_port", ssh ? json::value(*terms.ssh_port) : json::value()},
       {"ports", ports_json(lease)},
+      {"node", lease.node.empty() ? json::value() : json::value(lease.node)},
+      {"address", lease.address.empty() ? json::value() : json::value(lease.address)},
       {"open", !is_over(lease)},
       {"reserved_at", market::to_rfc3339(terms.at)},
       {"remaining_seconds", state.leases.remaining(lease, now).value},

@@ -163,6 +163,9 @@ struct Words {
                                                     : r.ports.front().host_port;
     return fmt::format("its ports begin at {} now: one was in use", first.value_or(0));
   }
+  std::string operator()(const lease::LeasePlaced& r) const {
+    return fmt::format("the cluster runs it on {}, reached at {}", r.node, r.address);
+  }
   std::string operator()(const lease::ClaimOwed& r) const {
     return fmt::format("{} msat are owed to {}: {}", r.lot.msat.value, r.owner.hex(), r.reason);
   }

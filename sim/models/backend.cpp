@@ -1,6 +1,7 @@
 #include "sim/models/backend.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "core/base/check.h"
@@ -77,7 +78,17 @@ void BackendModel::settle(Now now) {
     object.exit_code = kKilled;
     object.runs_from.reset();
     object.dies_at.reset();
+    say(object);
   }
+}
+
+void BackendModel::say(const Object& object) {
+  if (object.spec.labels.install == config_.install && noticed_.size() < kNoticesMax)
+    noticed_.push_back({object.spec.labels.lease});
+}
+
+bool BackendModel::is_cut_off(const Object& object) const {
+  return object.member && cut_off_.contains(members_.at(*object.member).first);
 }
 
 const BackendModel::Object* BackendModel::find(const std::string& name, Now now) const {
@@ -110,6 +121,11 @@ workload::Object BackendModel::view(const std::string& name, const Object& objec
   if (seen.running == Running::Stopped) {
     seen.stopped_at = object.stopped_at;
     seen.exit_code = object.exit_code;
+  }
+  if (object.member) std::tie(seen.node, seen.address) = members_.at(*object.member);
+  if (is_cut_off(object)) {  // only its name is known then
+    seen = {};
+    seen.name = name;
   }
   return seen;
 }
@@ -172,6 +188,8 @@ BackendReply BackendModel::handle_as(InstallId install, const Call& call, Now no
 void BackendModel::carry_out(InstallId install, const Call& call, Now now, Micros& due,
                              Answer& answer) {
   Object* object = find_ours(install, call.name, now);
+  if (object && is_cut_off(*object))
+    return fail_with(answer, Fault::Unreachable, "its member does not answer");
   switch (call.verb) {
     case Verb::Probe: return;
     case Verb::Capacity: answer.capacity = free_capacity(); return;
@@ -228,6 +246,7 @@ void BackendModel::create(InstallId install, const Call& call, Now now, Micros& 
   Object object;
   object.spec = *call.spec;
   object.exists_from = made;
+  if (!members_.empty()) object.member = placed_++ % members_.size();
   objects_.emplace(call.name, std::move(object));
   due = made;
 }
@@ -297,6 +316,7 @@ bool BackendModel::exit_workload(const std::string& name, int32_t exit_code, Now
   if (!object || state_of(*object, now) != Running::Running) return false;
   ++version_;
   halt(objects_.at(name), exit_code, now.wall, now);
+  say(*object);
   return true;
 }
 
@@ -320,7 +340,10 @@ std::optional<Micros> BackendModel::next_change(Now now) const {
 bool BackendModel::lose_object(const std::string& name, Now now) {
   settle(now);
   ++version_;
-  return find(name, now) != nullptr && objects_.erase(name) == 1;
+  const Object* object = find(name, now);
+  if (object == nullptr) return false;
+  say(*object);
+  return objects_.erase(name) == 1;
 }
 
 Running BackendModel::running(const std::string& name, Now now) const {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/random.h"
@@ -19,6 +20,7 @@
 namespace paygress::sim {
 
 inline constexpr size_t kPlannedFaultsMax = 10'000;
+inline constexpr size_t kNoticesMax = 1'000;  // words that nobody took: later ones are lost
 
 enum class BackendFault : uint8_t {
   None,
@@ -83,6 +85,15 @@ class BackendModel {
   void set_unreachable(bool unreachable) { unreachable_ = unreachable; }
   // Every workload stops with no stop time kept; what was being made is lost. Frozen ones too.
   void reboot_host(Now now);
+  // Members of a cluster, by name and address: objects are placed on one after the other. Without
+  // any (as at first) there is one machine, which is not named.
+  void set_members(std::vector<std::pair<std::string, std::string>> members) {
+    members_ = std::move(members);
+  }
+  // While cut off nobody can say what became of a member's objects; they go on.
+  void set_cut_off(std::set<std::string> members) { cut_off_ = std::move(members); }
+  // What the engine has said by itself since it was last asked, of this model's own install.
+  std::vector<workload::Noticed> take_noticed() { return std::exchange(noticed_, {}); }
   // The workload exits by itself. Returns false when it is not running.
   bool exit_workload(const std::string& name, int32_t exit_code, Now now);
   // Somebody else removes the object behind our back. Returns false when it does not exist.
@@ -111,6 +122,7 @@ class BackendModel {
     bool paused = false;
     std::optional<UnixSeconds> stopped_at;
     std::optional<int32_t> exit_code;
+    std::optional<size_t> member;      // of members_
   };
   struct Planned {
     workload::Verb verb;
@@ -126,6 +138,8 @@ class BackendModel {
   workload::Running state_of(const Object& object, Now now) const;
   workload::Object view(const std::string& name, const Object& object, Now now) const;
   bool is_frozen(const Object& object, Now now) const;
+  bool is_cut_off(const Object& object) const;
+  void say(const Object& object);
   workload::NodeCapacity free_capacity() const;
   void carry_out(InstallId install, const workload::Call& call, Now now, Micros& due,
                  workload::Answer& answer);
@@ -145,6 +159,10 @@ class BackendModel {
   Micros last_list_at_;
   uint64_t version_ = 0;
   std::set<uint16_t> foreign_ports_;
+  std::vector<std::pair<std::string, std::string>> members_;
+  std::set<std::string> cut_off_;
+  size_t placed_ = 0;
+  std::vector<workload::Noticed> noticed_;
   bool unreachable_ = false;
   Micros last_seen_;
 };

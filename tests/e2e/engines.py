@@ -310,7 +310,7 @@ class Market:
     def page(self, lease):
         port = lease["ports"][0]["host_port"]
         return self.engine.enclosure.run(
-            ["curl", "-sS", "-m", "5", f"http://127.0.0.1:{port}/"]).stdout
+            ["curl", "-sS", "-m", "5", f"http://{lease['host']}:{port}/"]).stdout
 
     def close(self):
         for started in (self.provider, self.services):

@@ -165,6 +165,7 @@ const Problem kProblems[] = {
     {"LxdImage", [](C& c) { use_lxd(c).images = {{"debian", ""}}; }, "lxd.images[0]", "needs"},
     {"LxdRemote", [](C& c) { use_lxd(c).remotes = {{"x", "http://x"}}; }, "lxd.remotes[0]",
      "https"},
+    {"LxdMember", [](C& c) { use_lxd(c).members = {{"n1", "", ""}}; }, "lxd.members[0]", "needs"},
     {"KvmWithoutImages", [](C& c) { c.backend_type = BackendType::Kvm; }, "kvm.images",
      "nothing to make machines of"},
     {"KvmAccelerator", [](C& c) { kvm(c).accelerator = "fast"; }, "kvm.accelerator", "none of"},

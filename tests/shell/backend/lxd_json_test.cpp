@@ -26,6 +26,34 @@ TEST(LxdServer, SaysWhetherItTrustsUs) {
   EXPECT_EQ(server->version, "5.0.2");
   EXPECT_FALSE(parse_lxd_server(answer(R"({"auth":"untrusted"})"))->trusted);
   for (auto bad : {"", "[]", "{}", R"({"metadata":[]})"}) EXPECT_FALSE(parse_lxd_server(bad));
+  EXPECT_FALSE(server->clustered);
+  EXPECT_TRUE(parse_lxd_server(answer(
+      R"({"auth":"trusted","environment":{"server_clustered":true}})"))->clustered);
+}
+
+TEST(LxdCluster, SaysWhoAnswersAndWhereItPlaces) {
+  const auto members = parse_lxd_members(answer(
+      R"([{"server_name":"n2","status":"Offline","config":{"scheduler.instance":"manual"}},)"
+      R"({"server_name":"n1","status":"Online","config":{}}])"));
+  ASSERT_TRUE(members.has_value());
+  ASSERT_EQ(members->size(), 2u);
+  EXPECT_EQ(members->at(0).name, "n1");
+  EXPECT_TRUE(members->at(0).online);
+  EXPECT_TRUE(members->at(0).placed_on);
+  EXPECT_FALSE(members->at(1).online);
+  EXPECT_FALSE(members->at(1).placed_on);
+}
+
+// As a member of a real cluster said it of another one that was cut off.
+TEST(LxdCluster, AMemberThatDoesNotAnswerIsToldFromOneThatRefuses) {
+  for (const auto* away :
+       {R"(Get "https://10.78.0.2:8443/1.0/instances/a?project=p": Unable to connect to: )"
+        R"(10.78.0.2:8443 ([dial tcp 10.78.0.2:8443: connect: no route to host]))",
+        "Missing event connection with target cluster member",
+        R"(Post "https://10.78.0.2:8443/1.0/instances": EOF)"})
+    EXPECT_TRUE(is_lxd_member_away(away)) << away;
+  for (const auto* here : {"Instance not found", "No space left on device", ""})
+    EXPECT_FALSE(is_lxd_member_away(here)) << here;
 }
 
 std::string operation(int code, const std::string& error = {}) {
@@ -98,6 +126,7 @@ TEST(LxdInstance, LabelsComeBackFromWhatIsSent) {
   ASSERT_TRUE(made.has_value()) << body;
   EXPECT_EQ(made->object.labels, spec().labels);
   EXPECT_FALSE(made->prepared);
+  EXPECT_TRUE(made->object.unfinished);
   EXPECT_FALSE(parse_lxd_instance(answer(instance(102)))->object.labels.install ==
                spec().labels.install);
 }
@@ -109,14 +138,40 @@ TEST(LxdInstance, HoldsTheLimitsAndNoSecret) {
         R"("limits.memory.swap":"false")", R"("limits.processes":"512")", R"("size":"7GiB")",
         R"("security.privileged":"false")", R"("security.nesting":"false")",
         R"("security.port_isolation":"true")", R"("boot.autostart":"false")",
-        R"("listen":"tcp:127.0.0.1:30001")", R"("connect":"tcp:127.0.0.1:80")",
         R"("fingerprint":"f00d")"})
     EXPECT_THAT(body, HasSubstr(part));
   EXPECT_THAT(body, Not(HasSubstr("correcthorse42")));
   EXPECT_THAT(body, Not(HasSubstr("secret")));
-  EXPECT_THAT(body, Not(HasSubstr("30000"))) << "SSH is published when it is known to be served";
-  EXPECT_THAT(lxd_prepared_body(spec(), true), HasSubstr("30000"));
-  EXPECT_THAT(lxd_prepared_body(spec(), false), Not(HasSubstr("30000")));
+  EXPECT_THAT(body, Not(HasSubstr("proxy"))) << "published when it is known where it stands";
+  const std::string prepared = lxd_prepared_body(spec(), true, "10.0.0.7");
+  for (auto part :
+       {R"("listen":"tcp:10.0.0.7:30000")", R"("listen":"tcp:10.0.0.7:30001")",
+        R"("connect":"tcp:127.0.0.1:80")", R"("connect":"tcp:127.0.0.1:22")"})
+    EXPECT_THAT(prepared, HasSubstr(part));
+  EXPECT_THAT(lxd_prepared_body(spec(), false, "10.0.0.7"), Not(HasSubstr("30000")));
+}
+
+// As a member of a real cluster lists what is on another one that was cut off.
+TEST(LxdInstance, OfAMemberThatDoesNotAnswerIsANameOnly) {
+  const auto list = parse_lxd_instances(answer(
+      R"([{"architecture":"","config":null,"devices":null,"name":"paygress-a-g1",)"
+      R"("status":"Error","status_code":112,"location":"n2","type":"","project":"paygress"}])"));
+  ASSERT_TRUE(list.has_value());
+  ASSERT_EQ(list->size(), 1u);
+  EXPECT_EQ(list->at(0).object.name, "paygress-a-g1");
+  EXPECT_EQ(list->at(0).object.running, Running::Unknown);
+  EXPECT_FALSE(list->at(0).seen);
+  EXPECT_FALSE(list->at(0).object.unfinished);
+}
+
+TEST(LxdInstance, SaysOnWhichMemberItIs) {
+  const auto at = [](const std::string& location) {
+    return parse_lxd_instance(answer(R"({"name":"a","status_code":103,"config":{},"location":")" +
+                                     location + "\"}"))->object.node;
+  };
+  EXPECT_EQ(at("n2"), "n2");
+  EXPECT_EQ(at("none"), "") << "a server that is in no cluster";
+  EXPECT_EQ(parse_lxd_instance(answer(instance(103)))->object.node, "");
 }
 
 // Exact to the millicore, which 100 ms cannot always say.
@@ -127,9 +182,7 @@ TEST(LxdInstance, ProcessorTimeIsExact) {
 }
 
 TEST(LxdInstance, Version6AddressesAreBracketed) {
-  workload::Spec six = spec();
-  six.address = "::1";
-  EXPECT_THAT(lxd_instance_body(six, {}), HasSubstr("tcp:[::1]:30001"));
+  EXPECT_THAT(lxd_prepared_body(spec(), false, "::1"), HasSubstr("tcp:[::1]:30001"));
 }
 
 TEST(LxdInstance, ARemoteImageIsPulled) {
