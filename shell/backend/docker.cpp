@@ -36,6 +36,10 @@ Fault fault_of(int status) {
 DockerBackend::DockerBackend(net::Loop& loop, DockerConfig config, InstallId install)
     : EngineClient(loop, install), config_(std::move(config)) {}
 
+void DockerBackend::listen(Hear hear) {
+  events_ = std::make_unique<DockerEvents>(loop_, config_.socket, install_, std::move(hear));
+}
+
 void DockerBackend::run(const Op& op) {
   with_version(op, [this, op] {
     switch (op->call.verb) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "shell/backend/docker_events.h"
 #include "shell/backend/docker_json.h"
 #include "shell/backend/engine_client.h"
 #include "shell/base/log.h"
@@ -24,6 +25,8 @@ class DockerBackend final : public EngineClient<DockerScratch> {
  public:
   // Does not talk to the engine yet.
   DockerBackend(net::Loop& loop, DockerConfig config, InstallId install);
+
+  void listen(Hear hear) override;
 
  private:
   using Seen = std::function<void(const DockerContainer*)>;
@@ -84,6 +87,7 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   std::weak_ptr<Operation> network_task_; // is making or removing it; the others wait
   // Held by every Create under way: what it makes needs the network.
   std::shared_ptr<int> creating_ = std::make_shared<int>(0);
+  std::unique_ptr<DockerEvents> events_;
 };
 
 }  // namespace paygress::backend

@@ -305,6 +305,27 @@ std::string install_filter(const InstallId& install) {
   return url_encode(json::serialize(filter));
 }
 
+std::optional<DockerEvent> parse_docker_event(std::string_view line) {
+  const auto event = parse<DockerEvent>(line, [](const json::value& value) {
+    const auto& object = value.as_object();
+    const auto& attributes = object.at("Actor").as_object().at("Attributes").as_object();
+    const auto labels = labels_of([&](std::string_view label) {
+      return text_or_empty(attributes, std::string(kLabel).append(label).c_str());
+    });
+    return DockerEvent{labels.lease, {object.at("time").to_number<int64_t>()}};
+  });
+  if (!event || event->lease.is_zero()) return std::nullopt;
+  return *event;
+}
+
+std::string docker_events_query(const InstallId& install, UnixSeconds since, UnixSeconds until) {
+  const json::object filter{{"type", json::array{"container"}},
+                            {"event", json::array{"die", "destroy"}},
+                            {"label", json::array{kInstall + ("=" + install.hex())}}};
+  return "since=" + std::to_string(since.value) + "&until=" + std::to_string(until.value) +
+         "&filters=" + url_encode(json::serialize(filter));
+}
+
 std::string pull_query(std::string_view image) {
   const size_t digest = image.find('@');
   // A colon after the last slash starts a tag; one before it is a registry's port.

@@ -74,6 +74,15 @@ std::string docker_message(std::string_view body);
 std::optional<std::string> pull_error(std::string_view line);
 // What to tell of one line of a pull's progress: whole steps, not every byte.
 std::optional<std::string> pull_step(std::string_view line);
+// One line of GET /events: an object of ours ended or was removed. Nothing when it says no such
+// thing.
+struct DockerEvent {
+  LeaseId lease;
+  UnixSeconds at;
+};
+std::optional<DockerEvent> parse_docker_event(std::string_view line);
+// The query of GET /events for these, of one install.
+std::string docker_events_query(const InstallId& install, UnixSeconds since, UnixSeconds until);
 // ?filters= that selects one install's objects, URL-encoded.
 std::string install_filter(const InstallId& install);
 // "name[:tag]" or "name@digest" as POST /images/create wants it: fromImage=...&tag=...

@@ -124,6 +124,7 @@ Result<void> Daemon::start() {
   auto first = core_->start(now, {ledger_->header().install, *boot, setup_.seed_fingerprint});
   if (!first) return std::unexpected(first.error());
   writer_->take(*std::move(first));
+  backend_->listen([this](const workload::Noticed& noticed) { step(noticed); });
   open_metrics();
   // What is in use is known before the first request can be.
   look_at_ports();

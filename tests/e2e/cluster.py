@@ -81,17 +81,6 @@ def host_of(market, lease):
     return there
 
 
-def ask_provider(market):
-    said = market.engine.enclosure.run(
-        [market.programs / "paygress-provider", "status", "--json", "--config", market.config])
-    expect(said.returncode == 0, said.stderr)
-    return json.loads(said.stdout)
-
-
-def open_leases(market):
-    return {lease["pod"]: lease for lease in ask_provider(market)["leases"] if lease["open"]}
-
-
 def story(first, second, market):
     before = [first.inventory(), second.inventory()]
     leases, names = {}, {}
@@ -102,7 +91,7 @@ def story(first, second, market):
     expect(sorted(leases) == sorted(MEMBERS.values()), f"not one on each: {sorted(leases)}")
     there, name = leases[second.address], names[second.address]
     expect(second.runs_here(name) and not first.runs_here(name), "it runs where it was said to")
-    nodes = sorted(str(lease["node"]) for lease in open_leases(market).values())
+    nodes = sorted(str(lease["node"]) for lease in market.open_leases().values())
     expect(nodes == sorted(MEMBERS), f"the ledger has {nodes}")
     say("one on each machine, reached where the answers said")
 
@@ -123,7 +112,7 @@ def story(first, second, market):
         expect(len({o.rsplit("-g", 1)[0] for o in objects}) == len(objects), f"twice: {objects}")
         expect(second.runs_here(name) and not first.runs_here(name), "not exactly one")
         time.sleep(2)
-    expect(there["pod_id"] in open_leases(market), "it was called over unseen")
+    expect(there["pod_id"] in market.open_leases(), "it was called over unseen")
     say("cut off: it ran on, once, and nobody called it gone")
 
     second.connect(True)

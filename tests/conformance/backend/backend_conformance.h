@@ -59,6 +59,7 @@ inline bool eventually(const std::function<bool()>& holds) {
 // What not every engine can do. A limit is stated to buyers and tested nowhere else.
 enum class Promise : uint8_t {
   Ends,       // it remembers when and how a workload ended
+  Word,       // it says by itself that one ended
   Pause,      // it can halt a workload and let it go on
   Memory,
   Processor,  // time of it, as the workload itself sees it
@@ -94,6 +95,8 @@ class BackendUnderTest {
   virtual bool crash_has_code() const { return true; }
   // Why this engine does not promise that, for the table in docs/backends.md; empty: it does.
   virtual std::string limit_of(Promise) const { return {}; }
+  // Whether the engine says by itself, within that time, that the lease's object is not as it was.
+  virtual bool told_of(const LeaseId&, Micros) { return false; }
   // Everything the engine says of an object to whoever may ask it.
   virtual std::string described(const std::string&) { return {}; }
   // GET of http://127.0.0.1:<port>/, the whole answer; nothing when nothing is served, kUnreal
@@ -112,6 +115,8 @@ class BackendUnderTest {
 // Makes nothing where the engine cannot be had.
 using MakeBackend = std::function<std::unique_ptr<BackendUnderTest>()>;
 inline constexpr std::string_view kUnreal = "unreal";
+// The limit of engines that break no promise but this: Promise::Word.
+inline constexpr const char* kSaidByTheList = "an end is seen by the list, once a minute";
 
 class BackendConformance : public ::testing::TestWithParam<MakeBackend> {
  protected:
@@ -359,6 +364,18 @@ TEST_P(BackendConformance, AnEndOfItsOwnIsNoticed) {
   EXPECT_TRUE(ended.stopped_at.has_value());
   EXPECT_EQ(ended.exit_code.has_value(), backend_->crash_has_code());
   EXPECT_NE(ended.exit_code, 0);
+}
+
+// Lists, which say it too, are a minute apart.
+TEST_P(BackendConformance, AnEndIsToldAtOnce) {
+  REQUIRE_PROMISE(Promise::Word);
+  const Spec spec = hello("paygress-a-g7");  // a lease that no other check has
+  EXPECT_DONE(create(spec));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_FALSE(backend_->told_of(spec.labels.lease, 0_us));
+  backend_->crash_workload(spec.name);
+  EXPECT_TRUE(backend_->told_of(spec.labels.lease, 20'000'000_us));
+  EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
 }
 
 TEST_P(BackendConformance, ListIsOrderedAndInEveryState) {

@@ -236,6 +236,55 @@ TEST_P(DockerConformance, APortInUseIsSaidToBe) {
   EXPECT_FAILS(ask(Verb::Start, second.name), Fault::PortTaken);
 }
 
+// The data directory of a template's image outlives a stop, and not the workload.
+TEST_P(DockerConformance, DataIsKeptOverAStopAndGoesWithTheWorkload) {
+  engine->import("box-docker", "test/keeper",
+                 {"LABEL paygress.ssh=1", "VOLUME /data", R"(CMD ["/sbin/init"])"});
+  const auto volumes = [] {
+    std::string all;
+    EXPECT_EQ(engine->ask("GET", "/volumes", {}, &all), 200);
+    size_t count = 0;
+    for (size_t at = 0; (at = all.find("\"Mountpoint\"", at)) != all.npos; ++at) ++count;
+    return count;
+  };
+  Spec spec = hello("paygress-a-g1");
+  spec.image = "test/keeper:1";
+  const auto in_it = [&](const std::string& command) {
+    std::string said;
+    eventually([&] {
+      return !(said = backend_->ssh(*spec.ssh_host_port, spec.root_password, command)).empty();
+    });
+    return said;
+  };
+  EXPECT_DONE(create(spec));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(in_it("echo mine >/data/a; echo mine >/etc/a; echo written"), "written\n");
+  EXPECT_EQ(volumes(), 1u);
+  EXPECT_DONE(ask(Verb::Stop, spec.name));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(in_it("cat /data/a /etc/a"), "mine\nmine\n");
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+  EXPECT_EQ(volumes(), 0u);
+  EXPECT_DONE(create(spec));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_EQ(in_it("ls /data; echo empty"), "empty\n");
+}
+
+// The engine goes away with its stream of words and comes back without a memory of them: the
+// listener is told that some may be missing, and hears the next ones.
+TEST_P(DockerConformance, WordsComeAgainAfterTheEngineWasStartedAnew) {
+  const Spec spec = hello("paygress-a-g8");  // a lease that no other check has
+  EXPECT_DONE(create(spec));
+  auto& client = static_cast<DockerUnderTest&>(*backend_);
+  engine->stop(SIGTERM);
+  engine->start();
+  EXPECT_TRUE(client.told_that_words_are_missing(100'000'000_us));
+  EXPECT_DONE(ask(Verb::Start, spec.name));
+  EXPECT_FALSE(client.told_of(spec.labels.lease, 0_us));
+  backend_->crash_workload(spec.name);
+  EXPECT_TRUE(client.told_of(spec.labels.lease, 100'000'000_us));
+}
+
 TEST(DockerUnreachable, IsAFailureAndNeverAbsence) {
   net::Loop loop;
   backend::BackendConfig config;

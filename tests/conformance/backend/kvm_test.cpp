@@ -85,6 +85,7 @@ class KvmUnderTest final : public RealClient {
     switch (promise) {
       case Promise::Processor: return "a guest does not see what is withheld from it";
       case Promise::Processes: return "a guest's processes are its own kernel's, none is ours";
+      case Promise::Word: return kSaidByTheList;
       default: return {};
     }
   }

@@ -29,6 +29,11 @@ class ModelUnderTest final : public BackendUnderTest {
   void crash_workload(const std::string& name) override {
     EXPECT_TRUE(model_.exit_workload(name, 3, now_));
   }
+  bool told_of(const LeaseId& lease, Micros) override {
+    for (const workload::Noticed& word : model_.take_noticed())
+      if (word.lease == lease) return true;
+    return false;
+  }
   uint16_t unused_port() override { return ++port_; }
   std::optional<workload::GuardAnswered> ask_guard(const GuardRequest& request) override {
     const sim::GuardReply reply =

@@ -44,6 +44,7 @@ class ProxmoxUnderTest final : public RealClient {
     switch (promise) {
       case Promise::Ends: return "Proxmox reports neither when nor how a container ended";
       case Promise::Pause: return "over the API of Proxmox it would be an experimental checkpoint";
+      case Promise::Word: return kSaidByTheList;
       default: return {};
     }
   }

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "shell/backend/backend.h"
 #include "shell/backend/calls.h"
@@ -102,6 +103,9 @@ class RealClient : public BackendUnderTest {
     return out;
   }
   void restart_client() override { clients_.erase(Daemon::Ours); }
+  bool told_of(const LeaseId& lease, Micros within) override {
+    return loop_.run_until([&] { return told_.contains(lease); }, within);
+  }
   // `work` in a provider of its own process, which is killed as soon as `moment` returns.
   void kill_at(const std::function<void()>& moment, const std::function<void()>& work) {
     const pid_t provider = fork();
@@ -122,6 +126,9 @@ class RealClient : public BackendUnderTest {
       for (const Call& call : calls) (*ours)->call(call, [](const Answer&) {});
       loop.run_until([] { return false; }, calls.front().deadline);
     });
+  }
+  bool told_that_words_are_missing(Micros within) {
+    return loop_.run_until([&] { return missing_; }, within);
   }
   uint16_t unused_port() override { return pick_port(); }
   std::optional<workload::GuardAnswered> ask_guard(const GuardRequest& request) override {
@@ -146,6 +153,10 @@ class RealClient : public BackendUnderTest {
       auto made = backend::make_backend(loop_, config(daemon));
       if (!made) throw std::runtime_error(to_string(made.error()));
       client = std::move(*made);
+      if (daemon == Daemon::Ours)
+        client->listen([this](const workload::Noticed& word) {
+          word.lease ? static_cast<void>(told_.insert(*word.lease)) : void(missing_ = true);
+        });
     }
     return *client;
   }
@@ -164,6 +175,8 @@ class RealClient : public BackendUnderTest {
   }
 
   net::Loop loop_;
+  std::set<LeaseId> told_;
+  bool missing_ = false;  // words of the engine
   std::map<Daemon, std::unique_ptr<backend::Backend>> clients_;
   std::unique_ptr<TestGuard> guard_;
 

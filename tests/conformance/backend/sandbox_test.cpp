@@ -42,6 +42,7 @@ class SandboxUnderTest final : public RealClient {
       case Promise::Memory:
       case Promise::Processor:
       case Promise::Processes: return geteuid() == 0 ? "" : "limits need root";
+      case Promise::Word: return kSaidByTheList;
       case Promise::Ends:
       case Promise::Pause: break;
     }

@@ -152,5 +152,30 @@ TEST(DockerNetwork, KeepsTenantsApartAndIsRecognised) {
   EXPECT_FALSE(parse_docker_ids("{}"));
 }
 
+// As dockerd 20.10.24 wrote it, but for the labels.
+TEST(DockerEvent, NamesTheLeaseAndTheTime) {
+  const std::string lease(32, 'a');
+  const auto line = [](const std::string& labels) {
+    return R"({"status":"die","id":"8f","from":"box","Type":"container","Action":"die","Actor":{)"
+           R"("ID":"8f","Attributes":{"exitCode":"137","name":"paygress-a-g1")" +
+           labels + R"(}},"scope":"local","time":1780000000,"timeNano":1780000000123456789})";
+  };
+  const auto event = parse_docker_event(line(R"(,"paygress.lease":")" + lease + "\""));
+  ASSERT_TRUE(event.has_value());
+  EXPECT_EQ(event->lease.hex(), lease);
+  EXPECT_EQ(event->at, UnixSeconds{1'780'000'000});
+  for (const std::string& other :
+       {line(""), line(R"(,"paygress.lease":"x")"), std::string("{}"), std::string("")})
+    EXPECT_FALSE(parse_docker_event(other)) << other;
+}
+
+TEST(DockerEvent, IsAskedForInARangeAndOfOneInstall) {
+  InstallId install;
+  install.bytes.fill(0x11);
+  const std::string query = docker_events_query(install, {100}, {700});
+  EXPECT_THAT(query, HasSubstr("since=100&until=700&filters="));
+  EXPECT_THAT(query, HasSubstr(install.hex()));
+}
+
 }  // namespace
 }  // namespace paygress::backend
