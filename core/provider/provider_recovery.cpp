@@ -7,7 +7,7 @@
 namespace paygress::provider {
 namespace {
 
-constexpr Seconds kAskAgain{60};
+constexpr Seconds kComeBackAfter{60};
 
 bool of_relays(const Input& input) {
   return std::holds_alternative<RelaySaid>(input) || std::holds_alternative<LinkUp>(input) ||
@@ -106,7 +106,7 @@ void Provider::answer_recovering(Now now, const PrivateMessage& message, Step& o
            : market::error_reply(market::ErrorType::Draining, market::text::recovering(),
                                  market::TokenState::Untouched);
   word.interim = true;
-  word.retry_after_secs = static_cast<uint64_t>(kAskAgain.value);
+  word.retry_after_secs = static_cast<uint64_t>(kComeBackAfter.value);
   running_->outbox.send_passing(now, message.sender, message.transport, message.event,
                                 to_wire(std::move(word), id), out);
 }
