@@ -155,7 +155,8 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
     }
     const auto& state = object.at("State").as_object();
     const std::string status = text_of(state.at("Status"));
-    container.created_only = status == "created";
+    // Its files, the password among them, may not be there yet; another create puts them again.
+    container.created_only = seen.unfinished = status == "created";
     if (status == "paused") seen.running = Running::Paused;
     else if (status == "running" || status == "restarting") seen.running = Running::Running;
     else seen.running = Running::Stopped;  // created, exited, dead, removing

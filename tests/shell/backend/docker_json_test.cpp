@@ -43,6 +43,8 @@ TEST(DockerContainer, StatesAreFourValued) {
   }
   EXPECT_EQ(state("created")->object.running, Running::Stopped);
   EXPECT_FALSE(state("created")->object.exit_code.has_value()) << "it never ran";
+  EXPECT_TRUE(state("created")->object.unfinished) << "who made it may have died before its files";
+  EXPECT_FALSE(state("exited")->object.unfinished);
 }
 
 // Only an exit of its own has a code: what was killed from outside costs its owner nothing.
