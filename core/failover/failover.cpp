@@ -56,7 +56,7 @@ struct Failover::State {
   void reindex_all();
   void finish(Now now, Step& out);
   template <class F>
-  void with(Now now, const LeaseId& lease, Step& out, F tell);
+  void with(Now now, LeaseId lease, Step& out, F tell);  // a copy: the indices may lose theirs
   void remove_left(const LeaseId& lease, Step& out);
 };
 
@@ -132,7 +132,7 @@ void Failover::State::finish(Now now, Step& out) {
 }
 
 template <class F>
-void Failover::State::with(Now now, const LeaseId& lease, Step& out, F tell) {
+void Failover::State::with(Now now, LeaseId lease, Step& out, F tell) {
   PG_CHECK(running);
   const auto it = entries.find(lease);
   if (it == entries.end()) return;

@@ -139,6 +139,16 @@ TEST(Leave, WhatSomebodyElseHoldsIsNotRevoked) {
   EXPECT_FALSE(known(lab));
 }
 
+TEST(Leave, WhoTakesOverMeanwhileEndsTheRevoking) {
+  Lab lab(kHolder);
+  lab.hold_as_primary();
+  leave(lab);
+  lab.workload(WorkloadNews::Absent);
+  EXPECT_EQ(lab.phase(), Phase::Leaving) << "no relay has taken the word";
+  lab.promotion(1, 1);
+  EXPECT_FALSE(known(lab));
+}
+
 TEST(Leave, AStandbyHasNothingToSay) {
   Lab lab;
   lab.connect();
