@@ -112,8 +112,11 @@ class Shop {
     answer.verb = call.verb;
     answer.name = call.name;
     answer.outcome = workload::Outcome::Done;
-    if (call.verb == workload::Verb::Inspect)
-      answer.objects.push_back({call.name, {}, workload::Running::Running, {}, {}});
+    if (call.verb == workload::Verb::Inspect) {
+      workload::Object& object = answer.objects.emplace_back();
+      object.name = call.name;
+      object.running = workload::Running::Running;
+    }
     take(provider_.step(now_, answer));
   }
   void settle() {
