@@ -269,7 +269,7 @@ std::optional<Answer> KvmEngine::launch(const Call& call, const StoredObject& ob
   if (auto why = key_trouble(object.spec); !why.empty()) return failed(call, Fault::Refused, why);
   if (auto ok = prepare(object, accelerator); !ok)
     return failed(call, Fault::Internal, to_string(ok.error()));
-  const auto started = run_program({supervisor_.string(), state(call.name).string()}, kStartLimit);
+  const auto started = run_supervisor(call.name, kStartLimit);
   // A start that a provider did not live to see the end of may have been first.
   if (started.status == 0 || started.status == kRunsAlready) return std::nullopt;
   return failed(call, Fault::Internal, started.output + log_tail(call.name));

@@ -74,9 +74,13 @@ void LxdBackend::run(const Op& op) {
 void LxdBackend::fail_from(const Op& op, const net::Answered& answered) {
   const std::string error = lxd_message(answered.body);
   if (is_busy(error)) return again(op);
-  const bool away = is_lxd_member_away(error);
-  fail_as(op, away ? Fault::Unreachable : fault_of(answered.status),
+  fail_as(op, is_away(answered) ? Fault::Unreachable : fault_of(answered.status),
           std::to_string(answered.status) + ": " + error);
+}
+
+// Only a cluster's member can be: what a lone server could not reach is something else.
+bool LxdBackend::is_away(const net::Answered& answered) const {
+  return has_members() && is_lxd_member_away(lxd_message(answered.body));
 }
 
 // Of an operation: LXD gives no numbers there, so its words decide what can.
@@ -157,7 +161,7 @@ void LxdBackend::with_project(const Op& op, Next next) {
 void LxdBackend::operate(const Op& op, Request request, Ended ended) {
   send(op, std::move(request), [this, op, ended = std::move(ended)](const net::Answered& answered) {
     // It passed on to a member what it was asked, and does not know what became of that.
-    if (answered.status / 100 == 5 && is_lxd_member_away(lxd_message(answered.body)))
+    if (answered.status / 100 == 5 && is_away(answered))
       return unknown(op, lxd_message(answered.body));
     if (answered.status != 202) return fail_from(op, answered);
     const auto path = parse_lxd_started(answered.body);
@@ -174,7 +178,7 @@ void LxdBackend::wait_for(const Op& op, const std::string& path, Ended ended) {
        [this, op, path, ended = std::move(ended)](const net::Answered& answered) {
          // The server forgot it: it was started anew, or took minutes to be asked.
          if (answered.status == 404) return unknown(op, "the server lost the operation");
-         if (answered.status != 200 && is_lxd_member_away(lxd_message(answered.body)))
+         if (answered.status != 200 && is_away(answered))
            return unknown(op, lxd_message(answered.body));
          if (answered.status != 200) return fail_from(op, answered);
          const auto operation = parse_lxd_operation(answered.body);
@@ -307,8 +311,7 @@ void LxdBackend::capacity_of_next(const Op& op) {
   const std::string target = name.empty() ? "" : "?target=" + url_encode(name);
   send(op, {.method = "GET", .path = "/1.0/resources" + target, .body = {}, .scope = Scope::Server},
        [this, op, name, target](const net::Answered& answered) {
-         if (answered.status != 200 && !name.empty() &&
-             is_lxd_member_away(lxd_message(answered.body))) {
+         if (answered.status != 200 && is_away(answered)) {
            log_.warn("{} does not answer: what it has is not counted", name);
            return capacity_of_next(op);
          }

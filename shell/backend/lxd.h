@@ -46,6 +46,7 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   void with_project(const Op& op, Next next);
   void send(const Op& op, Request request, Handler handler);
   void fail_from(const Op& op, const net::Answered& answered);
+  bool is_away(const net::Answered& answered) const;
   void fail_with(const Op& op, const std::string& error);
   // Sends what is answered by an operation and waits for that. `ended` sees how it ended.
   void operate(const Op& op, Request request, Ended ended);

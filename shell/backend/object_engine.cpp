@@ -73,7 +73,6 @@ std::optional<ObjectEngine::Answer> ObjectEngine::not_startable(
     if (fs::exists(state(call.name) / kServedFile)) return done(call, "it was running already");
     return std::nullopt;
   }
-  unlink((state(call.name) / kServedFile).c_str());  // of the run before
   for (const uint16_t port : ports) {
     const auto free = port_is_free(object.spec.address, port);
     if (!free) return failed(call, Fault::Invalid, to_string(free.error()));
@@ -81,6 +80,12 @@ std::optional<ObjectEngine::Answer> ObjectEngine::not_startable(
       return failed(call, Fault::PortTaken, "port " + std::to_string(port) + " is in use");
   }
   return std::nullopt;
+}
+
+ProgramResult ObjectEngine::run_supervisor(const std::string& name,
+                                           std::chrono::milliseconds limit) const {
+  unlink((state(name) / kServedFile).c_str());  // of the run before
+  return run_program({supervisor_.string(), state(name).string()}, limit);
 }
 
 ObjectEngine::Answer ObjectEngine::launched(const Call& call, bool in_time,

@@ -3,6 +3,7 @@
 // it behind the loop. Calls for different names may run at once on different threads.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/workload/backend.h"
 #include "shell/backend/calls.h"
 #include "shell/backend/object_dir.h"
+#include "shell/backend/run_program.h"
 
 namespace paygress::backend {
 
@@ -56,6 +58,8 @@ class ObjectEngine {
   // Nothing for one whose start a provider did not live to see the end of: that is to be awaited.
   std::optional<Answer> not_startable(const Call& call, const StoredObject& object,
                                       const std::vector<uint16_t>& ports) const;
+  // Of one that does not run, as far as is known. Its exit status: shell/backend/keeper.h.
+  ProgramResult run_supervisor(const std::string& name, std::chrono::milliseconds limit) const;
   // What a start says of one that was launched, `in_time` unless it was silent until its limit.
   // That it serves is written down first: whoever closes its ports later is not killed for it when
   // it is started again. One that failed is the caller's to kill.

@@ -111,7 +111,7 @@ std::optional<Answer> SandboxEngine::launch(const Call& call, const StoredObject
   thaw(its_groups);  // a group left frozen by a run that ended frozen
   if (!write_groups(call.name, its_groups))
     return failed(call, Fault::Internal, "cannot write the list of groups");
-  const auto started = run_program({supervisor_.string(), dir.string()}, kStartLimit);
+  const auto started = run_supervisor(call.name, kStartLimit);
   // Frozen on its way, it still may run when the guard lets it: nobody can say that it failed.
   if (started.status != 0 && !object.guard_group.empty() && is_locked(dir))
     return uncertain(call, "the guard froze it while it started");

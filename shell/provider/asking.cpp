@@ -75,9 +75,21 @@ Asked ask(const std::string& data_dir, const json::object& request) {
   return asked;
 }
 
+void say_it_alone(const std::string& does) {
+  say("no daemon answers, and it alone " + does + ": start it with `paygress-provider run`");
+}
+
 std::unexpected<Exit> said(const std::string& what, Exit exit) {
   say(what);
   return std::unexpected(exit);
+}
+
+Told ask_running(const std::string& data_dir, const json::object& request,
+                 const std::string& does) {
+  Asked asked = ask(data_dir, request);
+  if (asked.answer) return *std::move(asked.answer);
+  if (asked.no_daemon) say_it_alone(does);
+  return std::unexpected(asked.exit);
 }
 
 Told ask_or_read(const std::string& data_dir, const json::object& request,

@@ -31,7 +31,12 @@ Asked ask(const std::string& data_dir, const boost::json::object& request);
 
 // An object, or that what is wrong was said, and how to exit.
 using Told = std::expected<boost::json::object, Exit>;
+// No daemon runs, which would have to: "may spend".
+void say_it_alone(const std::string& does);
 std::unexpected<Exit> said(const std::string& what, Exit exit = Exit::Failed);
+// The daemon's answer to what it alone does: "may spend".
+Told ask_running(const std::string& data_dir, const boost::json::object& request,
+                 const std::string& does);
 // The daemon's answer; where none runs, what `read` finds in the ledger. There a record that
 // contradicts the earlier ones ends the process with Exit::Findings.
 Told ask_or_read(const std::string& data_dir, const boost::json::object& request,

@@ -80,6 +80,34 @@ Exit report_story(const json::object& story, bool as_json) {
   return Exit::Ok;
 }
 
+std::string intention(const std::string& data_dir, uint64_t marked) {
+  return fmt::format("{}: the mark says batch {}. With --yes what is there of the ledger is taken "
+                     "up, and {} if there is none. From then on what was done after its last batch "
+                     "is not known: `paygress-provider run` searches the mints, sells and pays "
+                     "nothing, and waits for `ledger release`. Keep a copy of the directory first; "
+                     "if there is a newer copy of the ledger, take that.",
+                     data_dir, marked,
+                     marked > 0 ? "one is made in its place" : "a new one is made");
+}
+
+// That the ledger misses its end is durable, and the mark moved, when this returns.
+Result<provider::RecoveryBegan> take_up(const std::string& data_dir, uint64_t marked) {
+  store::LedgerOptions options;
+  options.directory = data_dir;
+  options.take_up = true;
+  shell::OsEntropy entropy;
+  const auto ledger = store::Ledger::open(options, entropy, {});
+  if (!ledger) return std::unexpected(ledger.error());
+  const provider::RecoveryBegan began{(*ledger)->acknowledged().sequence, marked,
+                                      shell::now().wall};
+  const auto appended =
+      (*ledger)->append({encode_bytes(provider::Record(provider::OwnRecord(began)))});
+  if (!appended) return std::unexpected(appended.error());
+  if (const auto written = (*ledger)->commit(); !written) return std::unexpected(written.error());
+  if (const auto problem = (*ledger)->mark_problem()) return std::unexpected(*problem);
+  return began;
+}
+
 }  // namespace
 
 Exit verb_status(const std::string& data_dir, bool as_json) {
@@ -152,48 +180,27 @@ Exit verb_ledger_export(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_ledger_recover(const std::string& data_dir, bool yes, bool as_json) {
-  store::LedgerOptions options;
-  options.directory = data_dir;
-  options.take_up = true;
   const auto mark = store::read_any_high_water(data_dir + "/" + store::kMarkFile);
   const uint64_t marked = mark && *mark ? (*mark)->tip.sequence : 0;
-  if (!yes) {
-    say(fmt::format("{}: the mark says batch {}. With --yes what is there of the ledger is taken "
-                    "up, and {} if there is none. From then on what was done after its last batch "
-                    "is not known: `paygress-provider run` searches the mints, sells and pays "
-                    "nothing, and waits for `ledger release`. Keep a copy of the directory first; "
-                    "if there is a newer copy of the ledger, take that.",
-                    data_dir, marked,
-                    marked > 0 ? "one is made in its place" : "a new one is made"));
-    return Exit::Usage;
-  }
-  shell::OsEntropy entropy;
-  const auto ledger = store::Ledger::open(options, entropy, {});
-  if (!ledger) return say(to_string(ledger.error())), Exit::Failed;
-  const provider::RecoveryBegan began{(*ledger)->acknowledged().sequence, marked,
-                                      shell::now().wall};
-  const auto appended =
-      (*ledger)->append({encode_bytes(provider::Record(provider::OwnRecord(began)))});
-  const auto written = appended ? (*ledger)->commit() : appended;
-  if (!written) return say(to_string(written.error())), Exit::Failed;
-  if ((*ledger)->mark_problem()) return say(to_string(*(*ledger)->mark_problem())), Exit::Failed;
+  if (!yes) return say(intention(data_dir, marked)), Exit::Usage;
+  const auto began = take_up(data_dir, marked);
+  if (!began) return say(to_string(began.error())), Exit::Failed;
   if (as_json)
-    put(json::object{{"recovering", true}, {"ended", began.ended}, {"marked", began.marked}});
+    put(json::object{{"recovering", true}, {"ended", began->ended}, {"marked", marked}});
   else
     put(fmt::format("the ledger is taken up at batch {}; the mark said {}\n"
                     "next: paygress-provider run, then paygress-provider ledger release\n",
-                    began.ended, began.marked));
+                    began->ended, marked));
   return Exit::Ok;
 }
 
 Exit verb_ledger_release(const std::string& data_dir, bool force, bool as_json) {
-  const Asked asked = ask(data_dir, {{"verb", "ledger-release"}, {"force", force}});
-  if (asked.no_daemon)
-    say("no daemon answers, and it alone ends a recovery: start it with `paygress-provider run`");
-  if (!asked.answer) return asked.exit;
-  const json::array& waits = asked.answer->at("waits_for").as_array();
+  const Told answer = ask_running(data_dir, {{"verb", "ledger-release"}, {"force", force}},
+                                  "ends a recovery");
+  if (!answer) return answer.error();
+  const json::array& waits = answer->at("waits_for").as_array();
   if (as_json) {
-    put(*asked.answer);
+    put(*answer);
   } else if (waits.empty()) {
     put("released: the provider works again\n");
   } else {

@@ -33,9 +33,8 @@ constexpr const char* kFooter = R"(Examples:
   paygress-provider ledger show 3f9a                 one lease's story, by the begin of its id
   paygress-provider wallet balance                   what of the wallet is free to take out
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send,
-wallet restore), 7 findings
-(check-config, ledger verify, wallet check).)";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send, wallet
+restore), 7 findings (check-config, ledger verify, wallet check).)";
 
 struct Options {
   std::string config = kDefaultConfig;

@@ -61,6 +61,7 @@ class WalletDesk {
   Result<lease::MintUnit> choose_purse(std::string mint, const std::string& unit) const;
   void answer(const ClaimId& id, const std::string& problem);
   void deliver(const ClaimId& id);
+  void answer_search(bool under_way);
   Result<void> write_payout(const lease::Withdrawal& payout) const;
 
   net::Loop& loop_;
@@ -71,7 +72,6 @@ class WalletDesk {
   std::function<void(const provider::Input&)> step_;
   std::map<ClaimId, std::vector<Reply>> waiting_;
   // One search at a time: whoever asks meanwhile hears of the same one.
-  void answer_search(bool under_way);
   std::vector<Reply> searching_;
   std::set<std::string> unsearched_;                 // mints
   std::vector<provider::WalletSearched> found_;

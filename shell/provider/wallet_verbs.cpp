@@ -91,25 +91,21 @@ Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
-  const Asked asked = ask(data_dir, {{"verb", "wallet-check"}});
-  if (asked.no_daemon)
-    say("no daemon answers, and it alone asks the mints: start it with `paygress-provider run`");
-  if (!asked.answer) return asked.exit;
-  if (as_json) put(*asked.answer);
-  else put(check_text(*asked.answer));
-  if (!asked.answer->at("sound").as_bool()) return Exit::Findings;
-  return asked.answer->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
+  const Told report = ask_running(data_dir, {{"verb", "wallet-check"}}, "asks the mints");
+  if (!report) return report.error();
+  if (as_json) put(*report);
+  else put(check_text(*report));
+  if (!report->at("sound").as_bool()) return Exit::Findings;
+  return report->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
 }
 
 Exit verb_wallet_restore(const std::string& data_dir, bool as_json) {
-  const Asked asked = ask(data_dir, {{"verb", "wallet-restore"}});
-  if (asked.no_daemon)
-    say("no daemon answers, and it alone asks the mints: start it with `paygress-provider run`");
-  if (!asked.answer) return asked.exit;
-  if (as_json) put(*asked.answer);
-  else put(restore_text(*asked.answer));
-  if (asked.answer->at("under_way").as_bool()) return Exit::Unknown;
-  return asked.answer->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
+  const Told report = ask_running(data_dir, {{"verb", "wallet-restore"}}, "asks the mints");
+  if (!report) return report.error();
+  if (as_json) put(*report);
+  else put(restore_text(*report));
+  if (report->at("under_way").as_bool()) return Exit::Unknown;
+  return report->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
 }
 
 Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
@@ -140,10 +136,7 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
   if (options.sats) request["sats"] = *options.sats;
   const Asked asked = ask(data_dir, request);
   if (asked.answer) return deliver(*asked.answer, options.place, as_json);
-  if (asked.no_daemon) {
-    say("no daemon answers, and it alone may spend: start it with `paygress-provider run`");
-    return Exit::Failed;
-  }
+  if (asked.no_daemon) return say_it_alone("may spend"), Exit::Failed;
   if (asked.refused) return asked.exit;
   say("the daemon gave no answer: it may have made the token");
   say_how_to_fetch(id.hex());

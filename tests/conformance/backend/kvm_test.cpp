@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
-#include <thread>
 
 #include "core/base/bytes.h"
 #include "shell/backend/kvm_probe.h"
@@ -374,9 +373,6 @@ class KvmKilled : public Kvm {
     return {CallId{++calls_}, verb, name, std::nullopt, kDeadline};
   }
 };
-std::function<void()> after(std::chrono::milliseconds time) {
-  return [time] { std::this_thread::sleep_for(time); };
-}
 INSTANTIATE_TEST_SUITE_P(Kvm, KvmKilled, ::testing::Values(make_kvm()));
 
 // The probe's machine never ends by itself.

@@ -10,11 +10,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "shell/backend/backend.h"
 #include "shell/backend/calls.h"
@@ -70,6 +72,11 @@ inline std::string ssh_run(uint16_t port, const std::string& password, const std
       std::to_string(port) + " root@127.0.0.1 '" + command + "' </dev/null");
   unsetenv("SSHPASS");
   return output;
+}
+
+// The moment of a kill that is to come anywhere in a call: there is no event to wait for.
+inline std::function<void()> after(std::chrono::milliseconds time) {
+  return [time] { std::this_thread::sleep_for(time); };
 }
 
 class RealClient : public BackendUnderTest {

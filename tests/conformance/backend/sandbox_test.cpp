@@ -1,9 +1,9 @@
 // The engines' contract on real bubblewrap sandboxes, and what only they promise.
 #include <signal.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "shell/backend/sandbox_layout.h"
 #include "tests/conformance/backend/backend_enforcement.h"
@@ -109,7 +109,7 @@ TEST_P(Sandbox, AStartThatWasNotSeenToItsEndIsAwaited) {
   for (int ms = 1; ms < 60; ms += 4) {
     SCOPED_TRACE(ms);
     sandbox().call_and_die({{CallId{++calls_}, Verb::Start, spec.name, {}, kDeadline}},
-                           [ms] { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); });
+                           after(std::chrono::milliseconds(ms)));
     EXPECT_DONE(ask(Verb::Start, spec.name));
     EXPECT_TRUE(backend::port_listens(spec.address, spec.ports[0].host_port));
     EXPECT_EQ(backend::port_listens(spec.address, *spec.ssh_host_port), ssh);
@@ -127,9 +127,7 @@ TEST_P(Sandbox, DiesWithItsSupervisor) {
   EXPECT_TRUE(backend::send_signal(run->supervisor, SIGKILL));
   EXPECT_TRUE(becomes(spec.name, Running::Stopped));
   EXPECT_FALSE(inspect(spec.name).stopped_at.has_value()) << "nobody saw it end";
-  for (int i = 0; i < 200 && backend::identify(run->init.pid) == run->init; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_NE(backend::identify(run->init.pid), run->init);
+  EXPECT_TRUE(eventually([&] { return backend::identify(run->init.pid) != run->init; }));
   expect_no_page(spec);
 }
 
