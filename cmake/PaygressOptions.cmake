@@ -2,6 +2,7 @@
 
 option(PAYGRESS_SHELL "Build the real-IO shell and its programs" ON)
 option(PAYGRESS_TESTS "Build the tests" ON)
+option(PAYGRESS_TEST_PCH "Precompile the headers of the tests" OFF)
 option(PAYGRESS_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(PAYGRESS_BENCH "Build the benchmarks" OFF)
 option(PAYGRESS_COVERAGE "Instrument for gcov" OFF)

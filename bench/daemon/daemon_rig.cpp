@@ -17,6 +17,7 @@
 #include "core/provider/pure_work.h"
 #include "shell/base/entropy.h"
 #include "shell/net/worker_pool.h"
+#include "shell/provider/books.h"
 #include "shell/provider/journal_writer.h"
 #include "shell/provider/setup.h"
 #include "sim/models/backend.h"
@@ -110,10 +111,12 @@ class Load {
   void arm_timer();
   std::string frame_of(const crypto::Keypair& from, const market::Request& request);
   market::SpawnRequest spawn_request();
+  store::LedgerOptions ledger_options() const;
   void open();
   void feed();
   void receive(std::string frame);
   void on_published(const EventId& id);
+  Micros open_again();
   Micros one_group_commit();
 
   void perform(const provider::OpenLink& e) {
@@ -300,11 +303,15 @@ market::SpawnRequest Load::spawn_request() {
   return request;
 }
 
-void Load::open() {
+store::LedgerOptions Load::ledger_options() const {
   store::LedgerOptions ledger;
   ledger.directory = options_.directory;
   ledger.vfs = slow_sync_vfs(options_.sync_delay);
-  ledger_ = store::Ledger::open(ledger, entropy_, {}).value();
+  return ledger;
+}
+
+void Load::open() {
+  ledger_ = store::Ledger::open(ledger_options(), entropy_, {}).value();
   writer_ = std::make_unique<daemon::JournalWriter>(
       loop_, pool_, *ledger_,
       daemon::JournalWriter::Events{
@@ -354,6 +361,23 @@ void Load::on_published(const EventId& id) {
   receive(std::move(frame));
 }
 
+// What the next start of the daemon does before it can sell.
+Micros Load::open_again() {
+  writer_.reset();
+  ledger_.reset();
+  const auto from = Clock::now();
+  provider::Provider next{settings(me_.public_key(), mint_.settings().url), entropy_, 1};
+  ledger_ = store::Ledger::open(ledger_options(), entropy_, {}).value();
+  const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
+    return daemon::each_record(batch,
+                               [&](uint64_t, const provider::Record& r) { next.fold(r); });
+  });
+  PG_CHECK(folded.has_value());
+  const Micros took = since(from);
+  next.check_invariants();
+  return took;
+}
+
 // What the spawn's records cost when a batch of them, as large as the load's were, is synced alone.
 Micros Load::one_group_commit() {
   const size_t syncs = std::max<size_t>(1, result_.syncs.syncs);
@@ -386,6 +410,8 @@ LoadResult Load::run() {
   result_.syncs = counted_syncs();
   result_.bytes_per_lease = (resident_bytes() - resident) / options_.spawns;
   PG_CHECK(loop_.run_until([&] { return writer_->idle() && outgoing_.empty(); }, kPatience));
+  result_.ledger_bytes = record_bytes_;
+  result_.restart = open_again();
   result_.sync_alone = one_group_commit();
   core_.check_invariants();
   return result_;

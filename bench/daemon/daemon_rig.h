@@ -29,6 +29,8 @@ struct LoadResult {
   Micros sync_alone;           // of one group commit of the same size, nothing else going on
   std::vector<Micros> status;  // from a status request's arrival to its answer's sending
   size_t bytes_per_lease = 0;  // growth of the resident set
+  Micros restart;              // the ledger verified and folded into a new core, as at a start
+  size_t ledger_bytes = 0;     // the records of the load
 };
 
 unsigned workers();

@@ -164,11 +164,11 @@ class Consumer(threading.Thread):
     def trade(self):
         wait = ("--timeout", str(ASK_S))
         pod = self.keep(self.command("spawn", "dev-1", "--template", "hello", "--amount",
-                                     str(self.random.randint(8, 25)), *wait))
+                                     str(self.random.randint(8, 16)), *wait))
         if pod is None:
             return
         if self.random.random() < 0.5:
-            self.command("topup", pod, "--amount", str(self.random.randint(3, 12)), *wait)
+            self.command("topup", pod, "--amount", str(self.random.randint(3, 8)), *wait)
         if self.random.random() < 0.6:
             self.command("stop", pod, *wait)
 
