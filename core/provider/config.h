@@ -53,12 +53,22 @@ struct SandboxSettings {
 };
 BOOST_DESCRIBE_STRUCT(SandboxSettings, (), (allow_outside_dev, supervisor))
 
+// Of a cluster of machines.
+struct ClusterMember {
+  std::string name;                // the engine's
+  std::string address;             // where consumers reach what runs there
+  std::string bind_address;        // of its own, where ports are opened; empty: all it has
+  bool operator==(const ClusterMember&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ClusterMember, (), (name, address, bind_address))
+
 struct DockerSettings {
   std::string socket = "/var/run/docker.sock";
-  std::string network;             // an existing network; empty: the engine's default
+  std::string network;             // an existing network; empty: one of our own
+  std::vector<ClusterMember> members;  // of a swarm that the engine manages; none: one machine
   bool operator==(const DockerSettings&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(DockerSettings, (), (socket, network))
+BOOST_DESCRIBE_STRUCT(DockerSettings, (), (socket, network, members))
 
 // What a tenant may ask for by name, as the engine knows it.
 struct ImageAlias {
@@ -75,15 +85,6 @@ struct ImageRemote {
   bool operator==(const ImageRemote&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ImageRemote, (), (name, url))
-
-// Of a cluster of machines.
-struct ClusterMember {
-  std::string name;                // the engine's
-  std::string address;             // where consumers reach what runs there
-  std::string bind_address;        // of its own, where ports are opened; empty: all it has
-  bool operator==(const ClusterMember&) const = default;
-};
-BOOST_DESCRIBE_STRUCT(ClusterMember, (), (name, address, bind_address))
 
 struct LxdSettings {
   std::string socket = "/var/lib/lxd/unix.socket";

@@ -31,7 +31,10 @@ class Checker {
       found_.push_back(std::move(finding));
   }
   void check_backend();
+  void check_docker();
   void check_lxd();
+  void check_members(const char* key, const std::vector<ClusterMember>& members,
+                     const std::string& name);
   void check_kvm();
   void check_proxmox();
   void check_kvm_image(const std::string& path, const KvmImageSettings& image);
@@ -115,8 +118,30 @@ void Checker::check_backend() {
   } else if (c_.backend_type == BackendType::Proxmox) {
     check_proxmox();
   }
-  if (c_.backend_type == BackendType::Docker && !c_.docker.socket.starts_with('/'))
+  if (c_.backend_type == BackendType::Docker) check_docker();
+}
+
+void Checker::check_members(const char* key, const std::vector<ClusterMember>& members,
+                            const std::string& name) {
+  for (size_t i = 0; i < members.size(); ++i)
+    if (members[i].name.empty() || members[i].address.empty() ||
+        has_spaces_or_controls(members[i].address))
+      error(at(key, i), "needs a name and the address that consumers reach",
+            "{\"name\": \"" + name + "\", \"address\": \"203.0.113.7\"}");
+}
+
+void Checker::check_docker() {
+  const DockerSettings& docker = c_.docker;
+  if (!docker.socket.starts_with('/'))
     error("docker.socket", "must be an absolute path", "\"/var/run/docker.sock\"");
+  check_members("docker.members", docker.members, "as in `docker node ls`");
+  for (size_t i = 0; i < docker.members.size(); ++i)
+    if (!docker.members[i].bind_address.empty())
+      error(at("docker.members", i) + ".bind_address",
+            "cannot be kept: a swarm opens ports on every address of a machine", "remove it");
+  if (!docker.members.empty() && !c_.capacity.storage_gb)
+    error("capacity.storage_gb", "is missing: a swarm does not say what its disks hold",
+          "what is sold on all of its machines");
 }
 
 void Checker::check_lxd() {
@@ -138,11 +163,7 @@ void Checker::check_lxd() {
     if (lxd.remotes[i].name.empty() || !lxd.remotes[i].url.starts_with("https://") ||
         has_spaces_or_controls(lxd.remotes[i].url))
       error(at("lxd.remotes", i), "needs a name and an https URL");
-  for (size_t i = 0; i < lxd.members.size(); ++i)
-    if (lxd.members[i].name.empty() || lxd.members[i].address.empty() ||
-        has_spaces_or_controls(lxd.members[i].address))
-      error(at("lxd.members", i), "needs a name and the address that consumers reach",
-            "{\"name\": \"as in `lxc cluster list`\", \"address\": \"203.0.113.7\"}");
+  check_members("lxd.members", lxd.members, "as in `lxc cluster list`");
 }
 
 void Checker::check_proxmox() {

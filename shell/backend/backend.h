@@ -49,17 +49,18 @@ struct SandboxConfig {
   std::filesystem::path supervisor;
 };
 
-struct DockerConfig {
-  std::filesystem::path socket = "/var/run/docker.sock";
-  // Of an existing network. Empty: one of our own, where tenants cannot reach each other, which is
-  // there as long as a container of ours is.
-  std::string network;
-};
-
 // A member of a cluster.
 struct Member {
   std::string address;               // where consumers reach it
   std::string bind_address;          // where ports are opened on it; empty: everywhere
+};
+
+struct DockerConfig {
+  std::filesystem::path socket = "/var/run/docker.sock";
+  // Of an existing network. Empty: one of our own, where tenants cannot reach each other, which is
+  // there as long as a container of ours is; in a swarm, the one that each machine has as `bridge`.
+  std::string network;
+  std::map<std::string, Member> members;  // of the swarm it manages, by name; empty: a lone engine
 };
 
 // A project of our own on an LXD server, made when absent. Other projects are never looked at.
@@ -128,6 +129,10 @@ struct BackendConfig {
   ProxmoxConfig proxmox;
   KvmConfig kvm;
 };
+
+// Whether its workloads can be put into the guard's group (workload::Call::guard_group), which warm
+// standby needs.
+bool can_be_guarded(const BackendConfig& config);
 
 // Does not talk to the engine: that is Verb::Probe. Fails for a kind that is not built and for a
 // config that cannot work. `loop` must outlive the backend.

@@ -14,30 +14,27 @@ using workload::Verb;
 
 namespace {
 
-constexpr size_t kReplyBytesMax = size_t{8} << 20;
 constexpr Micros kLookAgain = 100'000_us;
 constexpr Micros kStartSettles = 300'000_us;  // a process that cannot start has ended by then
-
-Fault fault_of(int status) {
-  switch (status) {
-    case 400: return Fault::Invalid;
-    case 401:
-    case 403: return Fault::Refused;
-    case 404: return Fault::NotFound;
-    case 409: return Fault::Conflict;
-    case 429:
-    case 503: return Fault::Busy;
-    default: return Fault::Internal;
-  }
-}
 
 }  // namespace
 
 DockerBackend::DockerBackend(net::Loop& loop, DockerConfig config, InstallId install)
-    : EngineClient(loop, install), config_(std::move(config)) {}
+    : DockerClient(loop, config.socket, install), config_(std::move(config)) {}
 
 void DockerBackend::listen(Hear hear) {
   events_ = std::make_unique<DockerEvents>(loop_, config_.socket, install_, std::move(hear));
+}
+
+void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
+  const std::string message = docker_message(answered.body);
+  Fault fault = fault_of(answered);
+  // A network or a volume that is gone is no proof that the container is.
+  if (fault == Fault::NotFound && message.find("No such container") == message.npos) {
+    fault = Fault::Internal;
+    network_id_.clear();
+  }
+  fail_as(op, fault, std::to_string(answered.status) + ": " + message);
 }
 
 void DockerBackend::run(const Op& op) {
@@ -68,53 +65,6 @@ void DockerBackend::run(const Op& op) {
       change(op, *container);
     });
   });
-}
-
-void DockerBackend::fail_from(const Op& op, const net::Answered& answered) {
-  const std::string message = docker_message(answered.body);
-  Fault fault = fault_of(answered.status);
-  if (message.find("port is already allocated") != message.npos ||
-      message.find("address already in use") != message.npos)
-    fault = Fault::PortTaken;
-  // A network or a volume that is gone is no proof that the container is.
-  if (fault == Fault::NotFound && message.find("No such container") == message.npos) {
-    fault = Fault::Internal;
-    network_id_.clear();
-  }
-  fail_as(op, fault, std::to_string(answered.status) + ": " + message);
-}
-
-void DockerBackend::send(const Op& op, Request request, Handler handler) {
-  net::HttpCall http;
-  http.method = request.method;
-  std::string prefix;
-  if (request.api == Api::Versioned) prefix = "/v1." + std::to_string(version_->minor);
-  http.url = "http://docker" + prefix + request.path;
-  http.unix_socket = config_.socket.string();
-  if (!request.body.empty()) http.headers = {{"Content-Type", request.type}};
-  http.body = std::move(request.body);
-  http.response_bytes_max = kReplyBytesMax;
-  http.on_line = std::move(request.on_line);
-  const auto see = [this, handler = std::move(handler)](const net::Answered& answered) {
-    // An engine that was replaced may refuse the version: it is asked again next time.
-    if (answered.status == 400 && answered.body.find("client version") != std::string::npos)
-      version_.reset();
-    handler(answered);
-  };
-  exchange(op, std::move(http), see);
-}
-
-void DockerBackend::with_version(const Op& op, Next next) {
-  if (version_ && op->call.verb != Verb::Probe) return next();
-  send(op, {.method = "GET", .path = "/version", .body = {}, .on_line = {},
-            .api = Api::Unversioned},
-       [this, op, next = std::move(next)](const net::Answered& answered) {
-         if (answered.status != 200) return fail_from(op, answered);
-         auto version = negotiate_docker_version(answered.body);
-         if (!version) return fail_as(op, Fault::Refused, to_string(version.error()));
-         version_ = *version;
-         next();
-       });
 }
 
 void DockerBackend::inspect(const Op& op, const std::string& name, Seen seen) {

@@ -7,21 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "shell/backend/docker_client.h"
 #include "shell/backend/docker_events.h"
-#include "shell/backend/docker_json.h"
-#include "shell/backend/engine_client.h"
-#include "shell/base/log.h"
 
 namespace paygress::backend {
 
-struct DockerScratch {
-  DockerImage image;
-  std::vector<std::string> names;  // still to be looked at (List)
-  std::string pull_failure;
-  std::shared_ptr<int> creating;
-};
-
-class DockerBackend final : public EngineClient<DockerScratch> {
+class DockerBackend final : public DockerClient {
  public:
   // Does not talk to the engine yet.
   DockerBackend(net::Loop& loop, DockerConfig config, InstallId install);
@@ -30,22 +21,9 @@ class DockerBackend final : public EngineClient<DockerScratch> {
 
  private:
   using Seen = std::function<void(const DockerContainer*)>;
-  enum class Api : uint8_t { Versioned, Unversioned };
-
-  struct Request {
-    std::string method;
-    std::string path;               // with the query, without the version
-    std::string body;
-    std::string type = "application/json";
-    std::function<void(std::string_view)> on_line;
-    Api api = Api::Versioned;
-  };
 
   void run(const Op& op) override;
-  void contact_lost() override { version_.reset(); }
-  void fail_from(const Op& op, const net::Answered& answered);
-  void send(const Op& op, Request request, Handler handler);
-  void with_version(const Op& op, Next next);
+  void fail_from(const Op& op, const net::Answered& answered) override;
   // `seen` gets our object, or nullptr when there is none of ours. Another install's object
   // concludes a Create as a conflict.
   void inspect(const Op& op, const std::string& name, Seen seen);
@@ -57,9 +35,8 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   void list_next(const Op& op);
   void create(const Op& op);
   void check_driver(const Op& op, Next next);
-  void find_image(const Op& op, const std::string& image, bool may_fetch);
-  void pull(const Op& op, const std::string& image);
-  void import_hello(const Op& op);
+  void find_image(const Op& op, const std::string& image);
+  void import_hello(const Op& op, Next imported);
   // Sees that the network containers are put into is there.
   void with_network(const Op& op, Next next);
   // Removes it again when nothing of ours is left that would need it.
@@ -79,8 +56,6 @@ class DockerBackend final : public EngineClient<DockerScratch> {
   void confirm_removed(const Op& op);
 
   const DockerConfig config_;
-  shell::Logger log_{"docker"};
-  std::optional<DockerVersion> version_;
   // Our own one; empty while it is not known to be there. One whose making was never acknowledged
   // may stand beside it: all of them go when they are tidied.
   std::string network_id_;

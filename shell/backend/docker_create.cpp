@@ -43,8 +43,8 @@ void DockerBackend::create(const Op& op) {
       return fail_as(op, Fault::Invalid, "the template needs a published port");
     const std::string own = std::string(kHelloName) + ":" + kHelloTag;
     const std::string image = is_own_hello(spec) ? own : spec.image;
-    if (!spec.guarded) return find_image(op, image, true);
-    check_driver(op, [this, op, image] { find_image(op, image, true); });
+    if (!spec.guarded) return find_image(op, image);
+    check_driver(op, [this, op, image] { find_image(op, image); });
   });
 }
 
@@ -62,41 +62,15 @@ void DockerBackend::check_driver(const Op& op, Next next) {
        });
 }
 
-void DockerBackend::find_image(const Op& op, const std::string& image, bool may_fetch) {
-  // A reference may hold '/', which is part of the path; what it may not hold is refused by name.
-  const bool usable = !image.empty() && image.find_first_of("?#% \"\\<>") == image.npos &&
-                      image.find("..") == image.npos && image.front() != '/';
-  if (!usable) return fail_as(op, Fault::Invalid, "not the name of an image");
-  send(op, {.method = "GET", .path = "/images/" + image + "/json", .body = {}, .on_line = {}},
-       [this, op, image, may_fetch](const net::Answered& answered) {
-         if (answered.status == 404 && may_fetch)
-           return is_own_hello(*op->call.spec) ? import_hello(op) : pull(op, image);
-         if (answered.status != 200) return fail_from(op, answered);
-         auto found = parse_docker_image(answered.body);
-         if (!found) return fail_as(op, Fault::Internal, to_string(found.error()));
-         op->image = std::move(*found);
-         with_network(op, [this, op] { make_container(op); });
-       });
+void DockerBackend::find_image(const Op& op, const std::string& image) {
+  const Next found = [this, op] { with_network(op, [this, op] { make_container(op); }); };
+  look_up_image(op, image, found, [this, op, image, found] {
+    const Next fetched = [this, op, image, found] { look_up_image(op, image, found); };
+    is_own_hello(*op->call.spec) ? import_hello(op, fetched) : pull(op, image, fetched);
+  });
 }
 
-void DockerBackend::pull(const Op& op, const std::string& image) {
-  log_.info("pulling {}", image);
-  const auto on_line = [this, op](std::string_view line) {
-    // The status is 200 even when the pull fails: only the lines tell.
-    if (auto error = pull_error(line)) op->pull_failure = *error;
-    if (auto step = pull_step(line)) log_.info("pulling {}: {}", op->call.spec->image, *step);
-  };
-  send(op, {.method = "POST", .path = "/images/create?" + pull_query(image), .body = {},
-            .on_line = on_line},
-       [this, op, image](const net::Answered& answered) {
-         if (answered.status != 200) return fail_from(op, answered);
-         if (!op->pull_failure.empty()) return fail_as(op, Fault::Refused, op->pull_failure);
-         log_.info("pulled {}", image);
-         find_image(op, image, false);
-       });
-}
-
-void DockerBackend::import_hello(const Op& op) {
+void DockerBackend::import_hello(const Op& op, Next imported) {
   const std::string busybox = static_busybox();
   if (busybox.empty())
     return fail_as(op, Fault::Refused, "the template hello needs the package busybox-static");
@@ -112,10 +86,10 @@ void DockerBackend::import_hello(const Op& op) {
   };
   send(op, {.method = "POST", .path = "/images/create?" + query, .body = tar.finish(),
             .type = "application/x-tar", .on_line = on_line},
-       [this, op](const net::Answered& answered) {
+       [this, op, imported = std::move(imported)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          if (!op->pull_failure.empty()) return fail_as(op, Fault::Internal, op->pull_failure);
-         find_image(op, std::string(kHelloName) + ":" + kHelloTag, false);
+         imported();
        });
 }
 

@@ -1,53 +1,19 @@
 #include "shell/backend/docker_json.h"
 
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <charconv>
-#include <csignal>
 #include <ctime>
 
 #include "core/base/check.h"
+#include "shell/backend/docker_json_parts.h"
 #include "shell/backend/guard_group.h"
-#include "shell/backend/labels.h"
 
 namespace paygress::backend {
 namespace {
 
-namespace json = boost::json;
+using namespace docker_json;
 using workload::Running;
 using workload::Spec;
-
-constexpr int64_t kPidsMax = 512;
-constexpr int64_t kStopSeconds = 10;
-
-constexpr std::string_view kLabel = "paygress.";  // the prefix of our labels
-constexpr const char* kInstall = "paygress.install";
-constexpr const char* kServesSshLabel = "paygress.serves-ssh";
-constexpr const char* kImage = "paygress.image-digest";
-constexpr const char* kGuardGroup = "paygress.guard-group";
-
-// What an SSH server and the usual entry points that give up root need.
-constexpr const char* kCapabilities[] = {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",
-                                         "CAP_SETGID", "CAP_SETUID",       "CAP_NET_BIND_SERVICE",
-                                         "CAP_KILL",   "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE"};
-
-// Runs `read` on the parsed body; whatever Boost.JSON throws on the way is an error.
-template <class T, class Read>
-Result<T> parse(std::string_view body, Read read) {
-  try {
-    return read(json::parse(body));
-  } catch (const std::exception& error) {
-    return fail(std::string("not an answer of a Docker engine: ") + error.what());
-  }
-}
-
-std::string text_of(const json::value& value) { return json::value_to<std::string>(value); }
-
-std::string text_or_empty(const json::object& object, const char* key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? text_of(*value) : std::string();
-}
 
 std::optional<int> minor_of(std::string_view version) {
   int minor = 0;
@@ -70,36 +36,24 @@ void publish(json::object& exposed, json::object& bindings, const std::string& a
 }
 
 json::object host_config(const Spec& spec, const ContainerOptions& options, json::object bindings) {
-  const auto memory = static_cast<int64_t>(spec.memory_mb << 20);
-  json::array capabilities;
-  for (auto name : kCapabilities) capabilities.emplace_back(name);
-  json::object log{{"max-size", "10m"}, {"max-file", "3"}};
+  const int64_t memory = memory_bytes(spec);
   json::object host{{"PortBindings", std::move(bindings)},
                     {"RestartPolicy", {{"Name", "no"}, {"MaximumRetryCount", 0}}},
-                    {"LogConfig", {{"Type", "local"}, {"Config", std::move(log)}}},
+                    {"LogConfig", {{"Type", "local"}, {"Config", log_options_json()}}},
                     {"CapDrop", json::array{"ALL"}},
-                    {"CapAdd", std::move(capabilities)},
+                    {"CapAdd", capabilities_json()},
                     {"SecurityOpt", json::array{"no-new-privileges"}},
                     {"Privileged", false},
                     {"Memory", memory},
                     {"MemorySwap", memory},  // the sum of both: no swap
-                    {"NanoCpus", static_cast<int64_t>(spec.cpu_millicores) * 1'000'000},
+                    {"NanoCpus", nano_cpus(spec)},
                     {"PidsLimit", kPidsMax}};
-  if (spec.open_files_max > 0)
-    host["Ulimits"] = json::array{json::object{{"Name", "nofile"},
-                                               {"Soft", spec.open_files_max},
-                                               {"Hard", spec.open_files_max}}};
+  if (spec.open_files_max > 0) host["Ulimits"] = ulimits_json(spec);
   if (!options.network.empty()) host["NetworkMode"] = options.network;
   if (!options.guard_group.empty()) host["CgroupParent"] = path_in_hierarchy(options.guard_group);
   // Our own images have no init; another image's init wants to be the first process itself.
   if (!options.command.empty()) host["Init"] = true;
   return host;
-}
-
-// No process can send SIGKILL to the first one of its own container: without a shortage of memory
-// it came from outside. 255 is what the engine writes when it lost the container while it was down.
-bool was_killed(int32_t exit_code, bool out_of_memory) {
-  return (exit_code == 128 + SIGKILL && !out_of_memory) || exit_code == 255;
 }
 
 }  // namespace
@@ -147,9 +101,7 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
     seen.name = name.starts_with("/") ? name.substr(1) : name;
     const auto& config = object.at("Config").as_object();
     if (const auto* labels = config.if_contains("Labels"); labels && labels->is_object()) {
-      seen.labels = labels_of([&](std::string_view label) {
-        return text_or_empty(labels->get_object(), std::string(kLabel).append(label).c_str());
-      });
+      seen.labels = labels_in(labels->get_object());
       container.serves_ssh = text_or_empty(labels->get_object(), kServesSshLabel) == "1";
       container.guard_group = text_or_empty(labels->get_object(), kGuardGroup);
     }
@@ -208,21 +160,17 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
 
 std::string container_body(const Spec& spec, const ContainerOptions& options) {
   PG_CHECK(!options.image.id.empty() && spec.memory_mb > 0);
-  json::object labels{{kServesSshLabel, options.ssh ? "1" : "0"},
-                      {kImage, options.image.digest.empty() ? options.image.id
-                                                            : options.image.digest}};
-  for (const auto& [label, text] : label_texts(spec.labels))
-    labels[std::string(kLabel) + label] = text;
+  json::object labels = labels_json(spec.labels);
+  labels[kServesSshLabel] = options.ssh ? "1" : "0";
+  labels[kImage] = options.image.digest.empty() ? options.image.id : options.image.digest;
   if (!options.guard_group.empty()) labels[kGuardGroup] = options.guard_group;
-  json::array env;
-  for (const auto& [name, value] : spec.env) env.emplace_back(name + "=" + value);
   json::object exposed;
   json::object bindings;
   if (options.ssh) publish(exposed, bindings, spec.address, *spec.ssh_host_port, kSshPort);
   for (const auto& port : spec.ports)
     publish(exposed, bindings, spec.address, port.host_port, port.container_port);
   json::object body{{"Image", options.image.id},     {"Hostname", spec.name},
-                    {"Labels", std::move(labels)},   {"Env", std::move(env)},
+                    {"Labels", std::move(labels)},   {"Env", environment_json(spec)},
                     {"ExposedPorts", std::move(exposed)}, {"StopTimeout", kStopSeconds}};
   if (!options.command.empty()) body["Cmd"] = json::value_from(options.command);
   body["HostConfig"] = host_config(spec, options, std::move(bindings));
@@ -230,8 +178,10 @@ std::string container_body(const Spec& spec, const ContainerOptions& options) {
 }
 
 Result<std::string> parse_docker_id(std::string_view body) {
-  return parse<std::string>(
-      body, [](const json::value& value) { return text_of(value.as_object().at("Id")); });
+  return parse<std::string>(body, [](const json::value& value) {
+    const auto& object = value.as_object();
+    return text_of(object.contains("ID") ? object.at("ID") : object.at("Id"));
+  });
 }
 
 Result<std::vector<std::string>> parse_docker_ids(std::string_view body) {
@@ -262,6 +212,11 @@ std::string docker_message(std::string_view body) {
     if (!message.empty()) return message;
   }
   return std::string(body.substr(0, 200));
+}
+
+bool says_port_taken(std::string_view message) {
+  return message.find("port is already allocated") != message.npos ||
+         message.find("address already in use") != message.npos;
 }
 
 std::optional<std::string> pull_error(std::string_view line) {
@@ -310,9 +265,7 @@ std::optional<DockerEvent> parse_docker_event(std::string_view line) {
   const auto event = parse<DockerEvent>(line, [](const json::value& value) {
     const auto& object = value.as_object();
     const auto& attributes = object.at("Actor").as_object().at("Attributes").as_object();
-    const auto labels = labels_of([&](std::string_view label) {
-      return text_or_empty(attributes, std::string(kLabel).append(label).c_str());
-    });
+    const auto labels = labels_in(attributes);
     return DockerEvent{labels.lease, {object.at("time").to_number<int64_t>()}};
   });
   if (!event || event->lease.is_zero()) return std::nullopt;

@@ -61,7 +61,7 @@ struct ContainerOptions {
 // The body of POST /containers/create.
 std::string container_body(const workload::Spec& spec, const ContainerOptions& options);
 
-// "Id" of an answer that made something; the ids of a list, ordered.
+// "Id" (of a swarm's parts "ID") of an answer that made something; the ids of a list, ordered.
 Result<std::string> parse_docker_id(std::string_view body);
 Result<std::vector<std::string>> parse_docker_ids(std::string_view body);
 // The body of POST /networks/create: a bridge of its own whose containers cannot reach each other.
@@ -70,6 +70,8 @@ std::string own_network_body(const InstallId& install, int64_t attempt);
 
 // "message" of an error's body, or the beginning of the body.
 std::string docker_message(std::string_view body);
+// Whether an error's text says that somebody else listens on a port.
+bool says_port_taken(std::string_view message);
 // The error of one line of a pull's progress; nothing when the line reports progress.
 std::optional<std::string> pull_error(std::string_view line);
 // What to tell of one line of a pull's progress: whole steps, not every byte.

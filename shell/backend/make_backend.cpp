@@ -7,6 +7,7 @@
 #include "shell/backend/lxd.h"
 #include "shell/backend/proxmox_engine.h"
 #include "shell/backend/sandbox_engine.h"
+#include "shell/backend/swarm.h"
 
 namespace paygress::backend {
 namespace {
@@ -64,6 +65,8 @@ Result<std::unique_ptr<Backend>> make_proxmox(net::Loop& loop, const BackendConf
 Result<std::unique_ptr<Backend>> make_docker(net::Loop& loop, const BackendConfig& config) {
   if (!config.docker.socket.is_absolute())
     return fail("the path of the engine's socket is not absolute", "docker.socket");
+  if (!config.docker.members.empty())
+    return std::make_unique<SwarmBackend>(loop, config.docker, config.install);
   return std::make_unique<DockerBackend>(loop, config.docker, config.install);
 }
 
@@ -75,6 +78,11 @@ Result<std::unique_ptr<Backend>> make_lxd(net::Loop& loop, const BackendConfig& 
 }
 
 }  // namespace
+
+bool can_be_guarded(const BackendConfig& config) {
+  return config.kind == Kind::Sandbox ||
+         (config.kind == Kind::Docker && config.docker.members.empty());
+}
 
 Result<std::unique_ptr<Backend>> make_backend(net::Loop& loop, const BackendConfig& config) {
   if (config.install.is_zero()) return fail("the install id is not set", "install");

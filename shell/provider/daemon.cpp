@@ -182,7 +182,12 @@ Result<void> Daemon::open_guard() {
     return fail("this machine does not say which boot it is");
   GuardLink::Events events;
   events.answered = [this](const workload::GuardAnswered& answer) { step(answer); };
-  events.health = [this](const workload::GuardHealth& health) { step(health); };
+  const auto backend = backend_config(setup_, ledger_->header().install);
+  events.health = [this, possible = backend::can_be_guarded(backend)](
+                      const workload::GuardHealth& health) {
+    if (possible) return step(health);
+    step(workload::GuardHealth{false, "the backend has no group of processes for it"});
+  };
   guard_ = std::make_unique<GuardLink>(
       loop_, guard::guard_place(setup_.data_dir, ledger_->header().install.hex()), boot,
       std::move(events));

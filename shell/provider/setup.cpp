@@ -122,15 +122,19 @@ backend::Kind kind_of(provider::BackendType type) {
   PG_CHECK(false);
 }
 
-// The Debian package without which this machine cannot serve the template `hello`.
-std::string_view lacking_for_hello(const ProviderConfig& config,
-                                   const market::TemplateRegistry& templates) {
+// What is lacking to serve the template `hello` without an image of its own.
+std::string lacking_for_hello(const ProviderConfig& config,
+                              const market::TemplateRegistry& templates) {
   const auto* hello = templates.find(backend::kHelloTemplate);
   const auto* image = hello == nullptr
                           ? nullptr
                           : hello->image_for(provider::engine_name(config.backend_type));
   if (image == nullptr || !image->empty()) return {};  // not served, or from an image of its own
-  return backend::package_for_hello(kind_of(config.backend_type));
+  // An image that is made here is not on the other machines.
+  if (config.backend_type == provider::BackendType::Docker && !config.docker.members.empty())
+    return "an image of its own in templates_file, which every machine of the swarm can pull";
+  const auto package = backend::package_for_hello(kind_of(config.backend_type));
+  return package.empty() ? "" : "the package " + std::string(package);
 }
 
 // The templates there are for this provider.
@@ -191,10 +195,10 @@ void check_machine(const std::string& path, ConfigReport& report) {
                                "{\"version\": 1, \"templates\": [...]}; see docs/templates.md"});
   } else {
     check_template_images(*templates, report);
-    if (const auto package = lacking_for_hello(config, *templates); !package.empty())
+    if (const auto lacking = lacking_for_hello(config, *templates); !lacking.empty())
       report.findings.push_back({"backend_type", Severity::Warning,
                                  "cannot serve the template hello; buyers of it will be refused",
-                                 "the package " + std::string(package)});
+                                 lacking});
   }
   std::error_code error;
   const std::string wallet = beside(path, config.cashu_wallet_db_path);
@@ -324,6 +328,8 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   config.proxmox = proxmox_config(setup.config);
   config.docker.socket = setup.config.docker.socket;
   config.docker.network = setup.config.docker.network;
+  for (const auto& member : setup.config.docker.members)
+    config.docker.members[member.name] = {member.address, member.bind_address};
   const provider::LxdSettings& lxd = setup.config.lxd;
   config.lxd = {lxd.socket, lxd.project, lxd.pool, lxd.network, {}, {}, {}};
   for (const auto& alias : lxd.images) config.lxd.images[alias.name] = alias.image;

@@ -95,6 +95,9 @@ def image(name, images):
 
 
 class Engine:
+    flags = ["--live-restore"]  # of dockerd
+    wrapper = []                # before the engine's command
+
     def __init__(self, name, directory, images):
         self.name, self.directory = name, directory
         self.archive = image("box-" + name, images)
@@ -110,12 +113,12 @@ class Engine:
     def start(self):
         d = self.directory
         argv = (["dockerd", "--data-root", d / "data", "--exec-root", d / "exec", "--pidfile",
-                 d / "pid", "--live-restore", "-H", f"unix://{self.socket}"]
+                 d / "pid", *self.flags, "-H", f"unix://{self.socket}"]
                 if self.name == "docker" else
                 ["env", f"LXD_DIR={d / 'lxd'}", "lxd", "--group", "root"])
         if self.name == "docker":
             (d / "pid").unlink(missing_ok=True)
-        self.process = self.enclosure.start(argv, d / "engine.log")
+        self.process = self.enclosure.start([*self.wrapper, *argv], d / "engine.log")
         path = "/_ping" if self.name == "docker" else "/1.0"
         until(300, "the engine answers", lambda: self.ask("GET", path)[0] == 200)
 

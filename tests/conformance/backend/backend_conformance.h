@@ -66,6 +66,7 @@ enum class Promise : uint8_t {
   Processes,  // their number
   Disk,       // disk space
   Network,    // a network of the workload's own, out of its neighbours' reach
+  Address,    // its ports are on the spec's address alone
 };
 
 // An engine with nothing of the two daemons on it, and clients of it. Destroying it removes all.

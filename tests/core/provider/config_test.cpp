@@ -125,6 +125,10 @@ TEST_P(ConfigProblem, IsFoundByPath) {
 }
 
 using C = ProviderConfig;
+DockerSettings& use_docker(C& c) {
+  c.backend_type = BackendType::Docker;
+  return c.docker;
+}
 LxdSettings& use_lxd(C& c) {
   c.backend_type = BackendType::Lxd;
   return c.lxd;
@@ -165,6 +169,24 @@ const Problem kProblems[] = {
     {"LxdImage", [](C& c) { use_lxd(c).images = {{"debian", ""}}; }, "lxd.images[0]", "needs"},
     {"LxdRemote", [](C& c) { use_lxd(c).remotes = {{"x", "http://x"}}; }, "lxd.remotes[0]",
      "https"},
+    {"DockerMember",
+     [](C& c) {
+       use_docker(c).members = {{"n1", "", ""}};
+       c.capacity.storage_gb = 10;
+     },
+     "docker.members[0]", "needs"},
+    {"DockerMemberBind",
+     [](C& c) {
+       use_docker(c).members = {{"n1", "203.0.113.1", "10.0.0.1"}};
+       c.capacity.storage_gb = 10;
+     },
+     "docker.members[0].bind_address", "every address"},
+    {"DockerMembersDisks",
+     [](C& c) {
+       use_docker(c).members = {{"n1", "203.0.113.1", ""}};
+       c.capacity.storage_gb.reset();
+     },
+     "capacity.storage_gb", "does not say"},
     {"LxdMember", [](C& c) { use_lxd(c).members = {{"n1", "", ""}}; }, "lxd.members[0]", "needs"},
     {"KvmWithoutImages", [](C& c) { c.backend_type = BackendType::Kvm; }, "kvm.images",
      "nothing to make machines of"},

@@ -150,6 +150,7 @@ TEST(DockerNetwork, KeepsTenantsApartAndIsRecognised) {
   EXPECT_THAT(body, HasSubstr("\"paygress.install\":\"" + install.hex() + "\""));
   EXPECT_NE(body, own_network_body(install, 8)) << "names are never used twice";
   EXPECT_EQ(*parse_docker_id(R"({"Id":"ab","Warning":""})"), "ab");
+  EXPECT_EQ(*parse_docker_id(R"({"ID":"cd"})"), "cd") << "of a swarm";
   EXPECT_THAT(*parse_docker_ids(R"([{"Id":"b"},{"Id":"a"}])"), ::testing::ElementsAre("a", "b"));
   EXPECT_FALSE(parse_docker_ids("{}"));
 }

@@ -12,11 +12,14 @@ namespace {
 
 using provider::BackendType;
 
-// The findings about `templates_file`, in their order.
-std::vector<std::string> findings(BackendType backend, const std::string& templates) {
+// The findings about `path`, in their order.
+std::vector<std::string> findings(BackendType backend, const std::string& templates,
+                                  const std::string& path = "templates_file",
+                                  std::vector<provider::ClusterMember> swarm = {}) {
   const test::TemporaryDirectory dir;
   provider::ProviderConfig config;
   config.backend_type = backend;
+  config.docker.members = std::move(swarm);
   config.kvm.images = {{"debian", "/debian.qcow2", "", ""}};
   config.proxmox.images = {{"debian", "local:vztmpl/debian.tar.zst"}};
   config.templates_file = "templates.json";
@@ -28,7 +31,7 @@ std::vector<std::string> findings(BackendType backend, const std::string& templa
   std::vector<std::string> found;
   if (report)
     for (const auto& finding : report->findings)
-      if (finding.path == "templates_file") found.push_back(finding.message);
+      if (finding.path == path) found.push_back(finding.message);
   return found;
 }
 
@@ -50,6 +53,16 @@ TEST(TemplatesFile, NamesImagesThatTheEngineHas) {
   // Of another engine, or of one that can be asked for any image.
   EXPECT_THAT(findings(BackendType::Kvm, hello_on("lxd", "windows")), IsEmpty());
   EXPECT_THAT(findings(BackendType::Docker, hello_on("docker", "windows")), IsEmpty());
+}
+
+// What is made here is not on the other machines.
+TEST(TemplatesFile, HelloOfASwarmNeedsAnImageOfItsOwn) {
+  const std::vector<provider::ClusterMember> swarm = {{"n1", "203.0.113.1", ""}};
+  EXPECT_THAT(findings(BackendType::Docker, "", "backend_type", swarm),
+              ::testing::ElementsAre(::testing::HasSubstr("cannot serve the template hello")));
+  EXPECT_THAT(
+      findings(BackendType::Docker, hello_on("docker", "me/hello:1"), "backend_type", swarm),
+      ::testing::IsEmpty());
 }
 
 TEST(TemplatesFile, PromisesNoVariablesOnProxmox) {
