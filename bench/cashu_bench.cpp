@@ -129,7 +129,7 @@ BENCHMARK(decode_v4)->Unit(benchmark::kMicrosecond);
 
 void make_ten_outputs(benchmark::State& state) {
   const Fixture& f = fixture();
-  MakeOutputs work{{}, {}, f.id, 0, {}, f.token.proofs, {}};
+  MakeOutputs work{{}, {}, f.id, 0, {}, f.token.proofs, {}, {}};
   for (const auto& [amount, key] : f.keys) work.amounts.push_back(amount);
   for (auto _ : state) benchmark::DoNotOptimize(make_outputs(work, f.seed));
 }

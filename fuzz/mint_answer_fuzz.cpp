@@ -1,5 +1,6 @@
 // The mint's HTTP interface, both sides. The first byte chooses endpoint and status class.
 #include "core/base/check.h"
+#include "core/cashu/invoice.h"
 #include "core/cashu/mint_api.h"
 #include "core/cashu/mint_wire.h"
 
@@ -38,6 +39,14 @@ void run(uint8_t selector, std::string_view body) {
   static_cast<void>(parse_check_request(body));
   static_cast<void>(parse_mint_request(body));
   static_cast<void>(parse_mint_quote_request(body));
+  if (const auto melt = parse_melt_request(body)) {
+    const auto again = parse_melt_request(
+        as_text(encode_melt_request(melt->quote, melt->inputs, melt->outputs)));
+    PG_CHECK(again && again->inputs == melt->inputs && again->outputs == melt->outputs);
+  }
+  static_cast<void>(parse_melt_quote_request(body));
+  if (const auto amount = invoice_amount(body); amount && *amount)
+    PG_CHECK(**amount > Msat{0} && **amount <= Msat{2'100'000'000'000'000'000});
   static_cast<void>(route_request(selector % 2 == 0, body));
 }
 

@@ -102,7 +102,9 @@ OutputsReady make_outputs(const MakeOutputs& work, const WalletSeed& seed) {
       ready.points.push_back(y->compressed());
     }
   ready.outputs = std::move(*outputs);
-  ready.body = encode_swap_request(work.inputs, ready.outputs);
+  ready.body = work.melt_quote.empty()
+                   ? encode_swap_request(work.inputs, ready.outputs)
+                   : encode_melt_request(work.melt_quote, work.inputs, ready.outputs);
   return ready;
 }
 

@@ -8,8 +8,8 @@
 namespace paygress::cashu {
 
 // Derives (NUT-13) and blinds one output for each amount, counters in order, and writes the body of
-// POST /v1/swap. The same work gives the same bytes. `outputs` and `body` are empty when the keyset
-// id is malformed or a counter is not below 2^31: then nothing may be sent.
+// POST /v1/swap, or of POST /v1/melt. The same work gives the same bytes. `outputs` and `body` are
+// empty when the keyset id is malformed or a counter is not below 2^31: then nothing may be sent.
 OutputsReady make_outputs(const MakeOutputs& work, const WalletSeed& seed);
 
 // signatures[i] must answer outputs[i]: same count, id and amount, a key of the mint for the

@@ -9,6 +9,7 @@ namespace paygress::cashu {
 namespace {
 
 constexpr std::string_view kOpDomain = "paygress-op-v1";
+constexpr std::string_view kMeltDomain = "paygress-melt-v1";
 
 }  // namespace
 
@@ -16,6 +17,13 @@ OpId op_id(std::span<const Point> ys) {
   PG_CHECK(!ys.empty());
   const crypto::Digest digest =
       crypto::sha256({as_bytes(kOpDomain), *std::ranges::min_element(ys)});
+  OpId id;
+  std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
+  return id;
+}
+
+OpId melt_op_id(const ClaimId& withdrawal) {
+  const crypto::Digest digest = crypto::sha256({as_bytes(kMeltDomain), withdrawal.bytes});
   OpId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;

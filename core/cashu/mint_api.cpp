@@ -15,7 +15,7 @@ namespace {
 namespace bj = json::bj;
 
 constexpr size_t kNameBytesMax = 256;
-constexpr size_t kInvoiceBytesMax = 8192;
+constexpr size_t kPreimageBytesMax = 256;
 constexpr uint64_t kNutMax = 999;
 
 template <class T, json::WithDleq... options>
@@ -185,8 +185,37 @@ Result<RestoreAnswer> read_restored(const bj::object& body) {
   return RestoreAnswer{std::move(*outputs), std::move(*list)};
 }
 
+// What only a melt quote has; what is null is not there.
+Result<void> read_melt_members(const bj::object& body, QuoteAnswer& answer) {
+  const auto present = [&](std::string_view name) {
+    const auto* member = json::find(body, name);
+    return member != nullptr && !member->is_null();
+  };
+  if (present("fee_reserve")) {
+    const auto reserve = json::integer(body, "fee_reserve");
+    if (!reserve) return std::unexpected(reserve.error());
+    answer.fee_reserve = *reserve;
+  }
+  if (present("expiry")) {
+    const auto expiry = json::integer(body, "expiry");
+    if (!expiry) return std::unexpected(expiry.error());
+    constexpr auto kEndOfTime = static_cast<uint64_t>(UnixSeconds::max().value);
+    answer.expiry = UnixSeconds{static_cast<int64_t>(std::min(*expiry, kEndOfTime))};
+  }
+  if (present("payment_preimage")) {
+    auto preimage = json::text(body, "payment_preimage", kPreimageBytesMax);
+    if (!preimage) return std::unexpected(preimage.error());
+    answer.preimage = std::move(*preimage);
+  }
+  if (!present("change")) return {};
+  auto change = json::list<BlindSignature>(body, "change", kAnswerItemsMax, json::blind_signature);
+  if (!change) return std::unexpected(change.error());
+  answer.change = std::move(*change);
+  return {};
+}
+
 // Mint and melt quotes. Mints of before NUT-04's `state` say `paid`; a melt quote has no `request`.
-Result<QuoteAnswer> read_quote(const bj::object& body) {
+Result<QuoteAnswer> read_quote(Endpoint endpoint, const bj::object& body) {
   QuoteAnswer answer;
   auto quote = json::text(body, "quote", kQuoteBytesMax);
   if (!quote) return std::unexpected(quote.error());
@@ -201,6 +230,10 @@ Result<QuoteAnswer> read_quote(const bj::object& body) {
     if (!amount) return std::unexpected(amount.error());
     answer.amount = *amount;
   }
+  if (endpoint == Endpoint::MeltQuote || endpoint == Endpoint::MeltQuoteState ||
+      endpoint == Endpoint::Melt)
+    if (const auto read = read_melt_members(body, answer); !read)
+      return std::unexpected(read.error());
   const auto* paid = json::find(body, "paid");
   if (json::find(body, "state") == nullptr && paid != nullptr && paid->is_bool()) {
     answer.state = paid->get_bool() ? "PAID" : "UNPAID";
@@ -239,7 +272,7 @@ MintAnswer parse_success(Endpoint endpoint, const bj::object& body) {
     case Endpoint::MeltQuote:
     case Endpoint::MeltQuoteState:
     case Endpoint::Melt:
-      return or_no_reply(read_quote(body));
+      return or_no_reply(read_quote(endpoint, body));
   }
   return NoReply{};
 }
@@ -367,6 +400,15 @@ Bytes encode_melt_quote_request(std::string_view invoice, std::string_view unit)
   bj::object body;
   body["request"] = bj::string_view(invoice.data(), invoice.size());
   body["unit"] = bj::string_view(unit.data(), unit.size());
+  return json::to_bytes(body);
+}
+
+Bytes encode_melt_request(std::string_view quote, std::span<const Proof> inputs,
+                          std::span<const BlindedMessage> outputs) {
+  bj::object body;
+  body["quote"] = bj::string_view(quote.data(), quote.size());
+  body["inputs"] = write_all<Proof, json::WithDleq::No>(inputs);
+  body["outputs"] = write_all<BlindedMessage>(outputs);
   return json::to_bytes(body);
 }
 

@@ -18,6 +18,7 @@ inline constexpr size_t kKeysetsMax = 1024;  // in one answer
 inline constexpr size_t kKeysPerKeysetMax = 256;
 inline constexpr size_t kAnswerItemsMax = 1000;  // signatures, states, outputs in one answer
 inline constexpr size_t kQuoteBytesMax = 256;    // of a quote's id
+inline constexpr size_t kInvoiceBytesMax = 8192;
 inline constexpr size_t kDetailBytesMax = 512;   // of an error's text; the rest is cut off
 
 bool is_post(Endpoint endpoint);
@@ -33,6 +34,9 @@ Bytes encode_restore_request(std::span<const BlindedMessage> outputs);
 Bytes encode_mint_quote_request(Amount amount, std::string_view unit);
 Bytes encode_mint_request(std::string_view quote, std::span<const BlindedMessage> outputs);
 Bytes encode_melt_quote_request(std::string_view invoice, std::string_view unit);
+// `outputs` are blank: the mint writes the amounts of the change into the first ones (NUT-08).
+Bytes encode_melt_request(std::string_view quote, std::span<const Proof> inputs,
+                          std::span<const BlindedMessage> outputs);
 
 using MintAnswer = decltype(MintReply::answer);
 

@@ -46,6 +46,12 @@ bool MintBook::suitable(const std::string& mint) const {
                      [&](uint32_t nut) { return page->second.nuts->contains(nut); });
 }
 
+bool MintBook::melts(const std::string& mint) const {
+  const auto page = pages_.find(mint);
+  return page != pages_.end() && page->second.nuts && page->second.nuts->contains(5) &&
+         page->second.nuts->contains(8);
+}
+
 void MintBook::remember(std::vector<std::pair<std::string, std::string>> used) {
   used_ = std::move(used);
 }

@@ -58,6 +58,9 @@ class MintBook {
   // NUT-07, NUT-09 and NUT-12 are supported: without them no crash-safe receive exists.
   bool suitable(const std::string& mint) const;
 
+  // It can pay invoices and give change (NUT-05, NUT-08).
+  bool melts(const std::string& mint) const;
+
   // Keysets used before this start: no other mint may claim their ids or derivation numbers.
   void remember(std::vector<std::pair<std::string, std::string>> used);
 

@@ -153,6 +153,32 @@ Result<MintRequest> parse_mint_request(std::string_view body) {
   return MintRequest{std::move(*quote), std::move(*outputs)};
 }
 
+Result<MeltQuoteRequest> parse_melt_quote_request(std::string_view body) {
+  const auto object = parse_body(body);
+  if (!object) return std::unexpected(object.error());
+  auto invoice = json::text(*object, "request", kInvoiceBytesMax);
+  if (!invoice) return std::unexpected(invoice.error());
+  auto unit = json::text(*object, "unit", kUnitBytesMax);
+  if (!unit) return std::unexpected(unit.error());
+  return MeltQuoteRequest{std::move(*invoice), std::move(*unit)};
+}
+
+Result<MeltRequest> parse_melt_request(std::string_view body) {
+  const auto object = parse_body(body);
+  if (!object) return std::unexpected(object.error());
+  auto quote = json::text(*object, "quote", kQuoteBytesMax);
+  if (!quote) return std::unexpected(quote.error());
+  auto inputs = json::list<Proof>(*object, "inputs", kRequestItemsMax, json::proof);
+  if (!inputs) return std::unexpected(inputs.error());
+  for (Proof& input : *inputs) input.dleq.reset();
+  MeltRequest request{std::move(*quote), std::move(*inputs), {}};
+  if (json::find(*object, "outputs") == nullptr) return request;
+  auto outputs = read_outputs(*object);
+  if (!outputs) return std::unexpected(outputs.error());
+  request.outputs = std::move(*outputs);
+  return request;
+}
+
 Bytes write_info(const InfoAnswer& answer) {
   bj::object nuts;
   for (const uint32_t number : answer.nuts) {
@@ -213,6 +239,22 @@ Bytes write_quote(const QuoteAnswer& answer, std::string_view unit) {
   out["amount"] = answer.amount;
   out["unit"] = bj::string_view(unit.data(), unit.size());
   out["state"] = answer.state;
+  return json::to_bytes(out);
+}
+
+Bytes write_melt_quote(const QuoteAnswer& answer, std::string_view unit) {
+  bj::object out;
+  out["quote"] = answer.quote;
+  out["request"] = answer.request;
+  out["amount"] = answer.amount;
+  out["fee_reserve"] = answer.fee_reserve;
+  out["unit"] = bj::string_view(unit.data(), unit.size());
+  out["state"] = answer.state;
+  out["expiry"] = nullptr;
+  if (answer.expiry) out["expiry"] = answer.expiry->value;
+  out["payment_preimage"] = nullptr;
+  if (!answer.preimage.empty()) out["payment_preimage"] = answer.preimage;
+  if (answer.change) out["change"] = write_signature_list(*answer.change);
   return json::to_bytes(out);
 }
 

@@ -35,12 +35,24 @@ struct MintRequest {
   std::vector<BlindedMessage> outputs;
 };
 
+struct MeltQuoteRequest {
+  std::string invoice;
+  std::string unit;
+};
+struct MeltRequest {
+  std::string quote;
+  std::vector<Proof> inputs;
+  std::vector<BlindedMessage> outputs;  // blank; may be empty
+};
+
 // Errors say which member is wrong. A dleq in an input is ignored, as NUT-12 asks of a mint.
 Result<SwapRequest> parse_swap_request(std::string_view body);
 Result<std::vector<Point>> parse_check_request(std::string_view body);
 Result<std::vector<BlindedMessage>> parse_restore_request(std::string_view body);
 Result<MintQuoteRequest> parse_mint_quote_request(std::string_view body);
 Result<MintRequest> parse_mint_request(std::string_view body);
+Result<MeltQuoteRequest> parse_melt_quote_request(std::string_view body);
+Result<MeltRequest> parse_melt_request(std::string_view body);
 
 Bytes write_info(const InfoAnswer& answer);
 Bytes write_keys(const KeysetsAnswer& answer);     // GET /v1/keys and /v1/keys/{id}
@@ -49,6 +61,7 @@ Bytes write_signatures(const SwapAnswer& answer);  // POST /v1/swap and /v1/mint
 Bytes write_states(const CheckAnswer& answer);
 Bytes write_restored(const RestoreAnswer& answer);
 Bytes write_quote(const QuoteAnswer& answer, std::string_view unit);
+Bytes write_melt_quote(const QuoteAnswer& answer, std::string_view unit);
 // {"detail", "code"} of NUT error codes; sent with status 400.
 Bytes write_error(uint32_t code, std::string_view detail);
 

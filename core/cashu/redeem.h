@@ -92,6 +92,37 @@ struct ProofsLost {
   std::vector<std::string> secrets;
   UnixSeconds at;
 };
+// A Lightning invoice is paid (NUT-05): proofs of OURS for it, its fee and change. In one batch
+// with its first AttemptMade, whose outputs are blank (NUT-08): the mint writes the change's
+// amounts into the first ones. A later attempt swaps the same inputs to ourselves, so that no copy
+// of the payment that is on its way can be carried out any more.
+struct MeltOpened {
+  OpId op;                     // H(withdrawal): refused inputs may pay another one
+  ClaimId withdrawal;
+  std::string mint;
+  std::string unit;
+  std::vector<Proof> inputs;
+  std::vector<Point> points;   // hash_to_curve of each input
+  std::string quote;           // the mint's name for the payment
+  std::string invoice;
+  Amount amount = 0;           // of the invoice
+  Amount reserve = 0;          // the most that Lightning may cost beside it
+  Amount fee = 0;              // of the inputs
+  UnixSeconds opened_at;
+  UnixSeconds post_until;      // after it the payment is not asked for any more
+};
+enum class MeltEnd : uint8_t {
+  Paid,
+  Refused,    // every request was answered, nothing was paid, the inputs are unspent: ours again
+  TakenBack   // nothing was paid, and the inputs are swapped for others of ours
+};
+struct MeltDone {
+  OpId op;
+  MeltEnd end = MeltEnd::Paid;
+  std::vector<Proof> proofs;   // Paid: the change; TakenBack: all that there is; Refused: none
+  Amount fee = 0;              // of the inputs, and of Lightning
+  std::string preimage;        // of the invoice: the receipt; when the mint told it
+};
 BOOST_DESCRIBE_STRUCT(OpOpened, (), (op, mint, unit, inputs, ys, opened_at, hold_until, points))
 BOOST_DESCRIBE_STRUCT(AttemptMade, (), (op, attempt))
 BOOST_DESCRIBE_STRUCT(HoldEnded, (), (op))
@@ -104,8 +135,12 @@ BOOST_DESCRIBE_STRUCT(RefundOpened, (), (op, claim, mint, unit, inputs, points, 
 BOOST_DESCRIBE_STRUCT(RefundDone, (), (op, token, change, fee, text, found))
 BOOST_DESCRIBE_STRUCT(ProofsFound, (), (mint, unit, keyset, next_counter, proofs, at))
 BOOST_DESCRIBE_STRUCT(ProofsLost, (), (mint, unit, secrets, at))
+BOOST_DESCRIBE_STRUCT(MeltOpened, (), (op, withdrawal, mint, unit, inputs, points, quote, invoice,
+                                       amount, reserve, fee, opened_at, post_until))
+BOOST_DESCRIBE_STRUCT(MeltDone, (), (op, end, proofs, fee, preimage))
 using RedeemRecord = std::variant<OpOpened, AttemptMade, HoldEnded, EmptySince, OpDone, OpClosed,
-                                  OpForgotten, RefundOpened, RefundDone, ProofsFound, ProofsLost>;
+                                  OpForgotten, RefundOpened, RefundDone, ProofsFound, ProofsLost,
+                                  MeltOpened, MeltDone>;
 
 // --- effects and their answers ----------------------------------------------------------------
 struct MintCall {              // HTTP to `mint` + the endpoint's path; answered by MintReply
@@ -134,6 +169,7 @@ struct MakeOutputs {
   std::vector<Amount> amounts;
   std::vector<Proof> inputs;   // for the body; sent without dleq
   std::optional<TokenOutputs> refund;  // then `points` of the answer are the inputs'
+  std::string melt_quote;      // not empty: the body is one of POST /v1/melt
 };
 // Checks count, ids, amounts and DLEQ of signatures, then unblinds; answered by ProofsReady.
 struct OpenSignatures {
@@ -156,7 +192,7 @@ struct CheckToken {
 };
 BOOST_DESCRIBE_STRUCT(MintCall, (), (id, mint, endpoint, path_argument, body, deadline))
 BOOST_DESCRIBE_STRUCT(MakeOutputs, (), (id, op, keyset, counter_start, amounts, inputs,
-                                        refund))
+                                        refund, melt_quote))
 BOOST_DESCRIBE_STRUCT(OpenSignatures, (),
                       (id, op, keyset, counter_start, outputs, signatures, keys, refund))
 BOOST_DESCRIBE_STRUCT(CheckToken, (), (id, proofs, keys))
@@ -235,9 +271,32 @@ struct MintSearched {          // the end of Redeemer::search
   bool complete = false;       // false: the mint did not answer, or a part was not taken
   std::map<std::string, Searched> units;
 };
+struct MeltQuote {             // what paying an invoice costs
+  std::string quote;
+  std::string invoice;
+  Amount amount = 0;
+  Amount reserve = 0;
+  std::optional<UnixSeconds> expiry;
+};
+struct MeltQuoted {            // the answer to Redeemer::quote_melt
+  CallId id;
+  std::optional<MeltQuote> quote;
+  std::string problem;         // when there is none
+};
+struct InvoicePaid {           // MeltDone is in this step; at most once per withdrawal, ever
+  ClaimId withdrawal;
+  Amount amount = 0;
+  Amount fee = 0;
+  std::string preimage;        // may be empty
+};
+struct InvoiceNotPaid {        // likewise; all but `fee` is in the wallet
+  ClaimId withdrawal;
+  Amount fee = 0;              // of taking it back
+  std::string problem;         // as the mint said it; may be empty
+};
 using RedeemEvent = std::variant<Opened, NotOpened, InDoubt, HoldOver, Redeemed, NotTaken, Alarm,
                                  Checked, RefundMade, RefundNotMade, Probed, MintRead,
-                                 MintSearched>;
+                                 MintSearched, MeltQuoted, InvoicePaid, InvoiceNotPaid>;
 
 struct RedeemStep {
   std::vector<RedeemRecord> records;  // already applied to the Redeemer that returned them

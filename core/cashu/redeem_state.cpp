@@ -119,7 +119,7 @@ void RedeemState::on(const RefundOpened& record) {
     for (const Proof& input : record.inputs)
       wallet_.reserve({record.mint, record.unit}, input.secret);
   Operation& operation = live_[record.op];
-  operation.refund = RefundTerms{record.claim, record.face, record.fee, record.withdrawal};
+  operation.refund = RefundTerms{record.claim, record.face, record.fee, record.withdrawal, {}};
   operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
                       record.opened_at, {},          record.points};
 }
@@ -147,6 +147,55 @@ void RedeemState::on(const RefundDone& record) {
   flow.fees += record.fee;
   flow.change += sum_of(record.change);
   if (record.found) flow.found += summary.amount;
+  refunds_.erase(operation.refund->claim);
+  live_.erase(record.op);
+}
+
+void RedeemState::on(const MeltOpened& record) {
+  PG_CHECK(!record.inputs.empty() && record.points.size() == record.inputs.size());
+  PG_CHECK(record.amount > 0 && !record.quote.empty());
+  PG_CHECK(record.amount + record.reserve + record.fee <= sum_of(record.inputs));
+  OpSummary summary;
+  summary.mint = record.mint;
+  summary.unit = record.unit;
+  PG_CHECK(summaries_.insert(record.op, std::move(summary)));
+  PG_CHECK(refunds_.emplace(record.withdrawal, record.op).second);
+  if (policy_.reserve_inputs)
+    for (const Proof& input : record.inputs)
+      wallet_.reserve({record.mint, record.unit}, input.secret);
+  Operation& operation = live_[record.op];
+  operation.refund = RefundTerms{
+      record.withdrawal, record.amount, record.reserve + record.fee, true,
+      MeltTerms{record.quote, record.reserve, record.opened_at, record.post_until}};
+  operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
+                      record.opened_at, {},          record.points};
+}
+
+void RedeemState::on(const MeltDone& record) {
+  const Operation& operation = live_operation(record.op);
+  PG_CHECK(operation.refund && operation.refund->melt);
+  const bool refused = record.end == MeltEnd::Refused;
+  const Amount paid = record.end == MeltEnd::Paid ? operation.refund->face : 0;
+  PG_CHECK(!refused || (record.proofs.empty() && record.fee == 0));
+  OpSummary& summary = summaries_[record.op];
+  summary.status = refused ? OpStatus::Released : OpStatus::Done;
+  summary.amount = paid;
+  summary.fee = record.fee;
+  summary.watched = false;
+  const WalletStore::Purse purse{summary.mint, summary.unit};
+  PG_CHECK(refused ||
+           paid + sum_of(record.proofs) + record.fee == sum_of(operation.opened.inputs));
+  for (const Proof& input : operation.opened.inputs) {
+    if (!refused)
+      wallet_.remove(purse, input.secret);
+    else if (policy_.reserve_inputs)
+      wallet_.release(purse, input.secret);
+  }
+  for (const Proof& proof : record.proofs) take_in(purse, proof);
+  Flow& flow = flows_[purse];
+  flow.withdrawn += paid;
+  flow.fees += record.fee;
+  flow.change += sum_of(record.proofs);
   refunds_.erase(operation.refund->claim);
   live_.erase(record.op);
 }

@@ -47,12 +47,21 @@ BOOST_DESCRIBE_STRUCT(RedeemPolicy, (),
                        record_before_post, brake_attempts, hold_stops_posting, unique_y,
                        record_refund_before_post, reserve_inputs, same_inputs))
 
+// Of a refund that pays an invoice: its first attempt is the payment, the others take it back.
+struct MeltTerms {
+  std::string quote;
+  Amount reserve = 0;
+  UnixSeconds opened_at;
+  UnixSeconds post_until;
+};
+
 // What a refund is for; the rest of it is as any operation's.
 struct RefundTerms {
   ClaimId claim;
   Amount face = 0;
   Amount fee = 0;               // of the first attempt
   bool withdrawal = false;      // the operator's: RefundOpened
+  std::optional<MeltTerms> melt;  // then `face` is the invoice's amount
 };
 
 struct Operation {              // one that may still change
@@ -82,7 +91,7 @@ struct Flow {
   Amount change = 0;            // proofs of ours swapped for others of ours, beside the tokens
   Amount found = 0;             // of `given` and `withdrawn`: made by an earlier life of a
                                 // rolled-back ledger
-  Amount withdrawn = 0;         // tokens of the operator's withdrawals
+  Amount withdrawn = 0;         // tokens of the operator's withdrawals, invoices that were paid
   Amount restored = 0;          // found at the mint by the seed alone
   Amount lost = 0;              // spent by a life of this ledger that is lost
   bool operator==(const Flow&) const = default;
@@ -137,6 +146,8 @@ class RedeemState {
   void on(const RefundDone& record);
   void on(const ProofsFound& record);
   void on(const ProofsLost& record);
+  void on(const MeltOpened& record);
+  void on(const MeltDone& record);
   void take_in(const WalletStore::Purse& purse, const Proof& proof);
   Operation& live_operation(const OpId& op);
 

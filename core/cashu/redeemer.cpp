@@ -175,7 +175,7 @@ RedeemStep Redeemer::ask(Now now, const OpId& op) {
   if (drive.asked_at && now.mono < *drive.asked_at + micros(kAskAgain)) return step;
   drive.asked_at = now.mono;
   if (drive.failures > 0) --drive.failures;  // asking does not lengthen the backoff
-  step_restore(turn);
+  step_look(turn);
   return step;
 }
 
@@ -222,7 +222,7 @@ void Redeemer::recover_operation(Now now, const OpId& op, RedeemStep& step) {
   }
   tell_in_doubt(turn);
   if (!operation.hold_over && turn.drive.hold_ends <= now.mono) on_hold_end(turn);
-  step_restore(turn);
+  step_look(turn);
 }
 
 RedeemStep Redeemer::refresh_mints(Now now) {
@@ -235,6 +235,7 @@ RedeemStep Redeemer::refresh_mints(Now now) {
 
 void Redeemer::on_mint_reply(Now now, const MintReply& reply, RedeemStep& step) {
   if (probes_.contains(reply.id)) return on_probe_answer(reply.id, reply.answer, step);
+  if (quoting_.contains(reply.id)) return on_melt_quote(reply.id, reply.answer, step);
   if (book_calls_.contains(reply.id)) return on_book_answer(now, reply.id, reply.answer, step);
   const auto owner = calls_.find(reply.id);
   if (owner == calls_.end()) return;
@@ -248,6 +249,8 @@ void Redeemer::on_mint_reply(Now now, const MintReply& reply, RedeemStep& step) 
     return on_restore_answer(turn, reply.answer);
   if (turn.drive.call == reply.id && phase == Phase::Checking)
     return on_check_answer(turn, reply.answer);
+  if (turn.drive.call == reply.id && phase == Phase::AskingQuote)
+    return on_quote_answer(turn, reply.answer);
   if (const auto post = turn.drive.posts.find(reply.id); post != turn.drive.posts.end())
     on_late_answer(turn, post->second, reply.answer);
 }
@@ -329,7 +332,7 @@ void Redeemer::on_wake(Turn& turn) {
   if (turn.now.mono < drive.wake) return schedule(turn, drive.phase, drive.wake);
   switch (drive.phase) {
     case Phase::Waiting:
-      return drive.repost ? step_post(turn) : step_restore(turn);
+      return drive.repost ? step_post(turn) : step_look(turn);
     case Phase::Posting:
       return on_post_answer(turn, NoReply{});
     case Phase::Restoring:
@@ -338,10 +341,19 @@ void Redeemer::on_wake(Turn& turn) {
       return on_check_answer(turn, NoReply{});
     case Phase::ReadingMint:
       return on_mint_read(turn);
+    case Phase::AskingQuote:
+      return on_quote_answer(turn, NoReply{});
     case Phase::MakingOutputs:
     case Phase::Opening:
       return give_time(turn, Reason::NoAnswer);
   }
+}
+
+// The first question after a doubt: what the mint signed, or of a payment that was not taken back,
+// what became of it.
+void Redeemer::step_look(Turn& turn) {
+  melt_of(turn) != nullptr && turn.operation.attempts.size() == 1 ? step_ask_quote(turn)
+                                                                  : step_restore(turn);
 }
 
 void Redeemer::start_drive(Now now, const OpId& op, RedeemStep& step) {
@@ -351,6 +363,10 @@ void Redeemer::start_drive(Now now, const OpId& op, RedeemStep& step) {
   drive.hold_ends = operation.refund ? Micros::max()
                                      : now.mono + remaining(operation.opened.opened_at,
                                                             operation.opened.hold_until, now.wall);
+  if (operation.refund && operation.refund->melt) {
+    const MeltTerms& melt = *operation.refund->melt;
+    drive.melt_until = now.mono + remaining(melt.opened_at, melt.post_until, now.wall);
+  }
   drive.posting = operation.attempts.size() - 1;
   drive.scheduled = Micros::max();
   Turn turn = turn_of(now, op, step);
@@ -381,6 +397,7 @@ void Redeemer::drop(const OpId& op) {
 void Redeemer::emit(RedeemRecord record, RedeemStep& step) {
   state_.apply(record);
   bool withheld = std::holds_alternative<OpOpened>(record) && !policy_.record_before_post;
+  withheld |= std::holds_alternative<MeltOpened>(record) && !policy_.record_before_post;
   withheld |= std::holds_alternative<RefundOpened>(record) && !policy_.record_refund_before_post;
   if (const auto* made = std::get_if<AttemptMade>(&record))
     withheld = made->attempt.of_token > 0 ? !policy_.record_refund_before_post
@@ -396,18 +413,20 @@ Redeemer::Turn Redeemer::turn_of(Now now, const OpId& op, RedeemStep& step) {
   return {now, op, drive->second, *operation, step};
 }
 
-void Redeemer::call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body) {
+void Redeemer::call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body,
+                         std::string argument) {
   Drive& drive = turn.drive;
   if (!drive.posts.contains(drive.call)) calls_.erase(drive.call);
   MintCall call;
   call.id = {next_call_++};
   call.mint = turn.operation.opened.mint;
   call.endpoint = endpoint;
+  call.path_argument = std::move(argument);
   call.body = std::move(body);
-  call.deadline = micros(kMintCallTimeout);
+  call.deadline = micros(endpoint == Endpoint::Melt ? kMeltTimeout : kMintCallTimeout);
   drive.call = call.id;
   calls_.emplace(call.id, turn.op);
-  schedule(turn, phase, turn.now.mono + micros(kGiveUpAfter));
+  schedule(turn, phase, turn.now.mono + call.deadline + micros(kGiveUpAfter - kMintCallTimeout));
   turn.step.effects.push_back(std::move(call));
 }
 

@@ -46,6 +46,8 @@ inline constexpr size_t kOpenOperationsMax = 1024;
 inline constexpr size_t kRefundsOpenMax = 64;    // under way at a time; the others wait
 inline constexpr size_t kProbesMax = 256;        // the oldest are given up
 inline constexpr Amount kRefundSlack = 2;        // spare change, for a fee that grows meanwhile
+inline constexpr Seconds kMeltPosts{600};        // a payment is asked for so long, then taken back
+inline constexpr Seconds kMeltTimeout{120};      // Lightning takes its time
 inline constexpr Seconds kOursAlarm{15 * 60};    // our inputs are spent, the outputs not visible
 inline constexpr Seconds kOursOperator{24 * 3600};
 
@@ -98,14 +100,24 @@ class Redeemer {
                                                         const std::string& mint,
                                                         const std::string& unit, Amount amount,
                                                         FeeFrom fee, Amount most);
-  // Of a refund or a withdrawal.
-  bool refund_under_way(const ClaimId& claim) const;
-  // Asks whether a token we gave was spent; ends in the event Probed, or in nothing when the mint
-  // does not answer. Changes nothing.
   struct Probing {
     CallId id;
     RedeemStep step;
   };
+  // What paying this invoice costs at this mint; ends in the event MeltQuoted. Changes nothing.
+  Probing quote_melt(const std::string& mint, const std::string& unit, const std::string& invoice);
+  // Pays it, with change (redeemer_melt.cpp). Never more than `most` leaves the wallet: the
+  // invoice's amount, what Lightning may cost and the fee of the inputs. As for the others nothing
+  // is reserved durably until the answer to its MakeOutputs. Ends in the event InvoicePaid or
+  // InvoiceNotPaid, however long it takes, or in RefundNotMade when nothing was begun.
+  std::expected<Withdrawing, NoRefund> begin_melt(Now now, const ClaimId& id,
+                                                  const std::string& mint,
+                                                  const std::string& unit, const MeltQuote& quote,
+                                                  Amount most);
+  // Of a refund or a withdrawal.
+  bool refund_under_way(const ClaimId& claim) const;
+  // Asks whether a token we gave was spent; ends in the event Probed, or in nothing when the mint
+  // does not answer. Changes nothing.
   Probing probe(const std::string& mint, const std::vector<Proof>& proofs);
   // Looks through what the seed owns at this mint (restorer.h), while everything else goes on; no
   // effect while that is under way. Ends in the event MintSearched.
@@ -138,7 +150,7 @@ class Redeemer {
 
  private:
   enum class Phase : uint8_t {
-    Waiting, MakingOutputs, Posting, Restoring, Checking, Opening, ReadingMint
+    Waiting, MakingOutputs, Posting, Restoring, Checking, Opening, ReadingMint, AskingQuote
   };
   // Why an operation waits. When the reason changes the backoff begins anew: a mint that answers
   // UNSPENT after an hour of PENDING is posted to at once, not after five minutes.
@@ -167,12 +179,21 @@ class Redeemer {
     std::map<CallId, size_t> posts;   // of these a 200 counts whenever it comes; to the attempt
     std::map<Point, BlindSignature> signatures;  // by B_: the union of every answer
     MakeOutputs making;               // the attempt under way
+    // Of the payment of an invoice:
+    Micros melt_until;                // it may be posted
+    bool doubtful = true;             // a request for it may be on its way still
+    bool paid = false;                // the mint says so: only the change is waited for
+    bool change_told = false;         // by the mint's answer, all of it
+    std::optional<Micros> change_due;  // what is signed until then is all of it
+    std::string preimage;
+    std::string refusal;              // the mint's words
   };
   struct Draft {                      // begin() until its outputs are made
     OpOpened opened;
     MakeOutputs making;
     Seconds hold;
     std::optional<RefundTerms> refund;
+    std::string invoice;              // of one that pays it
   };
   struct BookCall {
     MintAsk ask;
@@ -192,7 +213,8 @@ class Redeemer {
     return {now, book_, state_, next_call_, step};
   }
   Turn turn_of(Now now, const OpId& op, RedeemStep& step);
-  void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body);
+  void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body,
+                 std::string argument = {});
   void schedule(Turn& turn, Phase phase, Micros wake);
   void drop(const OpId& op);
   void send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step);
@@ -223,6 +245,7 @@ class Redeemer {
   void on_refund_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step);
   void on_proofs(Now now, const ProofsReady& ready, RedeemStep& step);
   void on_wake(Turn& turn);
+  void step_look(Turn& turn);
   void start_drive(Now now, const OpId& op, RedeemStep& step);
   void recover_operation(Now now, const OpId& op, RedeemStep& step);
 
@@ -251,6 +274,26 @@ class Redeemer {
   void on_own_spent(Turn& turn);
   void start_making(Turn& turn, MakeOutputs making);
   std::optional<size_t> token_complete(const Turn& turn) const;
+  // redeemer_melt.cpp: where the payment of an invoice differs
+  static const MeltTerms* melt_of(const Turn& turn) {
+    const auto& refund = turn.operation.refund;
+    return refund && refund->melt ? &*refund->melt : nullptr;
+  }
+  bool is_payment(const Turn& turn, size_t attempt) const {
+    return attempt == 0 && melt_of(turn) != nullptr;
+  }
+  void on_melt_quote(CallId call, const decltype(MintReply::answer)& answer, RedeemStep& step);
+  void on_melt_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step);
+  void step_ask_quote(Turn& turn);
+  void on_melt_posted(Turn& turn, const decltype(MintReply::answer)& answer);
+  void on_quote_answer(Turn& turn, const decltype(MintReply::answer)& answer);
+  void on_melt_restored(Turn& turn);
+  void on_melt_unspent(Turn& turn);
+  void on_paid(Turn& turn, const QuoteAnswer& answer);
+  void open_change(Turn& turn, bool may_ask_keys);
+  void become_taken_back(Turn& turn, const std::vector<Proof>& proofs);
+  void become_paid(Turn& turn, const std::vector<Proof>& change);
+  void become_refused(Turn& turn);
   bool take_signatures(Turn& turn, size_t attempt, const std::vector<BlindSignature>& signatures);
   std::optional<size_t> complete_attempt(const Turn& turn) const;
   void note_empty(Turn& turn, ProofState inputs);
@@ -277,6 +320,11 @@ class Redeemer {
   };
   void on_probe_points(const TokenChecked& checked, RedeemStep& step);
   void on_probe_answer(CallId call, const decltype(MintReply::answer)& answer, RedeemStep& step);
+  struct Quoting {
+    CallId id;                                // as it was given to the caller
+    std::string invoice;
+  };
+  std::map<CallId, Quoting> quoting_;         // by the call whose answer is awaited; bounded
   std::map<CallId, Probe> probes_;            // by the call whose answer is awaited; bounded
   std::set<std::string> draft_secrets_;       // of proofs that a refund is about to reserve
   std::map<CallId, BookCall> book_calls_;     // ids and give_up ascend together

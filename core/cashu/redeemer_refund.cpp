@@ -64,7 +64,7 @@ std::expected<RedeemStep, NoRefund> Redeemer::begin_refund(Now now, const ClaimI
                                                            const std::string& mint,
                                                            const std::string& unit, Amount worth) {
   PG_CHECK(worth > 0);
-  return begin_own_swap(now, {claim, 0, 0, false}, mint, unit, refund_inputs(mint, unit, worth),
+  return begin_own_swap(now, {claim, 0, 0, false, {}}, mint, unit, refund_inputs(mint, unit, worth),
                         worth);
 }
 
@@ -110,7 +110,7 @@ std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_withdrawal(
   OwnInputs inputs = fee == FeeFrom::Wallet ? inputs_with_fee(mint, unit, amount)
                                             : inputs_at_most(mint, unit, amount);
   if (inputs.proofs.empty() || inputs.worth > most) return std::unexpected(NoRefund::NoFunds);
-  auto step = begin_own_swap(now, {id, 0, 0, true}, mint, unit, std::move(inputs.proofs),
+  auto step = begin_own_swap(now, {id, 0, 0, true, {}}, mint, unit, std::move(inputs.proofs),
                              inputs.worth);
   if (!step) return std::unexpected(step.error());
   return Withdrawing{*std::move(step), inputs.worth};
@@ -181,6 +181,7 @@ void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made,
     step.events.push_back(RefundNotMade{terms.claim});
     return;
   }
+  if (terms.melt) return on_melt_outputs(now, std::move(draft), made, step);
   const OpId op = op_id(made.points);
   emit(RefundOpened{op, terms.claim, draft.opened.mint, draft.opened.unit, draft.opened.inputs,
                     made.points, terms.face, terms.fee, now.wall, terms.withdrawal},
@@ -204,11 +205,14 @@ void Redeemer::on_own_spent(Turn& turn) {
   note_empty(turn, ProofState::Spent);
   const Seconds since = elapsed(turn.operation.empty->at, turn.now.wall);
   if (since >= kOursAlarm)
-    alarm(turn, "our swap for a refund was carried out, but the mint does not show its outputs");
+    alarm(turn, melt_of(turn) == nullptr
+                    ? "our swap for a refund was carried out, but the mint does not show its "
+                      "outputs"
+                    : "what should pay an invoice is spent, but the mint does not say for what");
   if (since >= kOursOperator && !std::exchange(turn.drive.told_late, true))
-    turn.step.events.push_back(
-        Alarm{turn.op, "a refund waits for the mint since a day; ask its operator"});
-  if (!policy_.same_inputs && verdict_is_due(turn)) {
+    turn.step.events.push_back(Alarm{
+        turn.op, "a refund or a payment waits for the mint since a day; ask its operator"});
+  if (!policy_.same_inputs && melt_of(turn) == nullptr && verdict_is_due(turn)) {
     const ClaimId claim = turn.operation.refund->claim;
     emit(OpClosed{turn.op, Verdict::SpentElsewhere, turn.now.wall}, turn.step);
     turn.step.events.push_back(RefundNotMade{claim});
@@ -219,7 +223,7 @@ void Redeemer::on_own_spent(Turn& turn) {
 
 // The attempt whose token outputs are all signed, when its change is not.
 std::optional<size_t> Redeemer::token_complete(const Turn& turn) const {
-  if (!turn.operation.refund) return std::nullopt;
+  if (!turn.operation.refund || melt_of(turn) != nullptr) return std::nullopt;
   const auto& attempts = turn.operation.attempts;
   for (size_t i = 0; i < attempts.size(); ++i) {
     const auto end = attempts[i].outputs.begin() + attempts[i].of_token;

@@ -45,7 +45,10 @@ void Redeemer::step_post(Turn& turn) {
   PG_CHECK(!turn.operation.hold_over || !policy_.hold_stops_posting);
   drive.repost = false;
   drive.fresh = false;
-  call_mint(turn, Phase::Posting, Endpoint::Swap, turn.operation.attempts[drive.posting].body);
+  if (is_payment(turn, drive.posting) && turn.now.mono >= drive.melt_until)
+    return step_look(turn);
+  const Endpoint endpoint = is_payment(turn, drive.posting) ? Endpoint::Melt : Endpoint::Swap;
+  call_mint(turn, Phase::Posting, endpoint, turn.operation.attempts[drive.posting].body);
   drive.posts.emplace(drive.call, drive.posting);
   if (drive.posts.size() > kPostsWatchedMax) {
     calls_.erase(drive.posts.begin()->first);
@@ -55,6 +58,7 @@ void Redeemer::step_post(Turn& turn) {
 
 void Redeemer::on_post_answer(Turn& turn, const decltype(MintReply::answer)& answer) {
   Drive& drive = turn.drive;
+  if (is_payment(turn, drive.posting)) return on_melt_posted(turn, answer);
   if (const auto* swapped = std::get_if<SwapAnswer>(&answer))
     if (take_signatures(turn, drive.posting, swapped->signatures))
       return step_open(turn, drive.posting, true);
@@ -73,8 +77,14 @@ void Redeemer::on_post_answer(Turn& turn, const decltype(MintReply::answer)& ans
 // A 200 is proof whenever it comes; anything else of a call given up says nothing new.
 void Redeemer::on_late_answer(Turn& turn, size_t attempt,
                               const decltype(MintReply::answer)& answer) {
+  if (turn.drive.phase == Phase::Opening) return;
+  if (is_payment(turn, attempt)) {
+    const auto* quote = std::get_if<QuoteAnswer>(&answer);
+    if (quote != nullptr && quote->state == "PAID" && !turn.drive.paid) on_paid(turn, *quote);
+    return;
+  }
   const auto* swapped = std::get_if<SwapAnswer>(&answer);
-  if (!swapped || turn.drive.phase == Phase::Opening) return;
+  if (!swapped) return;
   if (take_signatures(turn, attempt, swapped->signatures)) step_open(turn, attempt, true);
 }
 
@@ -111,6 +121,7 @@ void Redeemer::on_restore_answer(Turn& turn, const decltype(MintReply::answer)& 
     if (ours.contains(restored->outputs[i].b))
       drive.signatures[restored->outputs[i].b] = restored->signatures[i];
 
+  if (melt_of(turn) != nullptr) return on_melt_restored(turn);
   // Signed before it was posted: by an earlier life of a ledger that was rolled back (flaw 15). Did
   // that life use these inputs? They tell.
   if (drive.fresh && !drive.signatures.empty()) return step_check(turn);
@@ -137,7 +148,8 @@ std::optional<size_t> Redeemer::complete_attempt(const Turn& turn) const {
   const auto& attempts = turn.operation.attempts;
   const auto& signatures = turn.drive.signatures;
   for (size_t i = 0; i < attempts.size(); ++i)
-    if (std::all_of(attempts[i].outputs.begin(), attempts[i].outputs.end(),
+    if (!is_payment(turn, i) &&
+        std::all_of(attempts[i].outputs.begin(), attempts[i].outputs.end(),
                     [&](const BlindedMessage& output) { return signatures.contains(output.b); }))
       return i;
   return std::nullopt;
@@ -185,6 +197,7 @@ void Redeemer::on_spent(Turn& turn) {
 }
 
 void Redeemer::on_unspent(Turn& turn) {
+  if (melt_of(turn) != nullptr) return on_melt_unspent(turn);
   Drive& drive = turn.drive;
   if (const auto attempt = token_complete(turn)) {
     drive.found = true;
@@ -207,9 +220,12 @@ void Redeemer::on_unspent(Turn& turn) {
 
 void Redeemer::on_mint_read(Turn& turn) {
   if (const auto complete = complete_attempt(turn)) return step_open(turn, *complete, false);
+  if (turn.drive.paid) return open_change(turn, false);
   if (const auto token = token_complete(turn)) return step_open(turn, *token, false);
   if (turn.operation.closed) return become_watched(turn);
   if (turn.operation.hold_over) return become_waiting(turn, Reason::Unspent);
+  if (melt_of(turn) != nullptr && turn.operation.attempts.size() == 1)
+    return become_waiting(turn, Reason::NoAnswer);
   step_new_attempt(turn);
 }
 
@@ -219,10 +235,11 @@ void Redeemer::step_new_attempt(Turn& turn) {
   Drive& drive = turn.drive;
   const OpOpened& opened = turn.operation.opened;
   const auto& attempts = turn.operation.attempts;
-  const auto& refund = turn.operation.refund;
+  const RefundTerms* refund =
+      turn.operation.refund && melt_of(turn) == nullptr ? &*turn.operation.refund : nullptr;
   std::optional<SwapPlan> plan;
   std::optional<RefundPlan> refund_plan;
-  if (refund) {
+  if (refund != nullptr) {
     // A withdrawal that a grown fee would eat takes nothing of what is owed to others: it waits.
     auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs,
                                   refund->face + refund->fee,
@@ -234,7 +251,8 @@ void Redeemer::step_new_attempt(Turn& turn) {
   if (auto made = book_.plan(opened.mint, opened.unit, opened.inputs, turn.now.wall)) plan = *made;
   if (refund && !refund_plan)
     alarm(turn, "the mint asks a fee that a refund's proofs cannot pay; it waits for a lower one");
-  if (!plan || (refund && !refund_plan)) return become_waiting(turn, Reason::Unspent, true);
+  if (!plan || (refund && !refund_plan))
+    return become_waiting(turn, Reason::Unspent, melt_of(turn) == nullptr);
   if (refund_plan) {
     plan->amounts = refund_plan->token;
     plan->amounts.insert(plan->amounts.end(), refund_plan->change.begin(),
@@ -242,7 +260,8 @@ void Redeemer::step_new_attempt(Turn& turn) {
   }
   if (policy_.brake_attempts && policy_.same_bytes) {
     for (size_t i = 0; i < attempts.size(); ++i)
-      if (attempts[i].keyset == plan->keyset && amounts_of(attempts[i]) == plan->amounts) {
+      if (!is_payment(turn, i) && attempts[i].keyset == plan->keyset &&
+          amounts_of(attempts[i]) == plan->amounts) {
         drive.posting = i;
         return become_waiting(turn, Reason::Unspent, true);
       }
@@ -293,8 +312,16 @@ void Redeemer::step_open(Turn& turn, size_t attempt, bool may_ask_keys) {
   if (turn.operation.refund)
     work.refund = TokenOutputs{turn.operation.refund->claim, made.number, made.of_token};
   // Of a refund that an earlier life made, the token alone.
-  if (turn.operation.refund && complete_attempt(turn) != attempt)
+  if (turn.operation.refund && melt_of(turn) == nullptr && complete_attempt(turn) != attempt)
     work.outputs.resize(made.of_token);
+  if (is_payment(turn, attempt)) {
+    // The mint has written the amounts.
+    std::erase_if(work.outputs, [&](const BlindedMessage& output) {
+      return !drive.signatures.contains(output.b);
+    });
+    for (BlindedMessage& output : work.outputs)
+      output.amount = drive.signatures.at(output.b).amount;
+  }
   for (const BlindedMessage& output : work.outputs)
     work.signatures.push_back(drive.signatures.at(output.b));
   if (!drive.posts.contains(drive.call)) calls_.erase(drive.call);
@@ -307,7 +334,12 @@ void Redeemer::step_open(Turn& turn, size_t attempt, bool may_ask_keys) {
 
 void Redeemer::on_opened(Turn& turn, const ProofsReady& ready) {
   const Attempt& attempt = turn.operation.attempts.at(turn.drive.opening);
-  if (ready.problem.empty() && turn.operation.refund &&
+  if (ready.problem.empty() && is_payment(turn, turn.drive.opening))
+    return become_paid(turn, ready.proofs);
+  if (ready.problem.empty() && melt_of(turn) != nullptr &&
+      ready.proofs.size() == attempt.outputs.size())
+    return become_taken_back(turn, ready.proofs);
+  if (ready.problem.empty() && turn.operation.refund && melt_of(turn) == nullptr &&
       (ready.proofs.size() == attempt.outputs.size() || ready.proofs.size() == attempt.of_token))
     return become_refunded(turn, ready.proofs);
   if (ready.problem.empty() && ready.proofs.size() == attempt.outputs.size())
@@ -315,6 +347,7 @@ void Redeemer::on_opened(Turn& turn, const ProofsReady& ready) {
   // Not credited and not given up: the outputs can be derived again, and the mint is asked again.
   alarm(turn, "the mint's signatures are bad: " + ready.problem);
   for (const BlindedMessage& output : attempt.outputs) turn.drive.signatures.erase(output.b);
+  turn.drive.change_told = false;
   tell_in_doubt(turn);
   give_time(turn, Reason::BadSignatures);
 }

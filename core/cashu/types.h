@@ -107,8 +107,13 @@ struct RestoreAnswer {
   std::vector<BlindedMessage> outputs;
   std::vector<BlindSignature> signatures;
 };
-struct QuoteAnswer {                                                  // MintQuote, MintQuoteState
+// MintQuote, MintQuoteState; and MeltQuote, MeltQuoteState, Melt, whose members are the last ones.
+struct QuoteAnswer {
   std::string quote; std::string request; std::string state; Amount amount = 0;
+  Amount fee_reserve = 0;             // the most that Lightning may cost beside `amount`
+  std::optional<UnixSeconds> expiry;  // the mint does not pay it later
+  std::string preimage;               // of what was paid
+  std::optional<std::vector<BlindSignature>> change;  // of the blank outputs, the first ones
 };
 BOOST_DESCRIBE_STRUCT(InfoAnswer, (), (name, nuts))
 BOOST_DESCRIBE_STRUCT(KeysetsAnswer, (), (keysets))
@@ -116,6 +121,7 @@ BOOST_DESCRIBE_STRUCT(SwapAnswer, (), (signatures))
 BOOST_DESCRIBE_STRUCT(StateEntry, (), (y, state))
 BOOST_DESCRIBE_STRUCT(CheckAnswer, (), (states))
 BOOST_DESCRIBE_STRUCT(RestoreAnswer, (), (outputs, signatures))
-BOOST_DESCRIBE_STRUCT(QuoteAnswer, (), (quote, request, state, amount))
+BOOST_DESCRIBE_STRUCT(QuoteAnswer, (), (quote, request, state, amount, fee_reserve,
+                                      expiry, preimage, change))
 
 }  // namespace paygress::cashu

@@ -307,8 +307,10 @@ void LeaseBook::claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out) {
 // --- withdrawals ---------------------------------------------------------------------------------
 
 void LeaseBook::withdrawal_opened(Now now, const ClaimId& id, const Lot& lot, std::string purpose,
-                                  LeaseStep& out) {
-  record(WithdrawalOpened{id, lot, std::move(purpose), now.wall}, out);
+                                  Payment payment, LeaseStep& out) {
+  record(WithdrawalOpened{id, lot, std::move(purpose), now.wall, std::move(payment.invoice),
+                          payment.forced},
+         out);
 }
 
 void LeaseBook::withdrawal_paid(Now now, const ClaimId& id, std::string token, Msat face, Msat fee,
@@ -316,8 +318,14 @@ void LeaseBook::withdrawal_paid(Now now, const ClaimId& id, std::string token, M
   record(WithdrawalPaid{id, std::move(token), face, fee, now.wall}, out);
 }
 
-void LeaseBook::withdrawal_dropped(Now now, const ClaimId& id, LeaseStep& out) {
-  record(WithdrawalDropped{id, now.wall}, out);
+void LeaseBook::withdrawal_dropped(Now now, const ClaimId& id, Msat fee, std::string problem,
+                                   LeaseStep& out) {
+  record(WithdrawalDropped{id, now.wall, fee, std::move(problem)}, out);
+}
+
+void LeaseBook::invoice_settled(Now now, const ClaimId& id, Msat amount, Msat fee,
+                                std::string preimage, LeaseStep& out) {
+  record(InvoiceSettled{id, amount, fee, std::move(preimage), now.wall}, out);
 }
 
 void LeaseBook::withdrawal_delivered(Now now, const ClaimId& id, LeaseStep& out) {

@@ -78,7 +78,7 @@ struct Totals {
   Msat paid;  // of `claims`: tokens given, and the fee that the claims bore
   Msat given;  // of `paid`: the tokens
   Msat withdrawing;  // what leaves the wallet by withdrawals under way
-  Msat withdrawn;    // tokens of the operator's
+  Msat withdrawn;    // tokens of the operator's, and invoices that were paid
 
   bool operator==(const Totals&) const = default;
 };
@@ -141,11 +141,18 @@ class LeaseBook {
   void claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out);
 
   // --- withdrawals (from the withdrawal desk) ---
+  struct Payment {              // of an invoice
+    std::string invoice;
+    bool forced = false;
+  };
   void withdrawal_opened(Now now, const ClaimId& id, const Lot& lot, std::string purpose,
-                         LeaseStep& out);
+                         Payment payment, LeaseStep& out);
   void withdrawal_paid(Now now, const ClaimId& id, std::string token, Msat face, Msat fee,
                        LeaseStep& out);
-  void withdrawal_dropped(Now now, const ClaimId& id, LeaseStep& out);
+  void withdrawal_dropped(Now now, const ClaimId& id, Msat fee, std::string problem,
+                          LeaseStep& out);
+  void invoice_settled(Now now, const ClaimId& id, Msat amount, Msat fee, std::string preimage,
+                       LeaseStep& out);
   void withdrawal_delivered(Now now, const ClaimId& id, LeaseStep& out);
 
   // --- time ---
@@ -226,6 +233,7 @@ class LeaseBook {
   void apply_one(const WithdrawalDropped& r);
   void apply_one(const WithdrawalDelivered& r) { withdrawals_.apply(r); }
   void apply_one(const WithdrawalForgotten& r) { withdrawals_.apply(r); }
+  void apply_one(const InvoiceSettled& r);
 
   Allocator allocator_;
   IndexedMap<LeaseId, Lease, IdHash> leases_;

@@ -264,6 +264,14 @@ void LeaseBook::apply_one(const WithdrawalPaid& r) {
   t.withdrawn += r.face;
 }
 
+void LeaseBook::apply_one(const InvoiceSettled& r) {
+  withdrawals_.apply(r);
+  const Lot& lot = withdrawals_.find(r.withdrawal)->opened.lot;
+  Totals& t = totals_[{lot.mint, lot.unit}];
+  t.withdrawing -= lot.msat;
+  t.withdrawn += r.amount;
+}
+
 void LeaseBook::apply_one(const WithdrawalDropped& r) {
   withdrawals_.apply(r);
   const Lot& lot = withdrawals_.find(r.withdrawal)->opened.lot;

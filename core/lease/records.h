@@ -4,7 +4,8 @@
 //      `-> Voided (not paid, or paid too late or too little: the money is a claim)
 //
 // A claim: Owed -> Paid (a token, its owner's) -> Redeemed -> Forgotten, or Owed -> Kept (dust)
-// A withdrawal: Opened -> Paid (a token, the operator's) -> Delivered -> Forgotten, or Dropped
+// A withdrawal: Opened -> Paid (a token, the operator's) -> Delivered -> Forgotten, or Dropped;
+//   of one that pays an invoice: Opened -> Settled -> Forgotten, or Dropped
 //
 // A lease is a meter: it runs while the workload runs, so that time that was not delivered is not
 // charged. All money is msat and is held as lots, so that a claim can be paid at its own mint.
@@ -168,8 +169,10 @@ struct ClaimForgotten { ClaimId claim; };                 // long after
 struct WithdrawalOpened {
   ClaimId withdrawal;         // drawn by who asks, so that asking again is the same withdrawal
   Lot lot;                    // what leaves the wallet, the mint's fee included
-  std::string purpose;        // "send", "payout"
+  std::string purpose;        // "send", "payout", "pay"
   UnixSeconds at;
+  std::string invoice;        // that it pays; empty: it becomes a token
+  bool forced = false;        // by the operator's word it may take what is owed to others
 };
 // It is a token now; in one batch with the wallet's RefundDone, and before anybody is shown it.
 struct WithdrawalPaid {
@@ -179,7 +182,21 @@ struct WithdrawalPaid {
   Msat fee;                   // what the mint took
   UnixSeconds at;
 };
-struct WithdrawalDropped { ClaimId withdrawal; UnixSeconds at; };    // nothing was sent
+// Nothing was sent, or an invoice was not paid and everything but `fee` is in the wallet again.
+struct WithdrawalDropped {
+  ClaimId withdrawal;
+  UnixSeconds at;
+  Msat fee;
+  std::string problem;        // why an invoice was not paid, as the mint said it
+};
+// Its invoice is paid; in one batch with the wallet's MeltDone.
+struct InvoiceSettled {
+  ClaimId withdrawal;
+  Msat amount;                // of the invoice
+  Msat fee;                   // of Lightning and of the mint
+  std::string preimage;       // the receipt; empty when the mint did not tell it
+  UnixSeconds at;
+};
 struct WithdrawalDelivered { ClaimId withdrawal; UnixSeconds at; };  // the token is where it goes
 struct WithdrawalForgotten { ClaimId withdrawal; };  // long after; these records stay
 
@@ -207,9 +224,10 @@ BOOST_DESCRIBE_STRUCT(ClaimPaid, (), (claim, token, face, fee, kept, at))
 BOOST_DESCRIBE_STRUCT(ClaimKept, (), (claim, at))
 BOOST_DESCRIBE_STRUCT(ClaimRedeemed, (), (claim, at))
 BOOST_DESCRIBE_STRUCT(ClaimForgotten, (), (claim))
-BOOST_DESCRIBE_STRUCT(WithdrawalOpened, (), (withdrawal, lot, purpose, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalOpened, (), (withdrawal, lot, purpose, at, invoice, forced))
 BOOST_DESCRIBE_STRUCT(WithdrawalPaid, (), (withdrawal, token, face, fee, at))
-BOOST_DESCRIBE_STRUCT(WithdrawalDropped, (), (withdrawal, at))
+BOOST_DESCRIBE_STRUCT(WithdrawalDropped, (), (withdrawal, at, fee, problem))
+BOOST_DESCRIBE_STRUCT(InvoiceSettled, (), (withdrawal, amount, fee, preimage, at))
 BOOST_DESCRIBE_STRUCT(WithdrawalDelivered, (), (withdrawal, at))
 BOOST_DESCRIBE_STRUCT(WithdrawalForgotten, (), (withdrawal))
 
@@ -218,6 +236,7 @@ using LeaseRecord =
                  LeaseUp, LeaseExtended, LeaseEnding, LeaseEnded, LeaseForgotten, ClaimOwed,
                  DustKept, LeaseCancelled, LeaseSettled, LeaseCleared, ClaimPaid, ClaimKept,
                  ClaimRedeemed, ClaimForgotten, LeasePortsMoved, WithdrawalOpened, WithdrawalPaid,
-                 WithdrawalDropped, WithdrawalDelivered, WithdrawalForgotten, LeasePlaced>;
+                 WithdrawalDropped, WithdrawalDelivered, WithdrawalForgotten, LeasePlaced,
+                 InvoiceSettled>;
 
 }  // namespace paygress::lease

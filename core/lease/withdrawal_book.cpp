@@ -10,6 +10,7 @@ std::string_view to_string(WithdrawalState state) {
     case WithdrawalState::Paid: return "paid";
     case WithdrawalState::Delivered: return "delivered";
     case WithdrawalState::Dropped: return "dropped";
+    case WithdrawalState::Settled: return "settled";
   }
   return "unknown";
 }
@@ -45,8 +46,17 @@ void WithdrawalBook::apply(const WithdrawalPaid& r) {
 }
 
 void WithdrawalBook::apply(const WithdrawalDropped& r) {
-  in_state(r.withdrawal, WithdrawalState::Open);
+  Withdrawal& entry = in_state(r.withdrawal, WithdrawalState::Open);
+  PG_CHECK(r.fee >= Msat{0});
+  entry.dropped = r;
   move(r.withdrawal, WithdrawalState::Dropped, r.at);
+}
+
+void WithdrawalBook::apply(const InvoiceSettled& r) {
+  Withdrawal& entry = in_state(r.withdrawal, WithdrawalState::Open);
+  PG_CHECK(!entry.opened.invoice.empty() && r.amount > Msat{0} && r.fee >= Msat{0});
+  entry.settled = r;
+  move(r.withdrawal, WithdrawalState::Settled, r.at);
 }
 
 void WithdrawalBook::apply(const WithdrawalDelivered& r) {
@@ -84,6 +94,8 @@ void WithdrawalBook::check_invariants() const {
     PG_CHECK(open_.contains(id) == (entry.state == WithdrawalState::Open));
     PG_CHECK(entry.paid.has_value() == (entry.state == WithdrawalState::Paid ||
                                         entry.state == WithdrawalState::Delivered));
+    PG_CHECK(entry.settled.has_value() == (entry.state == WithdrawalState::Settled));
+    PG_CHECK(entry.dropped.has_value() == (entry.state == WithdrawalState::Dropped));
   }
 }
 

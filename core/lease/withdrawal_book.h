@@ -13,14 +13,17 @@ namespace paygress::lease {
 
 inline constexpr Seconds kWithdrawalForgetAfter{30 * 86400};
 
-// Open: the swap is under way or in doubt. Dropped: nothing was sent, nothing left the wallet.
-enum class WithdrawalState : uint8_t { Open, Paid, Delivered, Dropped };
+// Open: the swap or the payment is under way or in doubt. Paid: it is a token. Settled: its invoice
+// is paid. Dropped: neither; nothing left the wallet but what WithdrawalDropped says.
+enum class WithdrawalState : uint8_t { Open, Paid, Delivered, Dropped, Settled };
 std::string_view to_string(WithdrawalState state);
 
 struct Withdrawal {
   WithdrawalOpened opened;
   WithdrawalState state = WithdrawalState::Open;
   std::optional<WithdrawalPaid> paid;
+  std::optional<InvoiceSettled> settled;
+  std::optional<WithdrawalDropped> dropped;
   UnixSeconds over_at;  // since it is in this state, unless Open
 };
 
@@ -31,6 +34,7 @@ class WithdrawalBook {
   void apply(const WithdrawalDropped& r);
   void apply(const WithdrawalDelivered& r);
   void apply(const WithdrawalForgotten& r);
+  void apply(const InvoiceSettled& r);
 
   const Withdrawal* find(const ClaimId& id) const;
   const std::map<ClaimId, Withdrawal>& all() const { return withdrawals_; }
@@ -48,8 +52,10 @@ class WithdrawalBook {
   std::set<std::pair<UnixSeconds, ClaimId>> over_;
 };
 
-// The purposes. The token of a payout is delivered to a file; of a send it is shown to who asked.
+// The purposes. The token of a payout is delivered to a file; of a send it is shown to who asked. A
+// payout without a token, and a pay, pay an invoice.
 inline constexpr std::string_view kSend = "send";
+inline constexpr std::string_view kPay = "pay";
 inline constexpr std::string_view kPayout = "payout";
 
 }  // namespace paygress::lease

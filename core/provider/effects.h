@@ -62,8 +62,8 @@ BOOST_DESCRIBE_STRUCT(KeepVolumeKey, (), (lease, key))
 enum class Level : uint8_t { Info, Warning, Alarm };
 struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
 BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
-// What was asked for by Withdraw is over. Without a problem it is a token, in
-// LeaseBook::withdrawals(); with one, nothing left the wallet.
+// What was asked for by Withdraw is over. Without a problem it is a token or a paid invoice, in
+// LeaseBook::withdrawals(); with one, nothing left the wallet but the fee that stands there.
 struct WithdrawalSettled { ClaimId withdrawal; std::string problem; };
 BOOST_DESCRIBE_STRUCT(WithdrawalSettled, (), (withdrawal, problem))
 // What was found is in the ledger.

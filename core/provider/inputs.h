@@ -66,15 +66,17 @@ BOOST_DESCRIBE_STRUCT(ReplySealed, (), (id, event, problem))
 struct Tick {};                                      // next_deadline() has come
 struct PortsInUse { std::vector<uint16_t> ports; };  // somebody listens there; replaces the last
 struct Drain { bool on = true; };                    // the operator: no new leases
-// The operator takes earnings out, as a token; answered by WithdrawalSettled, now or later. With
-// the id of a withdrawal that is known it is that one, whatever else it says.
+// The operator takes earnings out, as a token or to pay an invoice; answered by WithdrawalSettled,
+// now or later. With the id of a withdrawal that is known it is that one, whatever else it says.
 struct Withdraw {
   ClaimId id;               // drawn at random by who asks
   std::string mint;         // normalised
   std::string unit;
   cashu::Amount amount = 0;  // of the token; the mint's fee leaves the wallet beside it
   bool up_to = false;       // then: the most that leaves the wallet, the fee included
-  std::string purpose;      // lease::kSend or lease::kPayout
+  std::string purpose;      // lease::kSend, lease::kPayout or lease::kPay
+  std::string invoice;      // to pay this one; then its amount is what counts
+  bool force = false;       // also of what is owed to others
 };
 struct TokenDelivered { ClaimId withdrawal; };       // a payout's token is in its file
 // The operator has the mints searched for what the seed owns; answered by a WalletSearched for each
@@ -84,7 +86,7 @@ struct Release { bool force = false; };  // ends a recovery; answered by Release
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))
-BOOST_DESCRIBE_STRUCT(Withdraw, (), (id, mint, unit, amount, up_to, purpose))
+BOOST_DESCRIBE_STRUCT(Withdraw, (), (id, mint, unit, amount, up_to, purpose, invoice, force))
 BOOST_DESCRIBE_STRUCT(TokenDelivered, (), (withdrawal))
 BOOST_DESCRIBE_STRUCT(SearchWallet, (), ())
 BOOST_DESCRIBE_STRUCT(Release, (), (force))

@@ -170,6 +170,9 @@ class Payments {
   void on(lease::Instant now, const cashu::RefundMade& event, Step& out);
   void on(lease::Instant now, const cashu::RefundNotMade& event, Step& out);
   void on(lease::Instant now, const cashu::Probed& event, Step& out);
+  void on(lease::Instant now, const cashu::MeltQuoted& event, Step& out);
+  void on(lease::Instant now, const cashu::InvoicePaid& event, Step& out);
+  void on(lease::Instant now, const cashu::InvoiceNotPaid& event, Step& out);
   void on(lease::Instant now, const cashu::MintRead& event, Step& out);
   void on(lease::Instant now, const cashu::MintSearched& event, Step& out);
   void credit(lease::Instant now, const cashu::Redeemed& event, Step& out);

@@ -179,6 +179,18 @@ void Payments::on(Instant now, const cashu::Probed& event, Step& out) {
   book(now, std::move(step), out);
 }
 
+void Payments::on(Instant now, const cashu::MeltQuoted& event, Step& out) {
+  take(now, withdrawals_.on_quoted(plain(now), event), out);
+}
+
+void Payments::on(Instant now, const cashu::InvoicePaid& event, Step& out) {
+  take(now, withdrawals_.on_paid(plain(now), event), out);
+}
+
+void Payments::on(Instant now, const cashu::InvoiceNotPaid& event, Step& out) {
+  take(now, withdrawals_.on_not_paid(plain(now), event), out);
+}
+
 void Payments::on(Instant now, const cashu::MintRead& event, Step& out) {
   refunds_.on_mint_read(plain(now), event.mint);
   pay_out(now, out);
@@ -216,7 +228,7 @@ void Payments::pay_out(Instant now, Step& out) {
     if (money.free < above || money.withdrawing > Msat{0} || !m_.wallet.mints().ready(mint))
       continue;
     Withdraw payout{{}, mint, unit, coins_of(money.free - keep, unit), true,
-                    std::string(lease::kPayout)};
+                    std::string(lease::kPayout), {}, false};
     m_.entropy.fill(payout.id.bytes);
     withdraw(now, payout, out);
   }

@@ -4,6 +4,12 @@
 //   Withdraw -> WithdrawalOpened -> MakeOutputs -> RefundOpened + AttemptMade, one batch
 //     -> restore, then the swap -> RefundDone + WithdrawalPaid, one batch -> WithdrawalSettled
 //
+// Or an invoice is paid (cashu/redeemer_melt.cpp):
+//
+//   Withdraw -> the mint's quote -> WithdrawalOpened -> MakeOutputs -> MeltOpened + AttemptMade,
+//     one batch -> melt -> MeltDone and InvoiceSettled or WithdrawalDropped, one batch
+//     -> WithdrawalSettled
+//
 // From WithdrawalOpened on nobody else may spend so much. A process that dies before the swap is a
 // record has sent nothing: its next start drops the withdrawal. After it, only the token ends it,
 // however long the mint takes. Asking again with the same id is the same withdrawal.
@@ -38,15 +44,23 @@ class Withdrawals {
   // Preconditions: knows(), and it is under way.
   Turn on_made(Now now, const cashu::RefundMade& made);
   Turn on_not_made(Now now, const ClaimId& id);
+  Turn on_paid(Now now, const cashu::InvoicePaid& paid);
+  Turn on_not_paid(Now now, const cashu::InvoiceNotPaid& unpaid);
+  // What an invoice costs; no effect when nobody waits for it.
+  Turn on_quoted(Now now, const cashu::MeltQuoted& quoted);
   // Its token is where it goes. No effect on one that is not paid.
   Turn delivered(Now now, const ClaimId& id);
 
  private:
   void drop(Now now, const ClaimId& id, Turn& turn);
+  Turn ask_for_quote(const Withdraw& asked);
+  cashu::Amount most_of(const Withdraw& asked, const FreeMoney& money) const;
+  std::string fitting(const Withdraw& asked, const cashu::MeltQuoted& quoted) const;
 
   lease::LeaseBook& leases_;
   cashu::Redeemer& wallet_;
   Rule only_free_;
+  std::map<CallId, Withdraw> quoting_;  // invoices whose cost is being asked for
 };
 
 }  // namespace paygress::provider

@@ -90,6 +90,7 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
                                    std::move(reply));
     }
     if (verb == "wallet-send") return verbs.wallet->send(request, std::move(reply));
+    if (verb == "wallet-pay") return verbs.wallet->pay(request, std::move(reply));
     if (verb == "wallet-history") return answer_from_ledger(*verbs.writer, reply, history);
     if (verb == "wallet-token")
       return answer_from_ledger(*verbs.writer, reply,

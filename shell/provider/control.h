@@ -6,7 +6,7 @@
 //   {"verb": "ledger-show", "lease": "x"}  -> to_json(Story)
 //   {"verb": "wallet-history"}             -> to_json(WalletEntry)
 //   {"verb": "wallet-token", "id": "x"}    -> withdrawal_json, by the begin of its id
-//   "wallet-balance", "-check", "-send", "-restore", "ledger-release" -> wallet_desk.h
+//   "wallet-balance", "-check", "-send", "-pay", "-restore", "ledger-release" -> wallet_desk.h
 //
 // What cannot be answered: {"error": "...", "not_found": bool}.
 #pragma once

@@ -195,15 +195,24 @@ struct Words {
   }
   std::string operator()(const lease::ClaimForgotten&) const { return {}; }
   std::string operator()(const lease::WithdrawalOpened& r) const {
-    return fmt::format("{} msat leave the wallet: withdrawal {} ({})", r.lot.msat.value,
-                       r.withdrawal.hex(), r.purpose);
+    return fmt::format("{} msat {} the wallet: withdrawal {} ({}{}{})", r.lot.msat.value,
+                       r.invoice.empty() ? "leave" : "at most leave", r.withdrawal.hex(), r.purpose,
+                       r.invoice.empty() ? "" : ", to pay an invoice",
+                       r.forced ? ", forced: also of what is owed" : "");
   }
   std::string operator()(const lease::WithdrawalPaid& r) const {
     return fmt::format("withdrawal {} is a token over {} msat; the mint's fee was {}",
                        r.withdrawal.hex(), r.face.value, r.fee.value);
   }
   std::string operator()(const lease::WithdrawalDropped& r) const {
-    return fmt::format("withdrawal {} was given up: nothing was sent", r.withdrawal.hex());
+    if (r.problem.empty())
+      return fmt::format("withdrawal {} was given up: nothing was sent", r.withdrawal.hex());
+    return fmt::format("withdrawal {}: the invoice is not paid ({}); the mint's fee was {}",
+                       r.withdrawal.hex(), r.problem, r.fee.value);
+  }
+  std::string operator()(const lease::InvoiceSettled& r) const {
+    return fmt::format("withdrawal {} has paid its invoice of {} msat; it cost {} more",
+                       r.withdrawal.hex(), r.amount.value, r.fee.value);
   }
 
   std::string operator()(const workload::WorkloadWanted&) const {

@@ -34,7 +34,7 @@ constexpr const char* kFooter = R"(Examples:
   paygress-provider wallet balance                   what of the wallet is free to take out
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send, wallet
-restore), 7 findings (check-config, ledger verify, wallet check).)";
+pay, wallet restore), 7 findings (check-config, ledger verify, wallet check).)";
 
 struct Options {
   std::string config = kDefaultConfig;
@@ -208,6 +208,7 @@ struct CommandLine {
   void define_ledger();
   void define_recovery(CLI::App& ledger);
   void define_wallet();
+  void define_pay(CLI::App& wallet, const std::function<void(CLI::App*)>& purse);
 };
 
 void CommandLine::define() {
@@ -342,14 +343,19 @@ void CommandLine::define_wallet() {
           }));
   send->add_option("amount", o.send.sats, "satoshis; the mint's fee leaves the wallet beside it");
   send->add_flag("--all", o.send.all, "all that is free, the fee included");
-  send->add_option("--mint", o.send.mint, "of this mint, when there is money at several");
-  send->add_option("--unit", o.send.unit, "in this unit, when the mint has several");
+  const auto purse = [&o](CLI::App* verb_app) {
+    verb_app->add_option("--mint", o.send.mint, "of this mint, when there is money at several");
+    verb_app->add_option("--unit", o.send.unit, "in this unit, when the mint has several");
+    verb_app->add_flag("--force", o.send.force, "also of what is owed to consumers");
+  };
+  purse(send);
   place(send);
   send->footer(
       "Only what is free is taken (wallet balance). The token is money: keep it secret.\n"
       "Exits with 6 when the mint has not said yet; `wallet token` fetches it later.\n"
       "Examples:\n  paygress-provider wallet send 1000 --out earnings.token\n"
       "  paygress-provider wallet send --all --mint https://mint.example --stdout");
+  define_pay(*wallet, purse);
   CLI::App* token =
       add(*wallet, "token", "the token of a withdrawal, again",
           with_data_dir(o, [&o](const std::string& d) {
@@ -358,6 +364,22 @@ void CommandLine::define_wallet() {
   token->add_option("withdrawal", o.withdrawal, "the begin of its id")->required();
   place(token);
   token->footer("Example:\n  paygress-provider wallet token 3f9a --out earnings.token");
+}
+
+void CommandLine::define_pay(CLI::App& wallet, const std::function<void(CLI::App*)>& purse) {
+  Options& o = options;
+  CLI::App* pay = add(wallet, "pay", "pay a Lightning invoice out of the earnings",
+                      with_data_dir(o, [&o](const std::string& d) {
+                        return verb_wallet_pay(d, o.send, o.json);
+                      }));
+  pay->add_option("invoice", o.send.invoice, "BOLT 11, with an amount")->required();
+  purse(pay);
+  pay->footer(
+      "The mint pays it. Beside its amount leave the wallet what Lightning costs, at most the\n"
+      "mint's reserve, and the mint's fee; what is left over comes back. Only what is free is\n"
+      "taken (wallet balance); --force takes also what is owed, and the ledger says so.\n"
+      "Exits with 6 when the payment is under way: it goes on, and is in `wallet history`.\n"
+      "Example:\n  paygress-provider wallet pay lnbc20u1p...");
 }
 
 shell::LogFormat log_format(const std::string& name) {

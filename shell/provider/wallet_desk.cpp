@@ -20,6 +20,15 @@ std::string word_of(const json::object& request, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+bool flag_of(const json::object& request, std::string_view key) {
+  const json::value* value = request.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::string error_text(const std::string& problem) {
+  return json::serialize(json::object{{"error", problem}});
+}
+
 }  // namespace
 
 WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core, std::string payouts,
@@ -97,26 +106,31 @@ Result<lease::MintUnit> WalletDesk::choose_purse(std::string mint, const std::st
   return fail("there is money at several mints; name one:" + names);
 }
 
-Result<provider::Withdraw> WalletDesk::read(const json::object& request) const {
+Result<WalletDesk::Asked> WalletDesk::read(const json::object& request) const {
   provider::Withdraw asked;
   const auto bytes = from_hex(word_of(request, "id"));
   if (!bytes || bytes->size() != asked.id.bytes.size()) return fail("an id has 32 hex digits");
   std::copy(bytes->begin(), bytes->end(), asked.id.bytes.begin());
-  asked.purpose = lease::kSend;
+  asked.force = flag_of(request, "force");
   if (const lease::Withdrawal* known = core_.leases().withdrawals().find(asked.id)) {
     asked.mint = known->opened.lot.mint;  // it is that one, whatever else is said
     asked.unit = known->opened.lot.unit;
-    return asked;
+    asked.invoice = known->opened.invoice;
+    asked.purpose = known->opened.purpose;
+    return Asked{std::move(asked), true};
   }
   const auto purse = choose_purse(word_of(request, "mint"), word_of(request, "unit"));
   if (!purse) return std::unexpected(purse.error());
   asked.mint = purse->first;
   asked.unit = purse->second;
-  const json::value* all = request.if_contains("all");
-  if (all != nullptr && all->is_bool() && all->get_bool()) {
+  return Asked{std::move(asked), false};
+}
+
+Result<void> WalletDesk::read_amount(const json::object& request, provider::Withdraw& asked) const {
+  if (flag_of(request, "all")) {
     asked.up_to = true;
     asked.amount = std::numeric_limits<cashu::Amount>::max();
-    return asked;
+    return {};
   }
   const json::value* sats = request.if_contains("sats");
   constexpr int64_t kSatsMax = std::numeric_limits<int64_t>::max() / 1000;
@@ -124,18 +138,38 @@ Result<provider::Withdraw> WalletDesk::read(const json::object& request) const {
       sats->get_int64() > kSatsMax)
     return fail("an amount is a whole number of satoshis above zero");
   asked.amount = provider::coins_of(Msat{sats->get_int64() * 1000}, asked.unit);
-  return asked;
+  return {};
 }
 
 void WalletDesk::send(const json::object& request, Reply reply) {
-  const auto asked = read(request);
-  if (!asked) return reply(json::serialize(json::object{{"error", to_string(asked.error())}}));
-  const ClaimId id = asked->id;
+  auto asked = read(request);
+  if (!asked) return reply(error_text(to_string(asked.error())));
+  if (!asked->known) {
+    asked->withdraw.purpose = lease::kSend;
+    const auto amount = read_amount(request, asked->withdraw);
+    if (!amount) return reply(error_text(to_string(amount.error())));
+  }
+  withdraw(asked->withdraw, std::move(reply));
+}
+
+void WalletDesk::pay(const json::object& request, Reply reply) {
+  auto asked = read(request);
+  if (!asked) return reply(error_text(to_string(asked.error())));
+  if (!asked->known) {
+    asked->withdraw.purpose = lease::kPay;
+    asked->withdraw.invoice = word_of(request, "invoice");
+    if (asked->withdraw.invoice.empty()) return reply(error_text("name an invoice"));
+  }
+  withdraw(asked->withdraw, std::move(reply));
+}
+
+void WalletDesk::withdraw(const provider::Withdraw& asked, Reply reply) {
+  const ClaimId id = asked.id;
   waiting_[id].push_back(std::move(reply));
   loop_.after(kSendPatience, [this, id, alive = alive_] {
     if (*alive && waiting_.contains(id)) answer(id, "");
   });
-  step_(*asked);
+  step_(asked);
 }
 
 void WalletDesk::settled(const provider::WithdrawalSettled& settled) {
@@ -178,6 +212,8 @@ void WalletDesk::answer(const ClaimId& id, const std::string& problem) {
   if (waiting.empty()) return;
   const lease::Withdrawal* known = core_.leases().withdrawals().find(id);
   json::object said{{"error", problem}};
+  if (problem.empty() && known == nullptr)
+    said["error"] = "the mint has not said what this costs: nothing was sent, try again";
   if (problem.empty() && known != nullptr) said = withdrawal_json(*known);
   const std::string text = json::serialize(said);
   for (const Reply& reply : waiting.mapped()) reply(text);

@@ -4,7 +4,10 @@
 //   {"verb": "wallet-balance"}                     -> balance_json
 //   {"verb": "wallet-check"}                       -> WalletCheck's report
 //   {"verb": "wallet-send", "id": 32 hex digits,   -> withdrawal_json; its state is "open" when the
-//    "sats": N | "all": true, "mint", "unit"}         mint takes longer than kSendPatience
+//    "sats": N | "all": true, "mint", "unit",         mint takes longer than kSendPatience
+//    "force"}
+//   {"verb": "wallet-pay", "id", "invoice",        -> withdrawal_json; its state is "open" when the
+//    "mint", "unit", "force"}                         payment takes longer than kSendPatience
 //   {"verb": "wallet-restore"}                     -> restore_json; "under_way" when the mints take
 //                                                     longer than kSearchPatience
 //   {"verb": "ledger-release", "force": bool}      -> {"waits_for": [...]}; empty: it is released
@@ -46,6 +49,7 @@ class WalletDesk {
 
   boost::json::object balance() const;
   void send(const boost::json::object& request, Reply reply);
+  void pay(const boost::json::object& request, Reply reply);
   // Compares the wallet with its mints (wallet_check.h).
   void check(Reply reply);
   // Searches every mint for what the seed owns.
@@ -57,7 +61,14 @@ class WalletDesk {
   void released(const provider::ReleaseSettled& released);
 
  private:
-  Result<provider::Withdraw> read(const boost::json::object& request) const;
+  // What to send and what to pay is added by `send` and `pay`, unless `known` (core/provider).
+  struct Asked {
+    provider::Withdraw withdraw;
+    bool known = false;
+  };
+  Result<Asked> read(const boost::json::object& request) const;
+  Result<void> read_amount(const boost::json::object& request, provider::Withdraw& asked) const;
+  void withdraw(const provider::Withdraw& asked, Reply reply);
   Result<lease::MintUnit> choose_purse(std::string mint, const std::string& unit) const;
   void answer(const ClaimId& id, const std::string& problem);
   void deliver(const ClaimId& id);

@@ -35,8 +35,36 @@ void say_how_to_fetch(const std::string& id) {
                   id.substr(0, kIdDigits)));
 }
 
+std::string msat_field(const json::object& object, std::string_view key) {
+  return json::serialize(object.at(key));
+}
+
+// What became of the payment of an invoice.
+Exit tell_payment(const json::object& payment, bool as_json) {
+  const std::string id = field(payment, "withdrawal").substr(0, kIdDigits);
+  const std::string state = field(payment, "state");
+  if (state == "open") {
+    say(fmt::format("the mint has not said yet what became of payment {}: it goes on by itself",
+                    id));
+    say("Its end is in: paygress-provider wallet history");
+    return Exit::Unknown;
+  }
+  if (state == "dropped") {
+    say(fmt::format("payment {}: the invoice is not paid ({}); the mint's fee was {} msat", id,
+                    field(payment, "problem"), msat_field(payment, "fee_msat")));
+    return Exit::Failed;
+  }
+  if (as_json) return put(payment), Exit::Ok;
+  put(fmt::format("payment {}: {} msat are paid, and it cost {} more\n", id,
+                  msat_field(payment, "amount_msat"), msat_field(payment, "fee_msat")));
+  if (const std::string preimage = field(payment, "preimage"); !preimage.empty())
+    put("preimage  " + preimage + "\n");
+  return Exit::Ok;
+}
+
 // The token goes to its place; the rest is said.
 Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
+  if (withdrawal.contains("invoice")) return tell_payment(withdrawal, as_json);
   const std::string id = field(withdrawal, "withdrawal");
   const std::string state = field(withdrawal, "state");
   if (state == "open") {
@@ -132,6 +160,7 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
                        {"id", id.hex()},
                        {"mint", options.mint},
                        {"unit", options.unit},
+                       {"force", options.force},
                        {"all", options.all}};
   if (options.sats) request["sats"] = *options.sats;
   const Asked asked = ask(data_dir, request);
@@ -140,6 +169,29 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
   if (asked.refused) return asked.exit;
   say("the daemon gave no answer: it may have made the token");
   say_how_to_fetch(id.hex());
+  return Exit::Unknown;
+}
+
+Exit verb_wallet_pay(const std::string& data_dir, const SendOptions& options, bool as_json) {
+  shell::OsEntropy entropy;
+  ClaimId id;
+  entropy.fill(id.bytes);
+  constexpr std::string_view kScheme = "lightning:";
+  const bool uri =
+      options.invoice.starts_with(kScheme) || options.invoice.starts_with("LIGHTNING:");
+  const json::object request{{"verb", "wallet-pay"},
+                             {"id", id.hex()},
+                             {"invoice", options.invoice.substr(uri ? kScheme.size() : 0)},
+                             {"mint", options.mint},
+                             {"unit", options.unit},
+                             {"force", options.force}};
+  const Asked asked = ask(data_dir, request);
+  if (asked.answer) return tell_payment(*asked.answer, as_json);
+  if (asked.no_daemon) return say_it_alone("may spend"), Exit::Failed;
+  if (asked.refused) return asked.exit;
+  say("the daemon gave no answer: it may have paid the invoice");
+  say(fmt::format("If it did, payment {} is in: paygress-provider wallet history",
+                  id.hex().substr(0, kIdDigits)));
   return Exit::Unknown;
 }
 

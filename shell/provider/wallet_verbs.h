@@ -18,6 +18,8 @@ struct SendOptions {
   bool all = false;
   std::string mint;
   std::string unit;
+  bool force = false;            // also of what is owed to others
+  std::string invoice;           // of `pay`
   TokenPlace place;
 };
 
@@ -29,6 +31,8 @@ Exit verb_wallet_history(const std::string& data_dir, bool json);
 // looked at. Unknown: it goes on.
 Exit verb_wallet_restore(const std::string& data_dir, bool json);
 Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, bool json);
+// Pays a Lightning invoice. Unknown: the payment goes on.
+Exit verb_wallet_pay(const std::string& data_dir, const SendOptions& options, bool json);
 // The token of a withdrawal again, or what became of it.
 Exit verb_wallet_token(const std::string& data_dir, const std::string& id, const TokenPlace& place,
                        bool json);

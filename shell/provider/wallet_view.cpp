@@ -79,7 +79,10 @@ class WalletKeeper {
     settle(batch, r.withdrawal, "withdrawn", Msat{0} - r.face, r.fee);
   }
   void on(uint64_t batch, const lease::WithdrawalDropped& r) {
-    settle(batch, r.withdrawal, "dropped", Msat{0}, Msat{0});
+    settle(batch, r.withdrawal, "dropped", Msat{0}, r.fee);
+  }
+  void on(uint64_t batch, const lease::InvoiceSettled& r) {
+    settle(batch, r.withdrawal, "paid", Msat{0} - r.amount, r.fee);
   }
   template <class Other>
   void on(uint64_t, const Other&) {}
@@ -270,6 +273,17 @@ json::object withdrawal_json(const lease::Withdrawal& withdrawal) {
     out["token"] = withdrawal.paid->token;
     out["face_msat"] = withdrawal.paid->face.value;
     out["fee_msat"] = withdrawal.paid->fee.value;
+  }
+  if (!withdrawal.opened.invoice.empty()) out["invoice"] = withdrawal.opened.invoice;
+  if (withdrawal.opened.forced) out["forced"] = true;
+  if (withdrawal.settled) {
+    out["amount_msat"] = withdrawal.settled->amount.value;
+    out["fee_msat"] = withdrawal.settled->fee.value;
+    out["preimage"] = withdrawal.settled->preimage;
+  }
+  if (withdrawal.dropped) {
+    out["problem"] = withdrawal.dropped->problem;
+    out["fee_msat"] = withdrawal.dropped->fee.value;
   }
   return out;
 }

@@ -34,13 +34,14 @@ std::string restore_text(const boost::json::object& report);
 struct WalletEntry {     // one thing that came into the wallet or left it
   uint64_t batch = 0;
   UnixSeconds at;
-  std::string kind;      // "received", "refunded", "withdrawn"; of a withdrawal that is no token:
-                         // "withdrawing", "dropped"; of what a search found: "restored", and
-                         // "lost", spent by a life of the ledger that is lost
+  // "received", "refunded", "withdrawn", "paid" (an invoice); of a withdrawal that is neither
+  // "withdrawing", "dropped"; of what a search found "restored", and "lost", spent by a life of the
+  // ledger that is lost.
+  std::string kind;
   std::string mint;
   std::string unit;
   Msat amount;           // of the token or the proofs; what left is negative
-  Msat fee;              // that the mint took of a token that left
+  Msat fee;              // that the mint took of a token that left, or for an invoice
   Msat wallet;           // what the wallet held after it
   std::string id;        // of the payment, the claim or the withdrawal
   std::string purpose;   // of a withdrawal
@@ -50,7 +51,7 @@ Result<std::vector<WalletEntry>> wallet_history(const Scan& scan);
 boost::json::object to_json(const std::vector<WalletEntry>& entries);
 std::string history_text(const boost::json::object& history);
 
-// State and token of the withdrawal whose id begins so.
+// State and token, or receipt, of the withdrawal whose id begins so.
 boost::json::object withdrawal_json(const lease::Withdrawal& withdrawal);
 std::expected<boost::json::object, NoStory> find_withdrawal(const Scan& scan,
                                                             std::string_view id);

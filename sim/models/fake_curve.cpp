@@ -96,7 +96,9 @@ cashu::OutputsReady fake_make_outputs(const cashu::MakeOutputs& work, uint64_t w
   if (work.refund)
     for (const cashu::Proof& input : work.inputs)
       ready.points.push_back(fake_hash_to_curve(input.secret));
-  ready.body = cashu::encode_swap_request(work.inputs, ready.outputs);
+  ready.body = work.melt_quote.empty()
+                   ? cashu::encode_swap_request(work.inputs, ready.outputs)
+                   : cashu::encode_melt_request(work.melt_quote, work.inputs, ready.outputs);
   return ready;
 }
 

@@ -58,13 +58,9 @@ Result<std::vector<cashu::BlindedMessage>> outputs_of(const json::object& object
       });
 }
 
-}  // namespace
-
-Result<cashu::SwapRequest> read_fake_swap(std::string_view body) {
-  const auto object = read_object(body);
-  if (!object) return std::unexpected(object.error());
-  auto inputs = list_of<cashu::Proof>(
-      *object, "inputs", [](const json::value& element) -> std::optional<cashu::Proof> {
+Result<std::vector<cashu::Proof>> inputs_of(const json::object& object) {
+  return list_of<cashu::Proof>(
+      object, "inputs", [](const json::value& element) -> std::optional<cashu::Proof> {
         if (!element.is_object()) return std::nullopt;
         const json::object& input = element.get_object();
         const auto c = point_of(input.if_contains("C"));
@@ -73,6 +69,14 @@ Result<cashu::SwapRequest> read_fake_swap(std::string_view body) {
                             text_of(input.if_contains("id")),
                             text_of(input.if_contains("secret")), *c, {}, std::nullopt};
       });
+}
+
+}  // namespace
+
+Result<cashu::SwapRequest> read_fake_swap(std::string_view body) {
+  const auto object = read_object(body);
+  if (!object) return std::unexpected(object.error());
+  auto inputs = inputs_of(*object);
   if (!inputs) return std::unexpected(inputs.error());
   auto outputs = outputs_of(*object);
   if (!outputs) return std::unexpected(outputs.error());
@@ -98,6 +102,17 @@ Result<cashu::MintRequest> read_fake_mint(std::string_view body) {
   auto outputs = outputs_of(*object);
   if (!outputs) return std::unexpected(outputs.error());
   return cashu::MintRequest{text_of(object->if_contains("quote")), std::move(*outputs)};
+}
+
+Result<cashu::MeltRequest> read_fake_melt(std::string_view body) {
+  const auto object = read_object(body);
+  if (!object) return std::unexpected(object.error());
+  auto inputs = inputs_of(*object);
+  if (!inputs) return std::unexpected(inputs.error());
+  auto outputs = outputs_of(*object);
+  if (!outputs) return std::unexpected(outputs.error());
+  return cashu::MeltRequest{text_of(object->if_contains("quote")), std::move(*inputs),
+                            std::move(*outputs)};
 }
 
 }  // namespace paygress::sim

@@ -181,7 +181,7 @@ MintAnswer Mint::carry_out(Micros now, const std::vector<cashu::Proof>& inputs,
   MintAnswer answer = sign_all(now, outputs);
   if (!std::holds_alternative<cashu::SwapAnswer>(answer)) return answer;
   for (const cashu::Point& y : ys) PG_CHECK(spent_.emplace(y, books_.size()).second);
-  books_.push_back({books_.size(), now, inputs, outputs, fee});
+  books_.push_back({books_.size(), now, inputs, outputs, fee, 0});
   circulation_ -= fee;
   return answer;
 }
@@ -240,14 +240,14 @@ MintAnswer Mint::mint_quote(cashu::Amount amount, const std::string& unit) {
   if (unit != settings_.unit) return refusal(11013, "unit is not supported");
   const std::string id = "quote-" + std::to_string(quotes_.size());
   quotes_.emplace(id, Quote{amount, unit, false});
-  return cashu::QuoteAnswer{id, "lnmodel" + id, "UNPAID", amount};
+  return cashu::QuoteAnswer{id, "lnmodel" + id, "UNPAID", amount, 0, {}, {}, {}};
 }
 
 MintAnswer Mint::mint_quote_state(const std::string& quote) const {
   const auto found = quotes_.find(quote);
   if (found == quotes_.end()) return refusal(20000, "quote is not known");
   return cashu::QuoteAnswer{quote, "lnmodel" + quote, found->second.issued ? "ISSUED" : "PAID",
-                            found->second.amount};
+                            found->second.amount, 0, {}, {}, {}};
 }
 
 MintAnswer Mint::mint(Micros now, const std::string& quote,
@@ -261,7 +261,7 @@ MintAnswer Mint::mint(Micros now, const std::string& quote,
   MintAnswer answer = sign_all(now, outputs);
   if (!std::holds_alternative<cashu::SwapAnswer>(answer)) return answer;
   found->second.issued = true;
-  books_.push_back({books_.size(), now, {}, outputs, 0});
+  books_.push_back({books_.size(), now, {}, outputs, 0, 0});
   circulation_ += out;
   return answer;
 }
@@ -290,9 +290,9 @@ void Mint::check_invariants() const {
     cashu::Amount out = 0;
     for (const cashu::Proof& proof : swap.inputs) in += proof.amount;
     for (const cashu::BlindedMessage& output : swap.outputs) out += output.amount;
-    PG_CHECK(swap.inputs.empty() || in == out + swap.fee);
+    PG_CHECK(swap.inputs.empty() || in == out + swap.fee + swap.paid);
     if (swap.inputs.empty()) issued += out;
-    fees += swap.fee;
+    fees += swap.fee + swap.paid;
     inputs += swap.inputs.size();
   }
   PG_CHECK(inputs == spent_.size());

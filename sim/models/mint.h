@@ -50,7 +50,7 @@ struct MintSettings {
   uint64_t input_fee_ppk = 100;
   uint8_t keyset_version = 0;          // 0 = "00" ids, 1 = "01" ids (NUT-02)
   size_t key_count = 24;               // amounts 1, 2, 4, ... 2^(key_count - 1)
-  std::vector<uint32_t> nuts = {4, 7, 8, 9, 12};
+  std::vector<uint32_t> nuts = {4, 5, 7, 8, 9, 12};
   size_t items_max = 1000;             // inputs or outputs of one request
   Micros latency = 20'000_us;          // of an answer that nothing delays
 };
@@ -85,7 +85,14 @@ struct MintSwap {                      // the books: what really happened, in or
   std::vector<cashu::Proof> inputs;    // empty for issuance
   std::vector<cashu::BlindedMessage> outputs;
   cashu::Amount fee = 0;
+  cashu::Amount paid = 0;              // over Lightning, with what that cost
 };
+
+// What becomes of a payment over Lightning. One that hangs is settled by settle_lightning.
+enum class Lightning : uint8_t { Pays, Fails, Hangs };
+
+// An invoice of the regression-test network; the numbers make them differ.
+std::string make_invoice(Msat amount, uint64_t number);
 
 class Mint {
  public:
@@ -104,6 +111,11 @@ class Mint {
   MintAnswer mint_quote_state(const std::string& quote) const;
   MintAnswer mint(Micros now, const std::string& quote,
                   const std::vector<cashu::BlindedMessage>& outputs);
+  // The reserve is two hundredths and a coin; half of it is what Lightning takes.
+  MintAnswer melt_quote(const std::string& invoice, const std::string& unit);
+  MintAnswer melt_quote_state(const std::string& quote) const;
+  MintAnswer melt(Micros now, const std::string& quote, const std::vector<cashu::Proof>& inputs,
+                  const std::vector<cashu::BlindedMessage>& blanks);
   // Decodes the body and does the above. A body that cannot be read is a MintError 400.
   MintAnswer handle(Micros now, cashu::Endpoint endpoint, const std::string& argument,
                     ByteView body);
@@ -146,6 +158,13 @@ class Mint {
   void set_stalled(bool stalled) { stalled_ = stalled; }
   void carry_out_stalled(Micros now);
 
+  void set_lightning(Lightning lightning) { lightning_ = lightning; }
+  // Those that hang.
+  void settle_lightning(Micros now, bool pays);
+  // Of what is paid the quote does not show the change: it has to be restored.
+  void set_change_hidden(bool hidden) { change_hidden_ = hidden; }
+  void forget_quotes() { melts_.clear(); }  // precondition: none hangs
+
   // --- payers ---
   // Fresh proofs of the active keyset worth `amount`, with DLEQ; booked as issuance.
   std::vector<cashu::Proof> issue(cashu::Amount amount);
@@ -158,6 +177,9 @@ class Mint {
   const std::string& active_keyset() const;
   uint64_t fee_ppk(const std::string& keyset) const;  // that it asks now; 0 of an unknown one
   const std::vector<MintSwap>& swaps() const { return books_; }
+  size_t hanging() const;
+  // How often an invoice was paid.
+  size_t times_paid(const std::string& invoice) const;
   cashu::ProofState state_of(Micros now, const cashu::Proof& proof) const;
   bool is_signed(const cashu::Point& b) const { return signatures_.contains(b); }
   bool is_valid(const cashu::Proof& proof) const;  // signature only; says nothing about spending
@@ -179,6 +201,17 @@ class Mint {
     cashu::Amount amount = 0;
     std::string unit;
     bool issued = false;
+  };
+  struct Melt {
+    std::string invoice;
+    cashu::Amount amount = 0;
+    cashu::Amount reserve = 0;
+    std::string state = "UNPAID";
+    std::vector<cashu::Proof> inputs;  // since it is PENDING
+    std::vector<cashu::Point> ys;
+    std::vector<cashu::BlindedMessage> blanks;
+    cashu::Amount fee = 0;
+    std::vector<cashu::BlindSignature> change;
   };
   struct PlannedFault {
     MintFault fault = MintFault::None;
@@ -204,6 +237,12 @@ class Mint {
   MintAnswer carry_out(Micros now, const std::vector<cashu::Proof>& inputs,
                        const std::vector<cashu::Point>& ys,
                        const std::vector<cashu::BlindedMessage>& outputs, cashu::Amount fee);
+  std::optional<cashu::MintError> check_melt(const Melt& melt,
+                                             const std::vector<cashu::BlindedMessage>& blanks)
+      const;
+  void pay(Micros now, Melt& melt);
+  void give_up(Melt& melt);
+  MintAnswer answer_of(const std::string& quote, const Melt& melt) const;
   MintAnswer sign_all(Micros now, const std::vector<cashu::BlindedMessage>& outputs);
   PlannedFault draw_fault(cashu::Endpoint endpoint);
   void spoil(MintFault fault, MintAnswer& answer) const;
@@ -215,6 +254,11 @@ class Mint {
   std::map<cashu::Point, Micros> pending_;          // Y -> until
   std::map<cashu::Point, Signed> signatures_;       // B_
   std::map<std::string, Quote> quotes_;
+  std::map<std::string, Melt> melts_;
+  uint64_t melts_made_ = 0;
+  Lightning lightning_ = Lightning::Pays;
+  bool change_hidden_ = false;
+  std::vector<std::string> invoices_paid_;
   std::vector<MintSwap> books_;
   cashu::Amount circulation_ = 0;
   uint64_t payers_ = 0;                             // proofs issued to payers so far

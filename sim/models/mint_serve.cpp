@@ -49,9 +49,16 @@ MintAnswer Mint::handle(Micros now, cashu::Endpoint endpoint, const std::string&
       auto request = real ? cashu::parse_mint_request(text) : read_fake_mint(text);
       return request ? mint(now, request->quote, request->outputs) : unreadable(request.error());
     }
-    case Endpoint::MeltQuote:
-    case Endpoint::MeltQuoteState:
-    case Endpoint::Melt: break;
+    case Endpoint::MeltQuote: {
+      auto request = cashu::parse_melt_quote_request(text);
+      return request ? melt_quote(request->invoice, request->unit) : unreadable(request.error());
+    }
+    case Endpoint::MeltQuoteState: return melt_quote_state(argument);
+    case Endpoint::Melt: {
+      auto request = real ? cashu::parse_melt_request(text) : read_fake_melt(text);
+      return request ? melt(now, request->quote, request->inputs, request->outputs)
+                     : unreadable(request.error());
+    }
   }
   return cashu::MintError{404, {}, "not offered by this mint"};
 }
@@ -103,6 +110,8 @@ void Mint::spoil(MintFault fault, MintAnswer& answer) const {
   if (auto* swapped = std::get_if<cashu::SwapAnswer>(&answer)) signatures = &swapped->signatures;
   if (auto* restored = std::get_if<cashu::RestoreAnswer>(&answer))
     signatures = &restored->signatures;
+  if (auto* quote = std::get_if<cashu::QuoteAnswer>(&answer); quote != nullptr && quote->change)
+    signatures = &*quote->change;
   if (!signatures) return;
   for (cashu::BlindSignature& signature : *signatures) {
     if (fault == MintFault::WrongAmounts) signature.amount *= 2;
@@ -177,7 +186,7 @@ bool Mint::spend_elsewhere(Micros now, const std::vector<cashu::Proof>& proofs) 
   if (check_inputs(now, proofs, ys, in, ppk)) return false;
   const cashu::Amount fee = (ppk + 999) / 1000;
   if (fee > in) return false;
-  MintSwap swap{books_.size(), now, proofs, {}, fee};
+  MintSwap swap{books_.size(), now, proofs, {}, fee, 0};
   swap.outputs.push_back({in - fee, active_keyset(), {}});
   for (const cashu::Point& y : ys) spent_.emplace(y, swap.number);
   books_.push_back(std::move(swap));
@@ -207,6 +216,9 @@ Mint::HttpAnswer Mint::handle_http(Micros now, bool post, std::string_view path,
     return {200, cashu::write_restored(*restored)};
   const auto* quote = std::get_if<cashu::QuoteAnswer>(&answer);
   PG_CHECK(quote != nullptr);
+  if (route->endpoint == cashu::Endpoint::MeltQuote || route->endpoint == cashu::Endpoint::Melt ||
+      route->endpoint == cashu::Endpoint::MeltQuoteState)
+    return {200, cashu::write_melt_quote(*quote, settings_.unit)};
   return {200, cashu::write_quote(*quote, settings_.unit)};
 }
 

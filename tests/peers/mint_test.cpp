@@ -3,6 +3,7 @@
 // the mint's answers (docs/money.md "Redeem operation").
 #include <gmock/gmock.h>
 
+#include "core/cashu/invoice.h"
 #include "tests/peers/receiver.h"
 
 namespace paygress::peers {
@@ -67,6 +68,57 @@ class RedeemAtMint : public conformance::MintConformance {
     };
   }
 };
+
+// NUT-05, NUT-08, with invoices of the other mint: neither knows the other's.
+class PayAtMint : public RedeemAtMint {
+ protected:
+  std::string invoice(cashu::Amount amount) {
+    const bool has_fee = mint().url() == find("PAYGRESS_PEER_MINT_FEE");
+    ForeignMint other(find(has_fee ? "PAYGRESS_PEER_MINT" : "PAYGRESS_PEER_MINT_FEE"));
+    const auto body = cashu::encode_mint_quote_request(amount, "sat");
+    const auto http = other.request(true, "/v1/mint/quote/bolt11", body);
+    const auto answer =
+        cashu::parse_answer(cashu::Endpoint::MintQuote, http.status, as_text(http.body));
+    const auto* quote = std::get_if<cashu::QuoteAnswer>(&answer);
+    EXPECT_NE(quote, nullptr) << as_text(http.body);
+    return quote == nullptr ? std::string() : quote->request;
+  }
+  // Of 1000 sat it pays `amount`; what is left must be good.
+  void pay(Receiver& receiver, cashu::Amount amount) {
+    ASSERT_TRUE(receiver.receive(token(1000)).has_value());
+    const cashu::Amount before = receiver.balance();
+    const std::string asked = invoice(amount);
+    EXPECT_EQ(cashu::invoice_amount(asked).value(), Msat{static_cast<int64_t>(amount) * 1000});
+    const ClaimId id{{7}};
+    const auto quote = receiver.pay(id, asked, before);
+    ASSERT_TRUE(quote.has_value());
+    const auto done = Receiver::all<cashu::MeltDone>(receiver.journal());
+    ASSERT_THAT(done, SizeIs(1));
+    EXPECT_EQ(done[0].end, cashu::MeltEnd::Paid);
+    EXPECT_LE(done[0].fee, quote->reserve + 1);
+    expect_wallet(receiver, before - amount - done[0].fee);
+  }
+  static auto first_melt() {
+    return [first = true](const cashu::MintCall& call) mutable {
+      return call.endpoint == cashu::Endpoint::Melt && std::exchange(first, false);
+    };
+  }
+};
+
+TEST_P(PayAtMint, An_invoice_is_paid_and_the_change_comes_back) {
+  Receiver receiver(mint(), mint_->fresh_wallet());
+  pay(receiver, 300);
+}
+
+TEST_P(PayAtMint, A_lost_answer_is_found_with_its_change) {
+  for (const bool dies : {false, true}) {
+    Receiver receiver(mint(), mint_->fresh_wallet());
+    receiver.loses_answer = first_melt();
+    receiver.dies_with_lost_answer = dies;
+    pay(receiver, 301);
+    EXPECT_THAT(receiver.lost, SizeIs(1));
+  }
+}
 
 // NUT-02, NUT-03: worth its face less the mint's input fee, which is rounded up once.
 TEST_P(RedeemAtMint, A_token_is_worth_its_face_less_the_fee) {
@@ -183,6 +235,7 @@ TEST_P(RedeemAtMint, Many_payments_add_up) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Nutshell, RedeemAtMint, foreign_mints(), foreign_mint_name);
+INSTANTIATE_TEST_SUITE_P(Nutshell, PayAtMint, foreign_mints(), foreign_mint_name);
 
 }  // namespace
 }  // namespace paygress::peers

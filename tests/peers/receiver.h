@@ -72,6 +72,21 @@ class Receiver {
              known->status != cashu::OpStatus::HoldOver;
     });
   }
+  // Pays the invoice with at most `most`; drives until that has ended.
+  std::optional<cashu::MeltQuote> pay(const ClaimId& id, const std::string& invoice,
+                                      cashu::Amount most) {
+    take(redeemer_->quote_melt(mint_.url(), "sat", invoice).step);
+    drive_until([&] { return !all<cashu::MeltQuoted>(events_).empty(); });
+    const cashu::MeltQuoted quoted = all<cashu::MeltQuoted>(events_).back();
+    EXPECT_EQ(quoted.problem, "");
+    if (!quoted.quote) return std::nullopt;
+    auto begun = redeemer_->begin_melt(now(), id, mint_.url(), "sat", *quoted.quote, most);
+    EXPECT_TRUE(begun.has_value());
+    if (!begun) return std::nullopt;
+    take(std::move(begun->step));
+    drive_until([&] { return !all<cashu::MeltDone>(journal_).empty(); });
+    return quoted.quote;
+  }
   // Carries effects out, and skips to the next deadline whenever there is none, until `done`.
   void drive_until(const std::function<bool()>& done) {
     for (int steps = 0; steps < kStepsMax; ++steps) {

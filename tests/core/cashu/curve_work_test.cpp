@@ -26,7 +26,7 @@ struct Receive {
     const auto parts = split_amount(amount, mint.keyset.keys).value();
     for (const Amount part : parts)
       inputs.push_back(mint.issue(part, "in " + std::to_string(part)));
-    make = {CallId{7}, {}, mint.keyset.id, 40, parts, inputs, {}};
+    make = {CallId{7}, {}, mint.keyset.id, 40, parts, inputs, {}, {}};
     ready = make_outputs(make, seed);
     open = {CallId{8}, {}, mint.keyset.id, 40, ready.outputs, {}, mint.keyset.keys, {}};
     for (const BlindedMessage& output : ready.outputs) open.signatures.push_back(mint.sign(output));

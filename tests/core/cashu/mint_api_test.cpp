@@ -94,10 +94,48 @@ TEST(MintApi, AnswersComeBack) {
   const auto info = read<InfoAnswer>(Endpoint::Info, write_info({"A mint", {4, 7, 9, 12}}));
   EXPECT_EQ(info.name, "A mint");
   EXPECT_EQ(info.nuts, (std::vector<uint32_t>{4, 7, 9, 12}));
-  const auto quote =
-      read<QuoteAnswer>(Endpoint::MintQuote, write_quote({"q", "ln", "PAID", 5}, "sat"));
+  const auto quote = read<QuoteAnswer>(
+      Endpoint::MintQuote, write_quote({"q", "ln", "PAID", 5, 0, {}, {}, {}}, "sat"));
   EXPECT_EQ(quote.quote + quote.request + quote.state, "qlnPAID");
   EXPECT_EQ(quote.amount, 5U);
+}
+
+TEST(MintApi, AMeltIsReadOnBothSides) {
+  const test::TinyMint mint;
+  const std::vector<BlindedMessage> blanks = {{1, mint.keyset.id, mint.keyset.keys.at(2)},
+                                              {1, mint.keyset.id, mint.keyset.keys.at(1)}};
+  const Proof input{2, mint.keyset.id, "secret", mint.keyset.keys.at(1), {}, std::nullopt};
+  const Bytes body = encode_melt_request("q", std::vector<Proof>{input}, blanks);
+  const auto request = parse_melt_request(as_text(body)).value();
+  EXPECT_EQ(request.quote, "q");
+  EXPECT_EQ(request.inputs, std::vector<Proof>{input});
+  EXPECT_EQ(request.outputs, blanks);
+  const auto asked = parse_melt_quote_request(as_text(encode_melt_quote_request("ln", "sat")));
+  EXPECT_EQ(asked.value().invoice + asked.value().unit, "lnsat");
+
+  const std::vector<BlindSignature> change = {mint.sign({2, mint.keyset.id, blanks[0].b})};
+  const QuoteAnswer paid{"q", "ln", "PAID", 5, 3, UnixSeconds{1'800'000'000}, "aa", change};
+  for (const Endpoint endpoint :
+       {Endpoint::MeltQuote, Endpoint::MeltQuoteState, Endpoint::Melt}) {
+    const auto answer = read<QuoteAnswer>(endpoint, write_melt_quote(paid, "sat"));
+    EXPECT_EQ(answer.state, "PAID");
+    EXPECT_EQ(answer.amount + answer.fee_reserve, 8U);
+    EXPECT_EQ(answer.expiry, UnixSeconds{1'800'000'000});
+    EXPECT_EQ(answer.preimage, "aa");
+    EXPECT_EQ(answer.change, change);
+  }
+  // What is null is not there; an empty list is one.
+  const auto state = [](std::string_view change_member) {
+    const std::string text = R"({"quote":"q","amount":5,"fee_reserve":3,"state":"PAID",)"
+                             R"("expiry":null,"payment_preimage":null,"change":)";
+    return std::get<QuoteAnswer>(
+        parse_answer(Endpoint::MeltQuoteState, 200, text + std::string(change_member) + "}"));
+  };
+  EXPECT_EQ(state("null").change, std::nullopt);
+  EXPECT_EQ(state("null").expiry, std::nullopt);
+  EXPECT_EQ(state("[]").change, std::vector<BlindSignature>{});
+  EXPECT_TRUE(no_reply(Endpoint::Melt, R"({"quote":"q","state":"PAID","change":[{}]})"));
+  EXPECT_TRUE(no_reply(Endpoint::Melt, R"({"quote":"q","state":"PAID","fee_reserve":-1})"));
 }
 
 TEST(MintApi, ErrorsKeepTheirTextAndCode) {

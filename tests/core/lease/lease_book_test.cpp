@@ -252,13 +252,13 @@ TEST(LeaseBook, WithdrawalsAreBookedFromTheRequestToTheToken) {
   Ledger l;
   const auto id = [](uint32_t n) { return id_of<ClaimId>(n); };
   l.with([&](LeaseStep& s) {
-    l.book.withdrawal_opened(l.plain(), id(1), lot(21'000), std::string(kPayout), s);
-    l.book.withdrawal_opened(l.plain(), id(2), lot(5'000), std::string(kSend), s);
+    l.book.withdrawal_opened(l.plain(), id(1), lot(21'000), std::string(kPayout), {}, s);
+    l.book.withdrawal_opened(l.plain(), id(2), lot(5'000), std::string(kSend), {}, s);
   });
   EXPECT_EQ(l.totals(kMintA).withdrawing, Msat{26'000});
   l.with([&](LeaseStep& s) {
     l.book.withdrawal_paid(l.plain(), id(1), "token", Msat{20'000}, Msat{1'000}, s);
-    l.book.withdrawal_dropped(l.plain(), id(2), s);
+    l.book.withdrawal_dropped(l.plain(), id(2), Msat{0}, "", s);
   });
   EXPECT_EQ(l.totals(kMintA).withdrawing, Msat{0});
   EXPECT_EQ(l.totals(kMintA).withdrawn, Msat{20'000});

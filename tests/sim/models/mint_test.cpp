@@ -69,6 +69,44 @@ TEST_F(FastMint, Books_every_swap_with_inputs_outputs_and_fee) {
   mint.check_invariants();
 }
 
+TEST_F(FastMint, Pays_an_invoice_once_and_books_what_that_cost) {
+  const std::string invoice = make_invoice(Msat{100'000}, 7);
+  const auto quote = std::get<cashu::QuoteAnswer>(mint.melt_quote(invoice, "sat"));
+  EXPECT_EQ(quote.amount, 100u);
+  EXPECT_EQ(quote.fee_reserve, 3u);
+  const auto other = std::get<cashu::QuoteAnswer>(mint.melt_quote(invoice, "sat"));
+  const auto inputs = mint.issue(128);
+  cashu::MakeOutputs work;
+  work.keyset = mint.active_keyset();
+  work.amounts.assign(5, 1);
+  const auto blanks = fake_make_outputs(work, kWallet).outputs;
+
+  mint.set_lightning(Lightning::Fails);
+  EXPECT_EQ(std::get<cashu::MintError>(mint.melt(1_us, quote.quote, inputs, blanks)).code, 20004u);
+  EXPECT_EQ(mint.state_of(1_us, inputs[0]), ProofState::Unspent);
+  mint.set_lightning(Lightning::Hangs);
+  EXPECT_EQ(std::get<cashu::QuoteAnswer>(mint.melt(1_us, quote.quote, inputs, blanks)).state,
+            "PENDING");
+  EXPECT_EQ(mint.state_of(1_us, inputs[0]), ProofState::Pending);
+  EXPECT_TRUE(std::holds_alternative<cashu::MintError>(
+      mint.melt(1_us, quote.quote, inputs, blanks)));
+  mint.settle_lightning(2_us, true);
+  EXPECT_EQ(mint.state_of(2_us, inputs[0]), ProofState::Spent);
+  const auto paid = std::get<cashu::QuoteAnswer>(mint.melt_quote_state(quote.quote));
+  EXPECT_EQ(paid.state, "PAID");
+  ASSERT_TRUE(paid.change);
+  cashu::Amount change = 0;
+  for (const auto& signature : *paid.change) change += signature.amount;
+  EXPECT_EQ(change, 128u - 100 - 1 - 1) << "half of the reserve, and the fee of one input";
+  EXPECT_EQ(mint.swaps().back().paid, 101u);
+  EXPECT_EQ(mint.circulation(), change);
+  mint.check_invariants();
+  // Not again, by another quote and with other proofs.
+  EXPECT_EQ(std::get<cashu::MintError>(mint.melt(3_us, other.quote, mint.issue(128), blanks)).code,
+            20006u);
+  EXPECT_EQ(mint.times_paid(invoice), 1u);
+}
+
 TEST_F(FastMint, A_fault_loses_the_answer_but_not_the_swap) {
   const auto proofs = mint.issue(100);
   const auto made = outputs(proofs, 99);
