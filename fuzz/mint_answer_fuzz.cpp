@@ -1,6 +1,7 @@
-// The mint's HTTP interface, both sides. The first byte chooses endpoint and status class.
+// The mint's HTTP interface, both sides, and the answers of Lightning addresses. The first byte chooses endpoint and status class.
 #include "core/base/check.h"
 #include "core/cashu/invoice.h"
+#include "core/cashu/lightning_address.h"
 #include "core/cashu/mint_api.h"
 #include "core/cashu/mint_wire.h"
 
@@ -47,6 +48,11 @@ void run(uint8_t selector, std::string_view body) {
   static_cast<void>(parse_melt_quote_request(body));
   if (const auto amount = invoice_amount(body); amount && *amount)
     PG_CHECK(**amount > Msat{0} && **amount <= Msat{2'100'000'000'000'000'000});
+  if (const auto request = read_pay_request("https://pay.example", body))
+    PG_CHECK(request->callback.starts_with("https://"));
+  if (const auto invoice = read_invoice(body, Msat{1000}))
+    PG_CHECK(invoice_amount(*invoice).value() == Msat{1000});
+  static_cast<void>(lightning_address_url(body));
   static_cast<void>(route_request(selector % 2 == 0, body));
 }
 

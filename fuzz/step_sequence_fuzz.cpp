@@ -265,6 +265,7 @@ class Sequence {
   void perform(const KeepVolumeKey&) {}
   void perform(const Tell&) {}
   void perform(const WithdrawalSettled&) {}
+  void perform(const FetchInvoice& e) { step(InvoiceFetched{e.id, "", "no such receiver"}); }
   void perform(const WalletSearched&) {}
   void perform(const ReleaseSettled&) {}
 

@@ -135,6 +135,7 @@ class Load {
   void perform(const workload::Call& e);
   void perform(const provider::Tell&) {}
   void perform(const provider::WithdrawalSettled&) {}
+  void perform(const provider::FetchInvoice&) { std::abort(); }  // no payout rule
   void perform(const provider::WalletSearched&) {}
   void perform(const provider::ReleaseSettled&) {}
   // The guard is for warm-standby leases; this load has none.

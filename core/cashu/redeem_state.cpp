@@ -78,6 +78,7 @@ void RedeemState::on(const OpDone& record) {
   PG_CHECK(spent == sum_of(operation.opened.inputs));
   flows_[{summary.mint, summary.unit}].received += summary.amount;
   for (const Proof& proof : record.proofs) take_in({summary.mint, summary.unit}, proof);
+  note_signed(operation, record.proofs);
   if (!policy_.reserve_counters)
     for (const Attempt& attempt : operation.attempts)
       counters_[attempt.keyset].next = std::max(counters_[attempt.keyset].next, end_of(attempt));
@@ -142,6 +143,7 @@ void RedeemState::on(const RefundDone& record) {
       wallet_.release(purse, input.secret);
   }
   for (const Proof& proof : record.change) take_in(purse, proof);
+  note_signed(operation, record.change);
   Flow& flow = flows_[purse];
   (operation.refund->withdrawal ? flow.withdrawn : flow.given) += summary.amount;
   flow.fees += record.fee;
@@ -192,6 +194,7 @@ void RedeemState::on(const MeltDone& record) {
       wallet_.release(purse, input.secret);
   }
   for (const Proof& proof : record.proofs) take_in(purse, proof);
+  note_signed(operation, record.proofs);
   Flow& flow = flows_[purse];
   flow.withdrawn += paid;
   flow.fees += record.fee;
@@ -205,6 +208,7 @@ void RedeemState::on(const ProofsFound& record) {
   if (counter.mint.empty()) counter.mint = record.mint;
   PG_CHECK(counter.mint == record.mint);
   counter.next = std::max(counter.next, record.next_counter);
+  counter.signed_until = counter.next;
   if (record.proofs.empty()) return;
   const WalletStore::Purse purse{record.mint, record.unit};
   for (const Proof& proof : record.proofs) wallet_.add(purse, proof);
@@ -230,6 +234,22 @@ void RedeemState::take_in(const WalletStore::Purse& purse, const Proof& proof) {
     flows_[purse].lost += proof.amount;
   else
     wallet_.add(purse, proof);
+}
+
+// The attempt that was carried out is the last one on that keyset, or hardly before it.
+void RedeemState::note_signed(const Operation& operation, const std::vector<Proof>& proofs) {
+  if (proofs.empty()) return;
+  const std::string& keyset = proofs.front().keyset;
+  Counter& counter = counters_[keyset];
+  for (const Attempt& attempt : operation.attempts)
+    if (attempt.keyset == keyset)
+      counter.signed_until = std::max(counter.signed_until, end_of(attempt));
+}
+
+uint32_t RedeemState::unsigned_run(const std::string& keyset) const {
+  const auto counter = counters_.find(keyset);
+  if (counter == counters_.end()) return 0;
+  return counter->second.next - std::min(counter->second.next, counter->second.signed_until);
 }
 
 std::optional<OpId> RedeemState::refund_of(const ClaimId& claim) const {

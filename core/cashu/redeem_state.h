@@ -118,6 +118,9 @@ class RedeemState {
 
   // First NUT-13 counter of the keyset that no attempt has used.
   uint32_t next_counter(const std::string& keyset) const;
+  // So many of the last counters before it were never signed, as far as is known: a search by the
+  // seed alone ends after 300 (NUT-13).
+  uint32_t unsigned_run(const std::string& keyset) const;
   // (mint, keyset id) of every keyset we ever made outputs on: another mint may not claim the id.
   std::vector<std::pair<std::string, std::string>> used_keysets() const;
 
@@ -134,6 +137,7 @@ class RedeemState {
   struct Counter {
     std::string mint;
     uint32_t next = 0;
+    uint32_t signed_until = 0;
   };
   void on(const OpOpened& record);
   void on(const AttemptMade& record);
@@ -149,6 +153,7 @@ class RedeemState {
   void on(const MeltOpened& record);
   void on(const MeltDone& record);
   void take_in(const WalletStore::Purse& purse, const Proof& proof);
+  void note_signed(const Operation& operation, const std::vector<Proof>& proofs);
   Operation& live_operation(const OpId& op);
 
   RedeemPolicy policy_;

@@ -47,6 +47,7 @@ inline constexpr size_t kRefundsOpenMax = 64;    // under way at a time; the oth
 inline constexpr size_t kProbesMax = 256;        // the oldest are given up
 inline constexpr Amount kRefundSlack = 2;        // spare change, for a fee that grows meanwhile
 inline constexpr Seconds kMeltPosts{600};        // a payment is asked for so long, then taken back
+inline constexpr uint32_t kBlanksUnsignedMax = 150;  // of 300, after which a search would end
 inline constexpr Seconds kMeltTimeout{120};      // Lightning takes its time
 inline constexpr Seconds kOursAlarm{15 * 60};    // our inputs are spent, the outputs not visible
 inline constexpr Seconds kOursOperator{24 * 3600};

@@ -8,8 +8,8 @@
 //     UNPAID    the inputs are looked at (NUT-07). Unspent: the same bytes again; given up when the
 //               mint has answered every request for it, else the inputs are swapped to ourselves
 //
-// A request whose answer was lost may be on its way still and pay later. The swap of the same inputs
-// makes that impossible: the mint carries out one of the two, and shows which.
+// A request whose answer was lost may be on its way still and pay later. The swap of the same
+// inputs makes that impossible: the mint carries out one of the two, and shows which.
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -181,9 +181,13 @@ void Redeemer::on_melt_unspent(Turn& turn) {
   Drive& drive = turn.drive;
   note_not_empty(turn);
   if (turn.operation.attempts.size() == 1) {
-    if (!drive.doubtful) return become_refused(turn);
+    // Blank outputs of payments that failed are counters that nobody signed: before there are too
+    // many of them in a row, a swap makes an end.
+    const bool few = state_.unsigned_run(turn.operation.attempts[0].keyset) <= kBlanksUnsignedMax;
+    if (!drive.doubtful && few) return become_refused(turn);
     drive.posting = 0;
-    if (turn.now.mono < drive.melt_until) return become_waiting(turn, Reason::Unspent, true);
+    if (drive.doubtful && turn.now.mono < drive.melt_until)
+      return become_waiting(turn, Reason::Unspent, true);
     drive.last_error.reset();
     return step_new_attempt(turn);
   }
@@ -251,7 +255,8 @@ void Redeemer::open_change(Turn& turn, bool may_ask_keys) {
 
 void Redeemer::become_paid(Turn& turn, const std::vector<Proof>& change) {
   const RefundTerms terms = *turn.operation.refund;
-  const Amount fee = value_in_coins(turn.operation.opened.inputs) - terms.face - value_in_coins(change);
+  const Amount spent = value_in_coins(turn.operation.opened.inputs);
+  const Amount fee = spent - terms.face - value_in_coins(change);
   InvoicePaid event{terms.claim, terms.face, fee, turn.drive.preimage};
   emit(MeltDone{turn.op, MeltEnd::Paid, change, fee, turn.drive.preimage}, turn.step);
   turn.step.events.push_back(std::move(event));

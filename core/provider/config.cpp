@@ -245,7 +245,8 @@ Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Re
                            : market::IsolationLevel::SharedKernel;
   if (config.payout.above_sats > 0)
     settings.payout = {Msat{static_cast<int64_t>(config.payout.above_sats) * 1000},
-                       Msat{static_cast<int64_t>(config.payout.keep_sats) * 1000}};
+                       Msat{static_cast<int64_t>(config.payout.keep_sats) * 1000},
+                       config.payout.lightning_address};
   for (const std::string& key : config.blocked_keys) {
     const auto blocked = nostr::parse_public_key(key);
     PG_CHECK(blocked.has_value());

@@ -135,9 +135,10 @@ struct PayoutSettings {
   uint64_t above_sats = 0;         // when so much is free at a mint; 0: never
   uint64_t keep_sats = 0;          // of it stays
   std::string directory;           // for the tokens, one file each
+  std::string lightning_address;   // instead of them
   bool operator==(const PayoutSettings&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(PayoutSettings, (), (above_sats, keep_sats, directory))
+BOOST_DESCRIBE_STRUCT(PayoutSettings, (), (above_sats, keep_sats, directory, lightning_address))
 
 // Members are named as their keys and stand in the order in which write_config writes them.
 struct ProviderConfig {

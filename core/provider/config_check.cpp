@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/bytes.h"
+#include "core/cashu/lightning_address.h"
 #include "core/cashu/mint_url.h"
 #include "core/failover/profile.h"
 #include "core/nostr/nip19.h"
@@ -435,13 +436,21 @@ void Checker::check_ports() {
 void Checker::check_payout() {
   const PayoutSettings& payout = c_.payout;
   if (payout.above_sats == 0) {
-    if (!payout.directory.empty() || payout.keep_sats > 0)
+    if (!payout.directory.empty() || !payout.lightning_address.empty() || payout.keep_sats > 0)
       warn("payout.above_sats", "is missing: nothing is paid out", "100000");
     return;
   }
   if (payout.above_sats > kPayoutSatsMax) error("payout.above_sats", "is more than there is");
   if (payout.keep_sats >= payout.above_sats)
     error("payout.keep_sats", "leaves nothing to pay out", "less than above_sats");
+  if (!payout.lightning_address.empty()) {
+    if (const auto url = cashu::lightning_address_url(payout.lightning_address); !url)
+      error("payout.lightning_address", to_string(url.error()), "\"me@wallet.example\"");
+    if (!payout.directory.empty())
+      error("payout.directory", "is for tokens: earnings go to one place",
+            "directory or lightning_address");
+    return;
+  }
   if (!payout.directory.starts_with('/'))
     error("payout.directory", "must be an absolute path", "\"/var/lib/paygress/payouts\"");
 }
@@ -465,7 +474,8 @@ void Checker::check_unused() {
   unused("workload_state_path", !c_.workload_state_path.empty(), "the ledger in data_dir has it");
   unused("standby_state_path", !c_.standby_state_path.empty(), "the ledger in data_dir has it");
   unused("http_bind_addr", c_.http_bind_addr.has_value(), "there is no HTTP interface for buyers");
-  unused("lightning_address", c_.lightning_address.has_value(), "payments are ecash only");
+  unused("lightning_address", c_.lightning_address.has_value(),
+         "payments are ecash only; earnings go to payout.lightning_address");
 }
 
 std::vector<Finding> Checker::run() {

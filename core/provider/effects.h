@@ -66,6 +66,10 @@ BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 // LeaseBook::withdrawals(); with one, nothing left the wallet but the fee that stands there.
 struct WithdrawalSettled { ClaimId withdrawal; std::string problem; };
 BOOST_DESCRIBE_STRUCT(WithdrawalSettled, (), (withdrawal, problem))
+// An invoice of a Lightning address (LUD-16) over this amount; answered by InvoiceFetched. Nothing
+// is paid by asking.
+struct FetchInvoice { ClaimId id; std::string address; Msat amount; };
+BOOST_DESCRIBE_STRUCT(FetchInvoice, (), (id, address, amount))
 // What was found is in the ledger.
 struct WalletSearched {
   std::string mint;
@@ -81,6 +85,6 @@ using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent,
                             cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
                             cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
                             GuardRelease, GuardQuery, KeepVolumeKey, Tell, WithdrawalSettled,
-                            WalletSearched, ReleaseSettled>;
+                            WalletSearched, ReleaseSettled, FetchInvoice>;
 
 }  // namespace paygress::provider

@@ -73,11 +73,13 @@ struct Withdraw {
   std::string mint;         // normalised
   std::string unit;
   cashu::Amount amount = 0;  // of the token; the mint's fee leaves the wallet beside it
-  bool up_to = false;       // then: the most that leaves the wallet, the fee included
+  bool up_to = false;       // then: the most that leaves the wallet, fees included
   std::string purpose;      // lease::kSend, lease::kPayout or lease::kPay
-  std::string invoice;      // to pay this one; then its amount is what counts
+  std::string invoice;      // to pay this one; without `up_to` whatever is free may leave for it
   bool force = false;       // also of what is owed to others
 };
+// The answer to FetchInvoice; the invoice is checked by who asked.
+struct InvoiceFetched { ClaimId id; std::string invoice; std::string problem; };
 struct TokenDelivered { ClaimId withdrawal; };       // a payout's token is in its file
 // The operator has the mints searched for what the seed owns; answered by a WalletSearched for each
 // of Redeemer::mints().
@@ -87,6 +89,7 @@ BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))
 BOOST_DESCRIBE_STRUCT(Withdraw, (), (id, mint, unit, amount, up_to, purpose, invoice, force))
+BOOST_DESCRIBE_STRUCT(InvoiceFetched, (), (id, invoice, problem))
 BOOST_DESCRIBE_STRUCT(TokenDelivered, (), (withdrawal))
 BOOST_DESCRIBE_STRUCT(SearchWallet, (), ())
 BOOST_DESCRIBE_STRUCT(Release, (), (force))
@@ -95,6 +98,6 @@ using Input = std::variant<Tick, LinkUp, LinkLost, RelaySaid, Pong, EventSigned,
                            cashu::MintReply, cashu::OutputsReady, cashu::ProofsReady,
                            cashu::TokenChecked, workload::Answer, workload::GuardAnswered,
                            workload::GuardHealth, PortsInUse, Drain, Withdraw, TokenDelivered,
-                           SearchWallet, Release, workload::Noticed>;
+                           SearchWallet, Release, workload::Noticed, InvoiceFetched>;
 
 }  // namespace paygress::provider

@@ -19,6 +19,7 @@
 #include "core/base/random.h"
 #include "core/cashu/redeemer.h"
 #include "core/provider/outbox.h"
+#include "core/provider/payouts.h"
 #include "core/provider/quote.h"
 #include "core/provider/refunds.h"
 #include "core/provider/replies.h"
@@ -81,7 +82,8 @@ class Payments {
  public:
   explicit Payments(PaymentMachines machines, DeskPolicy policy = {})
       : m_(machines), policy_(policy), refunds_(m_.leases, m_.wallet),
-        withdrawals_(m_.leases, m_.wallet, policy.spend_only_free) {}
+        withdrawals_(m_.leases, m_.wallet, policy.spend_only_free),
+        payouts_(m_.settings, m_.leases, m_.wallet, m_.entropy) {}
   void set_install(const InstallId& install) { install_ = install; }
   // Must outlive this object, or its last call.
   void set_hooks(LeaseHooks* hooks) { hooks_ = hooks; }
@@ -104,6 +106,7 @@ class Payments {
   void delivered(lease::Instant now, const ClaimId& withdrawal, Step& out);
   // Carries out the payout rule at every mint that is read. Now and then.
   void pay_out(lease::Instant now, Step& out);
+  void on_invoice(lease::Instant now, const InvoiceFetched& fetched, Step& out);
   // How the lease is; after its end the final statement with the refund (flaw 18).
   market::StatusReply status_of(const lease::Lease& lease, Now now) const;
   // A token that this request asked for, or will, is still its owner's to fetch.
@@ -182,6 +185,7 @@ class Payments {
                        Step& out);
   void book(lease::Instant now, lease::LeaseStep step, Step& out);
   void take(lease::Instant now, Withdrawals::Turn turn, Step& out);
+  void take(lease::Instant now, Payouts::Turn turn, Step& out);
   const lease::Lease* stoppable(const PubKey& owner, const std::string& pod) const;
   std::optional<std::vector<ClaimId>> final_claims(const lease::Lease& lease) const;
   void settle(lease::Instant now, const LeaseId& id, Step& out);
@@ -205,6 +209,7 @@ class Payments {
   DeskPolicy policy_;
   Refunds refunds_;
   Withdrawals withdrawals_;
+  Payouts payouts_;
   InstallId install_;
   LeaseHooks* hooks_ = nullptr;
   std::map<CallId, Check> checking_;

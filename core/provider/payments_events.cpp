@@ -219,25 +219,26 @@ void Payments::delivered(Instant now, const ClaimId& withdrawal, Step& out) {
   take(now, withdrawals_.delivered(plain(now), withdrawal), out);
 }
 
-// One at a time at each mint: what it leaves is known when it is over.
-void Payments::pay_out(Instant now, Step& out) {
-  if (!m_.settings.payout) return;
-  const auto [above, keep] = *m_.settings.payout;
-  for (const auto& [purse, money] : free_money(m_.leases, m_.wallet.state())) {
-    const auto& [mint, unit] = purse;
-    if (money.free < above || money.withdrawing > Msat{0} || !m_.wallet.mints().ready(mint))
-      continue;
-    Withdraw payout{{}, mint, unit, coins_of(money.free - keep, unit), true,
-                    std::string(lease::kPayout), {}, false};
-    m_.entropy.fill(payout.id.bytes);
-    withdraw(now, payout, out);
-  }
+void Payments::pay_out(Instant now, Step& out) { take(now, payouts_.look(plain(now)), out); }
+
+void Payments::on_invoice(Instant now, const InvoiceFetched& fetched, Step& out) {
+  take(now, payouts_.on_invoice(plain(now), fetched), out);
+}
+
+void Payments::take(Instant now, Payouts::Turn turn, Step& out) {
+  for (FetchInvoice& fetch : turn.fetch) out.effects.push_back(std::move(fetch));
+  for (const Withdraw& asked : turn.withdraw) withdraw(now, asked, out);
+  if (!turn.problem.empty()) out.tell(Level::Warning, turn.problem);
 }
 
 void Payments::take(Instant now, Withdrawals::Turn turn, Step& out) {
   book(now, std::move(turn.leases), out);
   if (turn.wallet) take(now, *std::move(turn.wallet), out);
-  for (WithdrawalSettled& settled : turn.settled) out.effects.push_back(std::move(settled));
+  for (WithdrawalSettled& settled : turn.settled) {
+    const std::string problem = payouts_.on_settled(plain(now), settled);
+    if (!problem.empty()) out.tell(Level::Warning, problem);
+    out.effects.push_back(std::move(settled));
+  }
 }
 
 // --- the workloads' and the leases' events -------------------------------------------------------

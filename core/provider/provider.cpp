@@ -172,6 +172,8 @@ void Provider::route(Now now, const Input& input, Step& out) {
     running_->payments.withdraw(instant(now), *withdraw, out);
   } else if (const auto* done = std::get_if<TokenDelivered>(&input)) {
     running_->payments.delivered(instant(now), done->withdrawal, out);
+  } else if (const auto* fetched = std::get_if<InvoiceFetched>(&input)) {
+    running_->payments.on_invoice(instant(now), *fetched, out);
   } else if (std::holds_alternative<SearchWallet>(input)) {
     running_->payments.search_wallet(instant(now), out);
   } else if (const auto* asked = std::get_if<Release>(&input)) {

@@ -21,6 +21,7 @@ inline constexpr uint32_t kRelayEventsPerSecondMax = 1000;
 struct PayoutRule {
   Msat above;
   Msat keep;
+  std::string lightning_address;  // it goes there; empty: it becomes a token
 };
 
 struct Settings {

@@ -87,8 +87,10 @@ Withdrawals::Turn Withdrawals::ask(Now now, const Withdraw& asked) {
 }
 
 cashu::Amount Withdrawals::most_of(const Withdraw& asked, const FreeMoney& money) const {
-  if (only_free_ && !asked.force) return coins_of(money.free, asked.unit);
-  return wallet_.state().wallet().balance({asked.mint, asked.unit});
+  const cashu::Amount all = only_free_ && !asked.force
+                                ? coins_of(money.free, asked.unit)
+                                : wallet_.state().wallet().balance({asked.mint, asked.unit});
+  return asked.up_to && !asked.invoice.empty() ? std::min(asked.amount, all) : all;
 }
 
 // --- invoices ----------------------------------------------------------------------------------

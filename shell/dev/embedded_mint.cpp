@@ -20,7 +20,8 @@ uint64_t fresh_seed() {
 
 bool leaves_a_trace(cashu::Endpoint endpoint) {
   return endpoint == cashu::Endpoint::Swap || endpoint == cashu::Endpoint::Mint ||
-         endpoint == cashu::Endpoint::MintQuote;
+         endpoint == cashu::Endpoint::MintQuote || endpoint == cashu::Endpoint::Melt ||
+         endpoint == cashu::Endpoint::MeltQuote;
 }
 
 }  // namespace

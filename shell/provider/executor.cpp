@@ -7,6 +7,7 @@
 #include "core/cashu/mint_api.h"
 #include "shell/backend/volume_key.h"
 #include "shell/base/entropy.h"
+#include "shell/provider/lightning_address.h"
 
 namespace paygress::daemon {
 namespace {
@@ -141,6 +142,13 @@ void Executor::perform_one(const provider::KeepVolumeKey& e) {
   if (!e.key) return backend::forget_volume_key(setup_.config.volume_key_dir, e.lease);
   const auto kept = backend::keep_volume_key(setup_.config.volume_key_dir, e.lease, *e.key);
   if (!kept) log_.error("a volume's key: {}", to_string(kept.error()));
+}
+
+void Executor::perform_one(const provider::FetchInvoice& e) {
+  fetch_invoice(http_, e.address, e.amount, [this, id = e.id](const Result<std::string>& invoice) {
+    input_(provider::InvoiceFetched{id, invoice ? *invoice : "",
+                                    invoice ? "" : to_string(invoice.error())});
+  });
 }
 
 void Executor::perform_one(const provider::Tell& e) {

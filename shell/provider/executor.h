@@ -54,6 +54,7 @@ class Executor {
   void perform_one(const provider::GuardQuery& e) { guard_.ask(e); }
   void perform_one(const provider::KeepVolumeKey& e);
   void perform_one(const provider::Tell& e);
+  void perform_one(const provider::FetchInvoice& e);
   void perform_one(const provider::WithdrawalSettled&) {}  // the daemon's own (wallet_desk.h)
   void perform_one(const provider::WalletSearched&) {}     // likewise
   void perform_one(const provider::ReleaseSettled&) {}     // likewise

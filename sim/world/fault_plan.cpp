@@ -74,8 +74,10 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {FutureDated, K::Stranger, "future-dated", R::Provider, kOnce, "count", kHonest},
     {SpentToken, K::Stranger, "spent-token", R::Provider, kOnce, "count", kHonest},
     {CopiedToken, K::Stranger, "copied-token", R::Provider, kOnce, "count", kHonest},
+    {LightningFails, K::Mint, "lightning-fails", R::Mint, kLasts, "", kHonest},
+    {LightningHangs, K::Mint, "lightning-hangs", R::Mint, kLasts, "", kHonest},
 });
-static_assert(kFaults.size() == static_cast<size_t>(CopiedToken) + 1);
+static_assert(kFaults.size() == static_cast<size_t>(LightningHangs) + 1);
 
 constexpr std::array<std::pair<Role, std::string_view>, 6> kRoles{{{Role::Anyone, "*"},
                                                                    {Role::Provider, "provider"},

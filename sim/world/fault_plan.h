@@ -73,7 +73,9 @@ enum class FaultKind : uint8_t {
   EngineIgnored, EngineStaleList, EngineLate, WorkloadExits,
   // Strangers: publish to relays what no member would; `node` is the provider it is meant for.
   // CopiedToken: pays with the tokens of the newest orders there, which somebody has copied.
-  Forge, Garbage, ReplayMessage, FutureDated, SpentToken, CopiedToken
+  Forge, Garbage, ReplayMessage, FutureDated, SpentToken, CopiedToken,
+  // Of the mint: Lightning finds no way; or its payments hang, and are paid or not at its end.
+  LightningFails, LightningHangs
 };
 
 struct FaultInfo {
@@ -130,6 +132,7 @@ struct WithdrawalLine {
   uint32_t provider = 0;
   Micros at;
   uint64_t sats = 0;                // of the token; 0: all that there is
+  bool pays = false;                // an invoice of so much, instead
   bool operator==(const WithdrawalLine&) const = default;
 };
 

@@ -102,8 +102,19 @@ void FaultSchedule::begin_mint(const Fault& fault) {
     case FaultKind::MintStall:
       ++mint_stalls_;
       return world_.mint().set_stalled(true);
+    case FaultKind::LightningFails:
+    case FaultKind::LightningHangs:
+      lightning_.push_back(fault.kind);
+      return set_lightning();
     default: return mint_faults_.arm(fault);
   }
+}
+
+// The one that began last.
+void FaultSchedule::set_lightning() {
+  world_.mint().set_lightning(lightning_.empty()                                ? Lightning::Pays
+                              : lightning_.back() == FaultKind::LightningFails ? Lightning::Fails
+                                                                                : Lightning::Hangs);
 }
 
 void FaultSchedule::end_mint(const Fault& fault) {
@@ -124,6 +135,13 @@ void FaultSchedule::end_mint(const Fault& fault) {
       if (--mint_stalls_ > 0) return;
       mint.set_stalled(false);
       return mint.carry_out_stalled(now);
+    case FaultKind::LightningFails:
+    case FaultKind::LightningHangs:
+      lightning_.erase(std::ranges::find(lightning_, fault.kind));
+      set_lightning();
+      if (mint.hanging() == 0 || fault.kind != FaultKind::LightningHangs) return;
+      world_.mark("payment settled late", fault.node);
+      return mint.settle_lightning(now, fault.at.value / 100'000 % 2 == 0);
     default: return;
   }
 }

@@ -33,6 +33,7 @@ class FaultSchedule {
   void begin_mint(const Fault& fault);
   void end_mint(const Fault& fault);
   void hold_pending();
+  void set_lightning();
   void change(const Fault& fault, bool on);
 
   World& world_;
@@ -40,6 +41,7 @@ class FaultSchedule {
   ArmedFaults mint_faults_;
   int mint_cut_ = 0;
   int mint_stalls_ = 0;
+  std::vector<FaultKind> lightning_;  // that is wrong with it
   int mint_swings_ = 0;
   uint64_t fee_before_ = 0;                // of the swing
   std::optional<Micros> pending_until_;

@@ -49,6 +49,7 @@ template <class V>
 void describe(V& line, WithdrawalLine& w) {
   line("at", w.at);
   line("sats", w.sats);
+  line("pays", w.pays);
 }
 template <class V>
 void describe(V& line, Fault& f) {

@@ -58,10 +58,20 @@ Msat ProviderNode::redeemed() const {
   return sum;
 }
 
+Msat ProviderNode::over_lightning() const {
+  Msat sum;
+  for (const auto& [id, withdrawal] : provider_->leases().withdrawals().all())
+    if (withdrawal.settled) sum += withdrawal.settled->amount + withdrawal.settled->fee;
+  return sum;
+}
+
 Msat ProviderNode::swapped() const {
   Msat sum = redeemed();
   for (const auto& [purse, flow] : provider_->wallet().state().flows())
     sum += Msat{static_cast<int64_t>(flow.given + flow.withdrawn + flow.change) * 1000};
+  // What went over Lightning is nobody's ecash.
+  for (const auto& [id, withdrawal] : provider_->leases().withdrawals().all())
+    if (withdrawal.settled) sum = sum - withdrawal.settled->amount;
   return sum;
 }
 
@@ -113,10 +123,15 @@ void ProviderNode::note_intent(const cashu::RedeemRecord& record) {
     intents_[opened->op] = {opened->hold_until, false, opened->points, {}};
   if (const auto* refund = std::get_if<cashu::RefundOpened>(&record))
     intents_[refund->op] = {{}, true, {}, {}};
+  if (const auto* melt = std::get_if<cashu::MeltOpened>(&record))
+    intents_[melt->op] = {{}, true, {}, {}};
   const auto* made = std::get_if<cashu::AttemptMade>(&record);
   if (made == nullptr) return;
   bodies_[made->attempt.body] = made->op;
   std::vector<std::string> shape{made->attempt.keyset};
+  const Intent& intent = intents_[made->op];
+  const bool blank = intent.refund && made->attempt.of_token == 0 && intent.attempts.empty();
+  if (blank) shape.emplace_back("blank");
   for (const cashu::BlindedMessage& output : made->attempt.outputs) {
     shape.push_back(std::to_string(output.amount));
     if (!outputs_.insert(output.b).second)
@@ -219,7 +234,8 @@ size_t ProviderNode::beyond_the_fee(bool withdrawals) const {
       worth += input.amount;
     }
     // A withdrawal takes no more than it said it would.
-    if (withdrawals) worth = operation.refund->face + operation.refund->fee;
+    if (withdrawals && !operation.refund->melt)
+      worth = operation.refund->face + operation.refund->fee;
     waiting += worth <= (ppk + 999) / 1000;
   }
   return waiting;

@@ -267,7 +267,7 @@ void ProviderNode::perform(const cashu::CheckToken& e) {
 // (or twice: the second is for the core to ignore).
 void ProviderNode::perform(const cashu::MintCall& e) {
   world_.count_event();
-  if (e.endpoint == cashu::Endpoint::Swap) audit_swap(e);
+  if (e.endpoint == cashu::Endpoint::Swap || e.endpoint == cashu::Endpoint::Melt) audit_swap(e);
   Micros delay;
   if (const MintFault fault = mint_fault(e, delay); fault != MintFault::None)
     world_.mint().plan_fault(e.endpoint, fault, delay);

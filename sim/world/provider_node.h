@@ -56,6 +56,8 @@ class ProviderNode {
   Msat redeemed() const;
   // Outputs of the mint's swaps that were for us: tokens received, refund tokens, our change.
   Msat swapped() const;
+  // What its ledger says that invoices cost.
+  Msat over_lightning() const;
 
  private:
   void step(const provider::Input& input);
@@ -88,6 +90,7 @@ class ProviderNode {
   void perform(const provider::KeepVolumeKey&) {}
   void perform(const provider::Tell& e);
   void perform(const provider::WithdrawalSettled& e);
+  void perform(const provider::FetchInvoice&) { PG_CHECK(false); }  // no payout rule
   void perform(const provider::WalletSearched&) {}
   void perform(const provider::ReleaseSettled&) {}
   void answer(Micros after, provider::Input input);
@@ -98,7 +101,15 @@ class ProviderNode {
   void observe(const provider::Input& input, const provider::Step& step);
 
   void start_after(Micros down);
+  struct Withdrawing {                          // by the operator
+    provider::Withdraw asked;
+    bool settled = false;
+    std::string token;                          // as it was shown; empty: nothing was
+    bool paid = false;                          // he was told that the invoice is
+  };
   void ask_again(size_t withdrawal);
+  void note_payment(Withdrawing& withdrawal, const provider::WithdrawalSettled& e);
+  void audit_payment(const Withdrawing& withdrawal) const;
   size_t beyond_the_fee(bool withdrawals) const;
 
   // --- faults
@@ -162,11 +173,6 @@ class ProviderNode {
   };
   std::map<cashu::Point, Said> said_;           // asked last
 
-  struct Withdrawing {                          // by the operator
-    provider::Withdraw asked;
-    bool settled = false;
-    std::string token;                          // as it was shown; empty: nothing was
-  };
   std::vector<Withdrawing> withdrawals_;
 
   std::optional<Fault> doom_;         // the next step with records dies

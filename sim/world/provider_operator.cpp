@@ -21,8 +21,11 @@ void ProviderNode::withdraw(const WithdrawalLine& line) {
   asked.unit = "sat";
   asked.up_to = line.sats == 0;
   asked.amount = asked.up_to ? std::numeric_limits<cashu::Amount>::max() : line.sats;
-  asked.purpose = lease::kSend;
-  withdrawals_.push_back({asked, false, ""});
+  asked.purpose = line.pays ? lease::kPay : lease::kSend;
+  if (line.pays)
+    asked.invoice = make_invoice(Msat{static_cast<int64_t>(line.sats) * 1000},
+                                 identity_.number * 1'000 + withdrawals_.size());
+  withdrawals_.push_back({asked, false, "", false});
   ask_again(withdrawals_.size() - 1);
 }
 
@@ -37,6 +40,7 @@ void ProviderNode::perform(const provider::WithdrawalSettled& e) {
   const auto it = std::ranges::find_if(
       withdrawals_, [&](const Withdrawing& w) { return w.asked.id == e.withdrawal; });
   PG_CHECK(it != withdrawals_.end());
+  if (!it->asked.invoice.empty()) return note_payment(*it, e);
   it->settled = true;
   if (!e.problem.empty()) {
     if (!it->token.empty())
@@ -55,12 +59,41 @@ void ProviderNode::perform(const provider::WithdrawalSettled& e) {
       world_.violate("bad-token", to_text(name()) + " shows a token that is worth nothing");
 }
 
+void ProviderNode::note_payment(Withdrawing& withdrawal, const provider::WithdrawalSettled& e) {
+  const bool paid = e.problem.empty();
+  if (withdrawal.settled && withdrawal.paid != paid)
+    world_.violate("other-token", to_text(name()) + " says two things of one payment");
+  withdrawal.settled = true;
+  withdrawal.paid = paid;
+  const lease::Withdrawal* known = provider_->leases().withdrawals().find(e.withdrawal);
+  if (paid) return world_.mark("payment", name());
+  if (known == nullptr) return world_.mark("payment refused", name());
+  world_.mark(known->dropped->fee > Msat{0} ? "payment taken back" : "payment failed", name());
+}
+
+// It is paid as often as the ledger says, and its operator was told the same.
+void ProviderNode::audit_payment(const Withdrawing& withdrawal) const {
+  const lease::Withdrawal* known =
+      provider_->leases().withdrawals().find(withdrawal.asked.id);
+  const bool settled = known != nullptr && known->settled;
+  if (world_.mint().times_paid(withdrawal.asked.invoice) != (settled ? 1 : 0))
+    world_.violate("paid-otherwise",
+                   to_text(name()) + ": the ledger and the mint differ about an invoice");
+  if (withdrawal.settled && withdrawal.paid != settled)
+    world_.violate("other-token", to_text(name()) + ": the ledger does not say of a payment what " +
+                                      "its operator was told");
+}
+
 // Each was settled, and the ledger says what its operator was told.
 void ProviderNode::audit_withdrawals() const {
   const lease::WithdrawalBook& book = provider_->leases().withdrawals();
   if (book.open().size() > beyond_the_fee(true))
     world_.violate("withdrawal-stuck", to_text(name()) + ": withdrawals are under way");
   for (const Withdrawing& w : withdrawals_) {
+    if (!w.asked.invoice.empty()) {
+      audit_payment(w);
+      continue;
+    }
     const lease::Withdrawal* known = book.find(w.asked.id);
     const bool shown = !w.token.empty();
     const bool paid = known != nullptr && known->paid;

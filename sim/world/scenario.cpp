@@ -171,6 +171,24 @@ void add_troubled(std::vector<Scenario>& all) {
                "keyset rotated", "withdrawal"};
   }
   {
+    Scenario& s = add(all, "money-pay", "operators pay invoices: crashes, a harsh mint, Lightning");
+    s.consumers = 6;
+    s.spawns_per_consumer = 2;
+    s.stops_percent = 80;
+    s.withdrawals_max = 8;
+    s.operators_pay = true;
+    s.sats_max = 120;
+    s.settle = Seconds{9000};
+    s.faults = kProcess;
+    s.faults.front().mean = 400;
+    for (const Faults* part : {&kDisk, &kHarshMint}) append(s.faults, *part);
+    s.faults.push_back({LightningFails, 30, Seconds{900}, 0});
+    s.faults.push_back({LightningHangs, 30, Seconds{1800}, 0});
+    s.swarm = true;
+    s.marks = {"lease", "refund", "crash", "withdrawal", "payment", "payment failed",
+               "payment taken back", "payment settled late"};
+  }
+  {
     Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");
     s.providers = 2;
     s.consumers = 6;

@@ -34,6 +34,7 @@ struct Scenario {
   uint64_t stops_percent = 0;      // of the leases are stopped by their owners, at any time
   uint64_t patient_percent = 0;    // of the buyers ask once, and wait
   size_t withdrawals_max = 0;      // by operators, of each history
+  bool operators_pay = false;      // invoices, unless they take all that there is
   uint64_t sats_min = 20;          // of a token
   uint64_t sats_max = 200;
   Micros delay_min = 5'000_us;

@@ -99,6 +99,7 @@ class Draw {
       w.at = time(random, kQuietStart, plan_.length);
       w.provider = provider(random).number;
       if (random.chance_ppm(kHalf)) w.sats = static_cast<uint64_t>(random.between(1, 100));
+      w.pays = w.sats > 0 && scenario_.operators_pay;
       plan_.withdrawals.push_back(w);
     }
     std::ranges::sort(plan_.withdrawals, {}, [](const WithdrawalLine& w) {

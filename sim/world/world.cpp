@@ -191,6 +191,16 @@ void World::audit_books() {
     for (const auto& output : swaps[i].outputs)
       swapped += Msat{static_cast<int64_t>(output.amount) * 1000};
   }
+  Msat paid;
+  for (const MintSwap& swap : swaps)
+    if (swap.paid > 0) paid += Msat{static_cast<int64_t>(swap.paid + swap.fee) * 1000};
+  Msat spent;
+  for (const auto& provider : providers_)
+    if (provider->up()) spent += provider->over_lightning();
+  if (paid != spent)
+    violate("lost-msat", "the mint paid " + std::to_string(paid.value) +
+                             " msat over Lightning, the ledgers say " +
+                             std::to_string(spent.value));
   if (swapped != redeemed)
     violate("lost-msat", "the mint signed " + std::to_string(swapped.value) +
                              " msat for providers, their ledgers say " +

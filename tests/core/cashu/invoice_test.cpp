@@ -12,9 +12,9 @@ namespace {
 
 // Of BOLT 11's examples: the data is as there, in parts.
 const std::string kData =
-    "pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwz"
-    "qfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8"
-    "nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh";
+    "pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq"
+    "5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdl"
+    "a2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh";
 
 std::optional<Msat> amount(const std::string& prefix) {
   const auto read = invoice_amount(prefix + "1" + kData);
@@ -68,7 +68,8 @@ TEST(Invoice, OfRandomPrefixesIsReadByTheRulesAlone) {
   size_t read = 0;
   for (int i = 0; i < 200'000; ++i) {
     std::string tail;
-    for (uint64_t n = random.below(8); n > 0; --n) tail.push_back(letters[random.below(letters.size())]);
+    for (uint64_t n = random.below(8); n > 0; --n)
+      tail.push_back(letters[random.below(letters.size())]);
     const auto got = invoice_amount("lnbcrt" + tail + "1" + kData);
     const size_t digits = std::min(tail.find_first_not_of("0123456789"), tail.size());
     const std::string unit = tail.substr(digits);

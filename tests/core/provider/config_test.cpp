@@ -60,7 +60,7 @@ TEST(Config, IsWrittenCompleteAndIndented) {
   EXPECT_NE(text.find("  \"provider_location\": null,\n"), text.npos);
   EXPECT_NE(text.find("  \"nostr_relays\": [\n    \"wss://a.example\",\n"), text.npos);
   EXPECT_NE(text.find("  \"allowed_images\": [],\n"), text.npos);
-  EXPECT_TRUE(text.ends_with("    \"directory\": \"\"\n  }\n}\n"));
+  EXPECT_TRUE(text.ends_with("    \"lightning_address\": \"\"\n  }\n}\n"));
 }
 
 TEST(Config, StringsWithBracketsAndEscapesSurviveTheIndentation) {
@@ -96,7 +96,8 @@ TEST(Config, Section38TheSeedsFileIsReadAsItIs) {
             "take-over\n"
             "warning workload_state_path: is read and not used: the ledger in data_dir has it\n"
             "warning standby_state_path: is read and not used: the ledger in data_dir has it\n"
-            "warning lightning_address: is read and not used: payments are ecash only\n");
+            "warning lightning_address: is read and not used: payments are ecash only; earnings go "
+            "to payout.lightning_address\n");
   EXPECT_EQ(report.config.ssh_port_end, 30999);
 }
 
@@ -350,10 +351,14 @@ const Problem kProblems[] = {
      "nothing is paid out", Severity::Warning},
     {"PayoutNowhere", [](C& c) { c.payout.above_sats = 1000; }, "payout.directory",
      "absolute path"},
-    {"PayoutOfNothing", [](C& c) { c.payout = {1000, 1000, "/payouts"}; }, "payout.keep_sats",
+    {"PayoutOfNothing", [](C& c) { c.payout = {1000, 1000, "/payouts", ""}; }, "payout.keep_sats",
      "leaves nothing"},
-    {"PayoutBeyond", [](C& c) { c.payout = {kPayoutSatsMax + 1, 0, "/payouts"}; },
+    {"PayoutBeyond", [](C& c) { c.payout = {kPayoutSatsMax + 1, 0, "/payouts", ""}; },
      "payout.above_sats", "more than there is"},
+    {"PayoutToTwoPlaces", [](C& c) { c.payout = {1000, 0, "/payouts", "me@pay.example"}; },
+     "payout.directory", "one place"},
+    {"PayoutToNobody", [](C& c) { c.payout = {1000, 0, "", "pay.example"}; },
+     "payout.lightning_address", "name@host"},
     {"HttpUnused", [](C& c) { c.http_bind_addr = "127.0.0.1:8080"; }, "http_bind_addr", "not used",
      Severity::Warning},
 };
@@ -479,7 +484,7 @@ TEST(ConfigSettings, AreTheCoresView) {
   c.relay_events_per_second = 50;
   c.capacity.memory_mb = 16'384;
   c.blocked_keys = {nostr::to_npub(*PubKey::parse(kSelf))};
-  c.payout = {1000, 200, "/payouts"};
+  c.payout = {1000, 200, "/payouts", ""};
   const Settings s = settings_of(c, *PubKey::parse(kSelf), {8000, 99, 500});
   ASSERT_EQ(s.tiers.size(), 2u);
   EXPECT_EQ(s.tiers[1].storage_gb, kStorageGbDefault);

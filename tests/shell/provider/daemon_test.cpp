@@ -365,18 +365,19 @@ TEST_F(DaemonTest, EarningsAreTakenOutAndTheTokenIsThereAfterSigkill) {
     return balance.at("purses").as_array()[0].at("free_msat").as_int64();
   };
   EXPECT_EQ(free_msat(), 0) << "what was paid for a lease that runs";
-  // Eight seconds are eight satoshis: two tokens of two or more, and the mint's fee on each.
+  // Twelve seconds are twelve satoshis: two tokens and an invoice of two or more, and the mint's
+  // fee on each.
   const Micros until = shell::now().mono + kPatience;
   const auto remaining = [&] {
     return status()->at("leases").as_array()[0].at("remaining_seconds").as_int64();
   };
-  while (remaining() > static_cast<int64_t>(kSats) - 9 && shell::now().mono < until)
+  while (remaining() > static_cast<int64_t>(kSats) - 13 && shell::now().mono < until)
     loop_.run_until([] { return false; }, kSlice);
   EXPECT_EQ(turning({"wallet", "send", "2", "--out", directory_.file("early")}).status, 1);
   consumer.ask(key_.public_key(), market::StopRequest{pod, {}});
   const auto stopped = consumer.reply();
   ASSERT_TRUE(stopped && std::holds_alternative<market::StatusReply>(*stopped)) << log();
-  EXPECT_GE(free_msat(), 8000);
+  EXPECT_GE(free_msat(), 12'000);
 
   const std::string file = directory_.file("earnings.token");
   EXPECT_EQ(turning({"wallet", "send", "1"}).status, 2) << "nowhere to put it";
@@ -393,12 +394,23 @@ TEST_F(DaemonTest, EarningsAreTakenOutAndTheTokenIsThereAfterSigkill) {
     EXPECT_TRUE(mint_->model().is_valid(proof));
     EXPECT_EQ(mint_->model().state_of(shell::now().mono, proof), cashu::ProofState::Unspent);
   }
+  EXPECT_EQ(turning({"wallet", "pay", "lnbc1nonsense"}).status, 1);
+  EXPECT_EQ(turning({"wallet", "pay", sim::make_invoice(Msat{1'000'000}, 1)}).status, 1);
+  const std::string invoice = sim::make_invoice(Msat{2000}, 2);
+  const dev::Finished paid_invoice = turning({"wallet", "pay", "lightning:" + invoice, "--json"});
+  ASSERT_EQ(paid_invoice.status, 0) << paid_invoice.err << log();
+  const json::value receipt = json::parse(paid_invoice.out);
+  EXPECT_EQ(receipt.at("amount_msat").as_int64(), 2000);
+  EXPECT_EQ(receipt.at("fee_msat").as_int64(), 1000);
+  EXPECT_THAT(std::string(receipt.at("preimage").as_string()), HasSubstr("preimage-of-"));
+  EXPECT_EQ(mint_->model().times_paid(invoice), 1U);
   EXPECT_EQ(turning({"wallet", "check"}).status, 0);
   end(SIGKILL);
   const std::string id(json::parse(sent.out).at("withdrawal").as_string());
   EXPECT_EQ(run({"wallet", "token", id.substr(0, 8), "--stdout"}).out, text + "\n");
   const auto history = json::parse(run({"wallet", "history", "--json"}).out);
-  EXPECT_EQ(history.at("history").as_array().size(), 3U) << "received, refunded, withdrawn";
+  EXPECT_EQ(history.at("history").as_array().size(), 4U) << "received, refunded, withdrawn, paid";
+  EXPECT_EQ(history.at("history").as_array()[3].at("kind").as_string(), "paid");
   EXPECT_EQ(history.at("history").as_array()[2].at("amount_msat").as_int64(), -2000);
   EXPECT_EQ(run({"wallet", "send", "1", "--stdout"}).status, 1) << "only the daemon spends";
   EXPECT_EQ(run({"ledger", "verify"}).status, 0);
@@ -407,7 +419,7 @@ TEST_F(DaemonTest, EarningsAreTakenOutAndTheTokenIsThereAfterSigkill) {
   const std::string payouts = directory_.file("payouts");
   auto report = read_config(config_file());
   ASSERT_TRUE(report.has_value());
-  report->config.payout = {1, 0, payouts};
+  report->config.payout = {1, 0, payouts, ""};
   ASSERT_TRUE(shell::write_secret_file(config_file(), provider::write_config(report->config),
                                        shell::Replace::Yes)
                   .has_value());

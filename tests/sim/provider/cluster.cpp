@@ -305,6 +305,7 @@ void Cluster::carry_out(Node& node, provider::Step out) {
     } else if constexpr (std::is_same_v<T, provider::Tell>) {
       if (e.level == provider::Level::Alarm) node.alarms.push_back(e.text);
     } else if constexpr (std::is_same_v<T, provider::WithdrawalSettled> ||
+                         std::is_same_v<T, provider::FetchInvoice> ||
                          std::is_same_v<T, provider::WalletSearched> ||
                          std::is_same_v<T, provider::ReleaseSettled>) {
       PG_CHECK(false);  // nobody here takes money out

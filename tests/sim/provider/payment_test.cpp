@@ -153,6 +153,30 @@ TEST(Payment, ThatTheMintRefusesLeavesTheWalletAsItWas) {
   p.expect_paid(2, before);
 }
 
+// A ledger that is lost leaves the seed, and a search by it ends after 300 counters that nobody
+// signed. Payments that fail do not make such a gap.
+TEST(Payment, ThatFailsAgainAndAgainLeavesNoGapThatASearchWouldEndAt) {
+  Payer p;
+  const Msat before = p.money().wallet;
+  p.rig.mint().set_lightning(Lightning::Fails);
+  const std::string keyset = p.rig.mint().active_keyset();
+  uint32_t longest = 0;
+  Msat fees;
+  for (uint8_t id = 1; id <= 100; ++id) {
+    p.rig.step(p.pay(id, make_invoice(Msat{10 * kCoin}, id)));
+    p.rig.run_for(Seconds{30});
+    ASSERT_NE(p.entry(id), nullptr);
+    ASSERT_TRUE(p.entry(id)->dropped) << int{id};
+    fees += p.entry(id)->dropped->fee;
+    longest = std::max(longest, p.wallet().unsigned_run(keyset));
+  }
+  EXPECT_GT(p.wallet().next_counter(keyset), 300u);
+  EXPECT_LE(longest, 160u);
+  EXPECT_EQ(p.money().wallet, before - fees);
+  EXPECT_LE(fees, Msat{5 * kCoin}) << "seldom";
+  p.expect_whole();
+}
+
 TEST(Payment, ThatHangsHoldsItsInputsForADayAndEndsAsTheMintSays) {
   for (const bool pays : {true, false}) {
     Payer p;

@@ -49,6 +49,9 @@ class Rig {
   void step(const provider::Input& input);
   provider::Provider& core() { return *provider_; }
   provider::Settings& settings() { return settings_; }  // counts from the next start on
+  // Who has the Lightning address of the payout rule; without one nobody answers.
+  std::function<provider::InvoiceFetched(const provider::FetchInvoice&)> receiver;
+  const std::vector<provider::FetchInvoice>& invoices_asked() const { return invoices_asked_; }
   // The batches of the ledger, in order.
   std::vector<std::vector<provider::Record>>& ledger() { return ledger_; }
   Now now() const;
@@ -133,6 +136,10 @@ class Rig {
   }
   void perform(const provider::Tell&) {}
   void perform(const provider::WithdrawalSettled& e) { settled_.push_back(e); }
+  void perform(const provider::FetchInvoice& e) {
+    invoices_asked_.push_back(e);
+    if (receiver) answer(kSoon, receiver(e));
+  }
   void perform(const provider::WalletSearched& e) { searched_.push_back(e); }
   void perform(const provider::ReleaseSettled& e) { released_.push_back(e); }
   void arm_timer();
@@ -154,6 +161,7 @@ class Rig {
   std::map<PubKey, size_t> read_;
   std::vector<provider::Input> held_;
   std::vector<provider::WithdrawalSettled> settled_;
+  std::vector<provider::FetchInvoice> invoices_asked_;
   std::vector<provider::WalletSearched> searched_;
   std::vector<provider::ReleaseSettled> released_;
   nostr::LinkId link_;

@@ -181,7 +181,7 @@ TEST(Withdrawal, APayoutIsSaidAtEveryStartUntilItsTokenIsDelivered) {
 TEST(Withdrawal, ThePayoutRuleTakesWhatIsFreeAndLeavesWhatItIsToldTo) {
   Earner e;
   e.earn();
-  e.rig.settings().payout = provider::PayoutRule{Msat{25'000}, Msat{5'000}};
+  e.rig.settings().payout = provider::PayoutRule{Msat{25'000}, Msat{5'000}, {}};
   e.rig.mint().set_reachable(false);
   e.rig.restart();
   e.rig.run_for(Seconds{200});
