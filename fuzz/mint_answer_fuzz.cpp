@@ -1,4 +1,5 @@
-// The mint's HTTP interface, both sides, and the answers of Lightning addresses. The first byte chooses endpoint and status class.
+// The mint's HTTP interface, both sides, and the answers of Lightning addresses. The first byte
+// chooses endpoint and status class.
 #include "core/base/check.h"
 #include "core/cashu/invoice.h"
 #include "core/cashu/lightning_address.h"

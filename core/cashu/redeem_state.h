@@ -39,13 +39,14 @@ struct RedeemPolicy {
   Rule record_refund_before_post;  // off: a refund's records follow the mint's answer
   Rule reserve_inputs;          // off: two refunds may take the same proofs
   Rule same_inputs;             // off: SPENT without outputs makes the refund again from others
+  Rule take_back;               // off: what should pay an invoice is free when it is seen unspent
 };
 
 BOOST_DESCRIBE_STRUCT(RedeemPolicy, (),
                       (restore, same_bytes, watch_old_attempts, pending_is_wait,
                        codes_are_no_verdict, verdict_is_provisional, reserve_counters,
                        record_before_post, brake_attempts, hold_stops_posting, unique_y,
-                       record_refund_before_post, reserve_inputs, same_inputs))
+                       record_refund_before_post, reserve_inputs, same_inputs, take_back))
 
 // Of a refund that pays an invoice: its first attempt is the payment, the others take it back.
 struct MeltTerms {

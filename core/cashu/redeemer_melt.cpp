@@ -184,7 +184,7 @@ void Redeemer::on_melt_unspent(Turn& turn) {
     // Blank outputs of payments that failed are counters that nobody signed: before there are too
     // many of them in a row, a swap makes an end.
     const bool few = state_.unsigned_run(turn.operation.attempts[0].keyset) <= kBlanksUnsignedMax;
-    if (!drive.doubtful && few) return become_refused(turn);
+    if ((!drive.doubtful && few) || !policy_.take_back) return become_refused(turn);
     drive.posting = 0;
     if (drive.doubtful && turn.now.mono < drive.melt_until)
       return become_waiting(turn, Reason::Unspent, true);

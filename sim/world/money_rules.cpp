@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view kMoney = "money";
 constexpr std::string_view kHarsh = "money-crash";
+constexpr std::string_view kPay = "money-pay";
 
-constexpr std::array<MoneyRule, 26> kRules{{
+constexpr std::array<MoneyRule, 27> kRules{{
     {"record_before_post", "the intent is recorded when the mint has answered", kMoney},
     {"restore", "only the state of the inputs is asked", kMoney},
     {"unique_y", "a token that was seen before is another operation", kMoney},
@@ -40,6 +41,7 @@ constexpr std::array<MoneyRule, 26> kRules{{
     {"look_before_end", "a lease ends when its time is over, unseen", kHarsh},
     {"settle_at_end", "a stop is charged until the request, whatever ran", kHarsh},
     {"spend_only_free", "a withdrawal takes whatever the wallet holds", kMoney},
+    {"take_back", "a payment that may be on its way is over when it is seen unpaid", kPay},
 }};
 
 template <class Policy>
