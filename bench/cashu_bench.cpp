@@ -45,7 +45,7 @@ struct Fixture {
     }
     v4 = encode_token(token, TokenVersion::V4).value();
     check = {{}, token.proofs, {{id, keys}}};
-    const auto ready = make_outputs({{}, {}, id, 0, amounts, token.proofs, {}}, seed);
+    const auto ready = make_outputs({{}, {}, id, 0, amounts, token.proofs, {}, {}}, seed);
     open = {{}, {}, id, 0, ready.outputs, {}, keys, {}};
     for (const auto& output : ready.outputs) open.signatures.push_back(sign(output));
   }
