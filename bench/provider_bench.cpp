@@ -85,18 +85,18 @@ class Shop {
     workload::Spec spec;
     spec.image = terms.image;
     spec.labels.lease = terms.lease;
-    const Seconds bought = ends ? kFirstEnd + Seconds{static_cast<int64_t>(n)} - Seconds{1}
-                                : Seconds{1'000'000'000};
+    const Seconds bought =
+        ends ? kFirstEnd + Seconds{static_cast<int64_t>(n)} - Seconds{1} : Seconds{1'000'000'000};
     const lease::Lot lot{"https://mint.example", "sat", Msat{bought.value}};
     provider_.fold(lease::LeaseRecord(terms));
-    provider_.fold(lease::LeaseRecord(
-        lease::LeasePaid{terms.lease, terms.op, lot, bought, Msat{0}, at}));
+    provider_.fold(
+        lease::LeaseRecord(lease::LeasePaid{terms.lease, terms.op, lot, bought, Msat{0}, at}));
     provider_.fold(workload::WorkloadRecord(workload::WorkloadWanted{spec, {}, at}));
     provider_.fold(workload::WorkloadRecord(workload::WorkloadGeneration{terms.lease, 1, at}));
     provider_.fold(workload::WorkloadRecord(
         workload::WorkloadMoved{terms.lease, workload::State::Live, at, 0, ""}));
-    provider_.fold(lease::LeaseRecord(
-        lease::LeaseStarted{terms.lease, {machine_, Micros{0}, at}, true}));
+    provider_.fold(
+        lease::LeaseRecord(lease::LeaseStarted{terms.lease, {machine_, Micros{0}, at}, true}));
   }
   void pass(Micros time) {
     now_.mono += time;

@@ -24,7 +24,11 @@ void events(benchmark::State& state) {
   state.counters["allocs_per_event"] =
       static_cast<double>(paygress::bench::allocations - before) / total;
 }
-BENCHMARK(events)->Args({10, 600})->Args({100, 300})->Args({1000, 60})->Iterations(1)->Unit(
-    benchmark::kMillisecond);
+BENCHMARK(events)
+    ->Args({10, 600})
+    ->Args({100, 300})
+    ->Args({1000, 60})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace

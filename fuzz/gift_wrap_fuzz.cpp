@@ -26,8 +26,7 @@ const crypto::Keypair& receiver() {
 }
 
 Event around(std::string_view text, uint16_t kind, std::vector<Tag> tags) {
-  static const auto shared =
-      nip44::conversation_key(sender().secret(), receiver().public_key());
+  static const auto shared = nip44::conversation_key(sender().secret(), receiver().public_key());
   const auto content = nip44::encrypt(*shared, text, {});
   return sign(sender(), Draft{{1}, kind, std::move(tags), content.value_or("")}, {});
 }

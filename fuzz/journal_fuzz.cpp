@@ -81,20 +81,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const ByteView rest(data + 1, size - 1);
   switch (data[0] % 4) {
-    case 0:
-      check_file(rest);
-      break;
+    case 0: check_file(rest); break;
     case 1: {
       Bytes file = journal::encode_header(kHeader);
       BufferSink{file}.put(rest);
       check_file(file);
       break;
     }
-    case 2:
-      check_payload(rest);
-      break;
-    default:
-      check_edits(rest);
+    case 2: check_payload(rest); break;
+    default: check_edits(rest);
   }
   return 0;
 }

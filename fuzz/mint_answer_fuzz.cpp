@@ -42,8 +42,8 @@ void run(uint8_t selector, std::string_view body) {
   static_cast<void>(parse_mint_request(body));
   static_cast<void>(parse_mint_quote_request(body));
   if (const auto melt = parse_melt_request(body)) {
-    const auto again = parse_melt_request(
-        as_text(encode_melt_request(melt->quote, melt->inputs, melt->outputs)));
+    const auto again =
+        parse_melt_request(as_text(encode_melt_request(melt->quote, melt->inputs, melt->outputs)));
     PG_CHECK(again && again->inputs == melt->inputs && again->outputs == melt->outputs);
   }
   static_cast<void>(parse_melt_quote_request(body));

@@ -1,8 +1,8 @@
 // Events: what is accepted must survive writing and reading, and the canonical form must be JSON
 // of the same content.
 #include "core/base/check.h"
-#include "core/nostr/nip19.h"
 #include "core/nostr/event.h"
+#include "core/nostr/nip19.h"
 
 using namespace paygress;
 using namespace paygress::nostr;

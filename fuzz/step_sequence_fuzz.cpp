@@ -12,8 +12,8 @@
 #include "core/cashu/token.h"
 #include "core/provider/provider.h"
 #include "sim/models/backend.h"
-#include "sim/models/guard.h"
 #include "sim/models/fake_curve.h"
+#include "sim/models/guard.h"
 #include "sim/models/mint.h"
 #include "sim/models/model_witness.h"
 
@@ -214,8 +214,8 @@ class Sequence {
     }
   }
   nostr::Event event_of(const nostr::Draft& draft) {
-    nostr::Event event{{},         key_of(200),   draft.created_at, draft.kind,
-                       draft.tags, draft.content, {}};
+    nostr::Event event{{}, key_of(200), draft.created_at, draft.kind, draft.tags, draft.content,
+                       {}};
     for (size_t i = 0; i < 8; ++i) event.id.bytes[i] = static_cast<uint8_t>(++events_ >> (8 * i));
     return event;
   }
@@ -310,8 +310,8 @@ class Sequence {
         else
           m.body = market::Request(market::StatusRequest{pod, id});
     }
-    nostr::Event event{{}, m.sender, m.created_at, nostr::kind::kGiftWrap,
-                       {{"p", key_of(200).hex()}}, "", {}};
+    nostr::Event event{
+        {}, m.sender, m.created_at, nostr::kind::kGiftWrap, {{"p", key_of(200).hex()}}, "", {}};
     event.id = event_of({}).id;
     event.id.bytes[31] = 1;
     m.event = event.id;

@@ -105,7 +105,8 @@ int list(const Options& options) {
   boost::json::array all;
   for (const auto& family : families()) {
     if (options.json)
-      all.push_back({{"name", family->name()}, {"about", family->about()},
+      all.push_back({{"name", family->name()},
+                     {"about", family->about()},
                      {"marks", boost::json::value_from(family->marks())}});
     else
       std::printf("%-16s %s\n", family->name().c_str(), family->about().c_str());
@@ -130,8 +131,7 @@ int output(const Options& options, const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return kOk;
   }
-  if (auto ok = write_file(options.out, text); !ok)
-    return complain(kFailed, to_string(ok.error()));
+  if (auto ok = write_file(options.out, text); !ok) return complain(kFailed, to_string(ok.error()));
   return kOk;
 }
 
@@ -189,8 +189,8 @@ int with_family(const std::string& verb, const Options& options) {
   if (options.positional.size() != 2) return complain(kUsage, verb + " takes a scenario");
   const Family* family = find_family(options.positional[1]);
   if (family == nullptr)
-    return complain(kNotFound, "no scenario '" + options.positional[1] +
-                                   "'; paygress-sim list shows them");
+    return complain(kNotFound,
+                    "no scenario '" + options.positional[1] + "'; paygress-sim list shows them");
   if (verb == "sweep") return sweep(*family, options);
   if (verb == "run") return run(*family, options);
   return output(options, drawn(*family, options.seeds.first, options));
@@ -231,7 +231,6 @@ int main(int argc, char** argv) {
   if (verb == "rules") return money_rules_table(*options);
   if (verb == "diff") return diff(*options);
   if (verb == "run" || verb == "sweep" || verb == "plan") return with_family(verb, *options);
-  if (verb == "replay" || verb == "shrink" || verb == "report")
-    return with_history(verb, *options);
+  if (verb == "replay" || verb == "shrink" || verb == "report") return with_history(verb, *options);
   return complain(kUsage, "no verb '" + verb + "'; see paygress-sim --help");
 }

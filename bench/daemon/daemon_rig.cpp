@@ -35,8 +35,7 @@ constexpr Seconds kLeaseTime{1000};
 constexpr size_t kStatusEvery = 5;  // spawns between two status requests
 
 Micros since(Clock::time_point from) {
-  return Micros{
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - from).count()};
+  return Micros{std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - from).count()};
 }
 
 Micros thread_time() {
@@ -286,11 +285,11 @@ void Load::perform(const workload::Call& e) {
 // --- the load ------------------------------------------------------------------------------------
 
 std::string Load::frame_of(const crypto::Keypair& from, const market::Request& request) {
-  const provider::SealReply work{{}, me_.public_key(), provider::Transport::Nip17, {},
-                                 market::to_json(request), net::Loop::now().wall};
+  const provider::SealReply work{{}, me_.public_key(),         provider::Transport::Nip17,
+                                 {}, market::to_json(request), net::Loop::now().wall};
   nostr::Event event = provider::seal_reply(work, from, entropy_).event.value();
-  return nostr::to_frame(nostr::WireMessage(
-      nostr::EventFor<nostr::Event>{inbox_, std::move(event)}));
+  return nostr::to_frame(
+      nostr::WireMessage(nostr::EventFor<nostr::Event>{inbox_, std::move(event)}));
 }
 
 market::SpawnRequest Load::spawn_request() {
@@ -322,8 +321,9 @@ void Load::open() {
             std::abort();
           }});
   engine_.emplace(instant_engine(ledger_->header().install), 1, 1);
-  writer_->take(core_.start(net::Loop::now(), {ledger_->header().install,
-                                               daemon::machine_boot().value(), "bench"})
+  writer_->take(core_
+                    .start(net::Loop::now(),
+                           {ledger_->header().install, daemon::machine_boot().value(), "bench"})
                     .value());
   arm_timer();
   const auto knows_mint = [&] {
@@ -370,8 +370,7 @@ Micros Load::open_again() {
   provider::Provider next{settings(me_.public_key(), mint_.settings().url), entropy_, 1};
   ledger_ = store::Ledger::open(ledger_options(), entropy_, {}).value();
   const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
-    return daemon::each_record(batch,
-                               [&](uint64_t, const provider::Record& r) { next.fold(r); });
+    return daemon::each_record(batch, [&](uint64_t, const provider::Record& r) { next.fold(r); });
   });
   PG_CHECK(folded.has_value());
   const Micros took = since(from);

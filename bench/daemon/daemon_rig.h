@@ -13,18 +13,18 @@
 namespace paygress::bench {
 
 struct LoadOptions {
-  std::string directory;       // of the ledger; must exist and be empty; on a real disk
-  Micros sync_delay;           // added to every sync
+  std::string directory;  // of the ledger; must exist and be empty; on a real disk
+  Micros sync_delay;      // added to every sync
   size_t spawns = 500;
-  size_t in_flight = 64;       // spawn requests that wait for their answers at a time
+  size_t in_flight = 64;  // spawn requests that wait for their answers at a time
 };
 
 struct LoadResult {
-  size_t answered = 0;         // spawns with access details
-  Micros wall;                 // without what the mint's model took
-  Micros crypto;               // processor time of the pool's pieces
-  Micros core;                 // inside Provider::step
-  Micros messages;             // making frames of what is sent
+  size_t answered = 0;  // spawns with access details
+  Micros wall;          // without what the mint's model took
+  Micros crypto;        // processor time of the pool's pieces
+  Micros core;          // inside Provider::step
+  Micros messages;      // making frames of what is sent
   SyncCount syncs;
   Micros sync_alone;           // of one group commit of the same size, nothing else going on
   std::vector<Micros> status;  // from a status request's arrival to its answer's sending

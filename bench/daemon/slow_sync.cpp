@@ -38,9 +38,9 @@ int timed_sync(sqlite3_file* file, int flags) {
   const int result = methods_of(file)->theirs->xSync(file, flags);
   std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
   ++syncs;
-  spent_us += std::chrono::duration_cast<std::chrono::microseconds>(
-                  std::chrono::steady_clock::now() - from)
-                  .count();
+  spent_us +=
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - from)
+          .count();
   return result;
 }
 

@@ -22,9 +22,7 @@ constexpr auto kHexInverse = inverse(kHexDigits);
 constexpr auto kStandardInverse = inverse(kStandard);
 constexpr auto kUrlSafeInverse = inverse(kUrlSafe);
 
-int hex_value(char c) {
-  return kHexInverse[static_cast<uint8_t>(to_lower(c))];
-}
+int hex_value(char c) { return kHexInverse[static_cast<uint8_t>(to_lower(c))]; }
 
 }  // namespace
 
@@ -85,8 +83,10 @@ std::string to_base64(ByteView bytes, Base64 alphabet, bool padded) {
     uint32_t group = 0;
     for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < have ? bytes[i + k] : 0);
     for (size_t k = 0; k < 4; ++k) {
-      if (k <= have) text.push_back(digits[group >> (18 - 6 * k) & 63]);
-      else if (padded) text.push_back('=');
+      if (k <= have)
+        text.push_back(digits[group >> (18 - 6 * k) & 63]);
+      else if (padded)
+        text.push_back('=');
     }
   }
   return text;

@@ -11,9 +11,7 @@ struct Head {
   const char* refused = nullptr;
 };
 
-Head& head(void* context) {
-  return *static_cast<Head*>(context);
-}
+Head& head(void* context) { return *static_cast<Head*>(context); }
 
 void set_number(void* context, CborType type, uint64_t number) {
   head(context).item = {type, number, {}};
@@ -29,27 +27,15 @@ void on_string(void* context, cbor_data data, size_t size) {
   head(context).item = {type, size, {data, size}};
 }
 
-void on_simple(void* context) {
-  set_number(context, CborType::Simple, 0);
-}
-void on_bool(void* context, bool) {
-  on_simple(context);
-}
-void on_float(void* context, float) {
-  on_simple(context);
-}
-void on_double(void* context, double) {
-  on_simple(context);
-}
-void on_tag(void* context, uint64_t) {
-  head(context).refused = "CBOR tags are not accepted";
-}
+void on_simple(void* context) { set_number(context, CborType::Simple, 0); }
+void on_bool(void* context, bool) { on_simple(context); }
+void on_float(void* context, float) { on_simple(context); }
+void on_double(void* context, double) { on_simple(context); }
+void on_tag(void* context, uint64_t) { head(context).refused = "CBOR tags are not accepted"; }
 void on_indefinite(void* context) {
   head(context).refused = "CBOR items of indefinite length are not accepted";
 }
-void on_break(void* context) {
-  head(context).refused = "CBOR break outside an item";
-}
+void on_break(void* context) { head(context).refused = "CBOR break outside an item"; }
 
 cbor_callbacks make_callbacks() {
   cbor_callbacks calls = cbor_empty_callbacks;

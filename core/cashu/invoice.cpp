@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kDataAlphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";  // BIP-173
 constexpr size_t kDataCharsMin = 7 + 104 + 6;  // time, signature, checksum
-constexpr size_t kAmountDigitsMax = 17;              // of more than there is
+constexpr size_t kAmountDigitsMax = 17;        // of more than there is
 constexpr int64_t kMsatPerBitcoin = 100'000'000'000;
 constexpr int64_t kMsatMax = 21'000'000 * kMsatPerBitcoin;
 

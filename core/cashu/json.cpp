@@ -8,9 +8,7 @@ namespace {
 
 constexpr size_t kDepthMax = 16;
 
-std::string_view view(const bj::string& text) {
-  return {text.data(), text.size()};
-}
+std::string_view view(const bj::string& text) { return {text.data(), text.size()}; }
 
 std::unexpected<Error> at(const Error& error, std::string_view name) {
   return fail(error.message, std::string(name));

@@ -16,7 +16,7 @@ inline constexpr size_t kLnurlBytesMax = 64 * 1024;  // of an answer
 // not of a-z 0-9 - _ . + and everything that is no host with an optional port.
 Result<std::string> lightning_address_url(std::string_view address);
 
-struct PayRequest {      // the first answer
+struct PayRequest {  // the first answer
   std::string callback;
   Msat least;
   Msat most;

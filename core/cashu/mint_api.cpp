@@ -253,26 +253,19 @@ MintAnswer or_no_reply(Result<T> answer) {
 
 MintAnswer parse_success(Endpoint endpoint, const bj::object& body) {
   switch (endpoint) {
-    case Endpoint::Info:
-      return or_no_reply(read_info(body));
+    case Endpoint::Info: return or_no_reply(read_info(body));
     case Endpoint::Keys:
-    case Endpoint::KeysById:
-      return or_no_reply(read_keysets(body, Listing::WithKeys));
-    case Endpoint::Keysets:
-      return or_no_reply(read_keysets(body, Listing::WithoutKeys));
+    case Endpoint::KeysById: return or_no_reply(read_keysets(body, Listing::WithKeys));
+    case Endpoint::Keysets: return or_no_reply(read_keysets(body, Listing::WithoutKeys));
     case Endpoint::Swap:
-    case Endpoint::Mint:
-      return or_no_reply(read_signatures(body));
-    case Endpoint::CheckState:
-      return or_no_reply(read_states(body));
-    case Endpoint::Restore:
-      return or_no_reply(read_restored(body));
+    case Endpoint::Mint: return or_no_reply(read_signatures(body));
+    case Endpoint::CheckState: return or_no_reply(read_states(body));
+    case Endpoint::Restore: return or_no_reply(read_restored(body));
     case Endpoint::MintQuote:
     case Endpoint::MintQuoteState:
     case Endpoint::MeltQuote:
     case Endpoint::MeltQuoteState:
-    case Endpoint::Melt:
-      return or_no_reply(read_quote(endpoint, body));
+    case Endpoint::Melt: return or_no_reply(read_quote(endpoint, body));
   }
   return NoReply{};
 }
@@ -315,47 +308,32 @@ bool is_post(Endpoint endpoint) {
     case Endpoint::MintQuote:
     case Endpoint::Mint:
     case Endpoint::MeltQuote:
-    case Endpoint::Melt:
-      return true;
+    case Endpoint::Melt: return true;
     case Endpoint::Info:
     case Endpoint::Keys:
     case Endpoint::Keysets:
     case Endpoint::KeysById:
     case Endpoint::MintQuoteState:
-    case Endpoint::MeltQuoteState:
-      return false;
+    case Endpoint::MeltQuoteState: return false;
   }
   return false;
 }
 
 std::string endpoint_path(Endpoint endpoint, std::string_view argument) {
   switch (endpoint) {
-    case Endpoint::Info:
-      return "/v1/info";
-    case Endpoint::Keys:
-      return "/v1/keys";
-    case Endpoint::Keysets:
-      return "/v1/keysets";
-    case Endpoint::KeysById:
-      return "/v1/keys/" + percent_encoded(argument);
-    case Endpoint::Swap:
-      return "/v1/swap";
-    case Endpoint::CheckState:
-      return "/v1/checkstate";
-    case Endpoint::Restore:
-      return "/v1/restore";
-    case Endpoint::MintQuote:
-      return "/v1/mint/quote/bolt11";
-    case Endpoint::MintQuoteState:
-      return "/v1/mint/quote/bolt11/" + percent_encoded(argument);
-    case Endpoint::Mint:
-      return "/v1/mint/bolt11";
-    case Endpoint::MeltQuote:
-      return "/v1/melt/quote/bolt11";
-    case Endpoint::MeltQuoteState:
-      return "/v1/melt/quote/bolt11/" + percent_encoded(argument);
-    case Endpoint::Melt:
-      return "/v1/melt/bolt11";
+    case Endpoint::Info: return "/v1/info";
+    case Endpoint::Keys: return "/v1/keys";
+    case Endpoint::Keysets: return "/v1/keysets";
+    case Endpoint::KeysById: return "/v1/keys/" + percent_encoded(argument);
+    case Endpoint::Swap: return "/v1/swap";
+    case Endpoint::CheckState: return "/v1/checkstate";
+    case Endpoint::Restore: return "/v1/restore";
+    case Endpoint::MintQuote: return "/v1/mint/quote/bolt11";
+    case Endpoint::MintQuoteState: return "/v1/mint/quote/bolt11/" + percent_encoded(argument);
+    case Endpoint::Mint: return "/v1/mint/bolt11";
+    case Endpoint::MeltQuote: return "/v1/melt/quote/bolt11";
+    case Endpoint::MeltQuoteState: return "/v1/melt/quote/bolt11/" + percent_encoded(argument);
+    case Endpoint::Melt: return "/v1/melt/bolt11";
   }
   PG_CHECK(!"an endpoint without a path");
   return {};

@@ -19,7 +19,7 @@ inline constexpr size_t kKeysPerKeysetMax = 256;
 inline constexpr size_t kAnswerItemsMax = 1000;  // signatures, states, outputs in one answer
 inline constexpr size_t kQuoteBytesMax = 256;    // of a quote's id
 inline constexpr size_t kInvoiceBytesMax = 8192;
-inline constexpr size_t kDetailBytesMax = 512;   // of an error's text; the rest is cut off
+inline constexpr size_t kDetailBytesMax = 512;  // of an error's text; the rest is cut off
 
 bool is_post(Endpoint endpoint);
 // "/v1/swap", "/v1/keys/{argument}", ...; the argument is percent-encoded. Put after the mint's

@@ -19,7 +19,7 @@ inline constexpr size_t kKeysetsPerMintMax = 128;  // further ones are ignored a
 inline constexpr Seconds kExpiryHorizon{24 * 3600};
 inline constexpr size_t kAttemptOutputsMax = 100;  // 8 attempts fit one restore request
 
-struct MintAsk {               // something to GET
+struct MintAsk {  // something to GET
   std::string mint;
   Endpoint endpoint = Endpoint::Info;
   std::string argument;
@@ -104,10 +104,10 @@ class MintBook {
   struct Page {
     bool configured = false;
     std::optional<std::set<uint32_t>> nuts;
-    bool listed = false;                   // a Keysets answer was seen
+    bool listed = false;  // a Keysets answer was seen
     std::map<std::string, Keyset> keysets;
-    size_t asked = 0;                      // answers outstanding
-    bool wants_keys = false;               // of this reading: keys of inactive keysets to come
+    size_t asked = 0;         // answers outstanding
+    bool wants_keys = false;  // of this reading: keys of inactive keysets to come
     std::vector<std::string> problems;
   };
   bool admit(const std::string& mint, Page& page, const Keyset& keyset);

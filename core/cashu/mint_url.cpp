@@ -15,12 +15,8 @@ namespace {
 constexpr std::string_view kSchemeEnd = "://";
 constexpr size_t kHostBytesMax = 253;  // RFC 1035
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alphanumeric(char c) {
-  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_alphanumeric(char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z'); }
 
 std::string_view without_trailing_slashes(std::string_view text) {
   while (text.ends_with('/')) text.remove_suffix(1);

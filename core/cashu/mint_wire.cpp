@@ -80,12 +80,9 @@ bj::array write_signature_list(std::span<const BlindSignature> signatures) {
 
 const char* state_name(ProofState state) {
   switch (state) {
-    case ProofState::Unspent:
-      return "UNSPENT";
-    case ProofState::Pending:
-      return "PENDING";
-    case ProofState::Spent:
-      break;
+    case ProofState::Unspent: return "UNSPENT";
+    case ProofState::Pending: return "PENDING";
+    case ProofState::Spent: break;
   }
   return "SPENT";
 }
@@ -196,13 +193,9 @@ Bytes write_info(const InfoAnswer& answer) {
   return json::to_bytes(out);
 }
 
-Bytes write_keys(const KeysetsAnswer& answer) {
-  return write_keyset_list(answer, true);
-}
+Bytes write_keys(const KeysetsAnswer& answer) { return write_keyset_list(answer, true); }
 
-Bytes write_keysets(const KeysetsAnswer& answer) {
-  return write_keyset_list(answer, false);
-}
+Bytes write_keysets(const KeysetsAnswer& answer) { return write_keyset_list(answer, false); }
 
 Bytes write_signatures(const SwapAnswer& answer) {
   bj::object out;

@@ -44,9 +44,7 @@ Result<OutputSecret> from_hmac(const WalletSeed& seed, ByteView keyset_id, uint3
 
 }  // namespace
 
-WalletSeed::~WalletSeed() {
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-}
+WalletSeed::~WalletSeed() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 
 std::string mnemonic_from_key(std::string_view config_key) {
   const crypto::Digest digest = crypto::sha256({as_bytes(kEntropyDomain), as_bytes(config_key)});

@@ -18,8 +18,7 @@ Amount sum_of(const Items& items) {
 }
 
 uint32_t end_of(const Attempt& attempt) {
-  return attempt.counter_start +
-         static_cast<uint32_t>(attempt.outputs.size()) - attempt.of_token;
+  return attempt.counter_start + static_cast<uint32_t>(attempt.outputs.size()) - attempt.of_token;
 }
 
 }  // namespace
@@ -121,8 +120,8 @@ void RedeemState::on(const RefundOpened& record) {
       wallet_.reserve({record.mint, record.unit}, input.secret);
   Operation& operation = live_[record.op];
   operation.refund = RefundTerms{record.claim, record.face, record.fee, record.withdrawal, {}};
-  operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
-                      record.opened_at, {},          record.points};
+  operation.opened = {record.op, record.mint,      record.unit, record.inputs,
+                      {},        record.opened_at, {},          record.points};
 }
 
 void RedeemState::on(const RefundDone& record) {
@@ -134,8 +133,8 @@ void RedeemState::on(const RefundDone& record) {
   summary.fee = record.fee;
   summary.watched = false;
   const WalletStore::Purse purse{summary.mint, summary.unit};
-  PG_CHECK(record.found || summary.amount + sum_of(record.change) + record.fee ==
-                               sum_of(operation.opened.inputs));
+  PG_CHECK(record.found ||
+           summary.amount + sum_of(record.change) + record.fee == sum_of(operation.opened.inputs));
   for (const Proof& input : operation.opened.inputs) {
     if (!record.found)
       wallet_.remove(purse, input.secret);
@@ -166,11 +165,11 @@ void RedeemState::on(const MeltOpened& record) {
     for (const Proof& input : record.inputs)
       wallet_.reserve({record.mint, record.unit}, input.secret);
   Operation& operation = live_[record.op];
-  operation.refund = RefundTerms{
-      record.withdrawal, record.amount, record.reserve + record.fee, true,
-      MeltTerms{record.quote, record.reserve, record.opened_at, record.post_until}};
-  operation.opened = {record.op,        record.mint, record.unit,   record.inputs, {},
-                      record.opened_at, {},          record.points};
+  operation.refund =
+      RefundTerms{record.withdrawal, record.amount, record.reserve + record.fee, true,
+                  MeltTerms{record.quote, record.reserve, record.opened_at, record.post_until}};
+  operation.opened = {record.op, record.mint,      record.unit, record.inputs,
+                      {},        record.opened_at, {},          record.points};
 }
 
 void RedeemState::on(const MeltDone& record) {
@@ -185,8 +184,7 @@ void RedeemState::on(const MeltDone& record) {
   summary.fee = record.fee;
   summary.watched = false;
   const WalletStore::Purse purse{summary.mint, summary.unit};
-  PG_CHECK(refused ||
-           paid + sum_of(record.proofs) + record.fee == sum_of(operation.opened.inputs));
+  PG_CHECK(refused || paid + sum_of(record.proofs) + record.fee == sum_of(operation.opened.inputs));
   for (const Proof& input : operation.opened.inputs) {
     if (!refused)
       wallet_.remove(purse, input.secret);
@@ -274,8 +272,8 @@ const Operation* RedeemState::live(const OpId& op) const {
 }
 
 size_t RedeemState::open_count() const {
-  return static_cast<size_t>(std::count_if(
-      live_.begin(), live_.end(), [](const auto& entry) { return !entry.second.closed; }));
+  return static_cast<size_t>(std::count_if(live_.begin(), live_.end(),
+                                           [](const auto& entry) { return !entry.second.closed; }));
 }
 
 uint32_t RedeemState::next_counter(const std::string& keyset) const {

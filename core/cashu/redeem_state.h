@@ -25,21 +25,21 @@ enum class OpStatus : uint8_t {
 
 // Each rule that keeps money whole, so that a test can switch one off and show that it is missed.
 struct RedeemPolicy {
-  Rule restore;                 // off: only checkstate is asked
-  Rule same_bytes;              // off: new outputs each time, the old ones forgotten
-  Rule watch_old_attempts;      // off: only the newest attempt is restored
-  Rule pending_is_wait;         // off: PENDING counts as unspent
-  Rule codes_are_no_verdict;    // off: 11001 = spent elsewhere, 10001 = released
-  Rule verdict_is_provisional;  // off: a closed operation is never looked at again
-  Rule reserve_counters;        // off: counters are taken only by OpDone
-  Rule record_before_post;      // off: the records of begin follow the answer
-  Rule brake_attempts;          // off: a new attempt after every rebuildable error
-  Rule hold_stops_posting;      // off: the same bytes are posted for ever
-  Rule unique_y;                // off: a token is not recognised; its operation is another one
+  Rule restore;                    // off: only checkstate is asked
+  Rule same_bytes;                 // off: new outputs each time, the old ones forgotten
+  Rule watch_old_attempts;         // off: only the newest attempt is restored
+  Rule pending_is_wait;            // off: PENDING counts as unspent
+  Rule codes_are_no_verdict;       // off: 11001 = spent elsewhere, 10001 = released
+  Rule verdict_is_provisional;     // off: a closed operation is never looked at again
+  Rule reserve_counters;           // off: counters are taken only by OpDone
+  Rule record_before_post;         // off: the records of begin follow the answer
+  Rule brake_attempts;             // off: a new attempt after every rebuildable error
+  Rule hold_stops_posting;         // off: the same bytes are posted for ever
+  Rule unique_y;                   // off: a token is not recognised; its operation is another one
   Rule record_refund_before_post;  // off: a refund's records follow the mint's answer
-  Rule reserve_inputs;          // off: two refunds may take the same proofs
-  Rule same_inputs;             // off: SPENT without outputs makes the refund again from others
-  Rule take_back;               // off: what should pay an invoice is free when it is seen unspent
+  Rule reserve_inputs;             // off: two refunds may take the same proofs
+  Rule same_inputs;                // off: SPENT without outputs makes the refund again from others
+  Rule take_back;  // off: what should pay an invoice is free when it is seen unspent
 };
 
 BOOST_DESCRIBE_STRUCT(RedeemPolicy, (),
@@ -60,12 +60,12 @@ struct MeltTerms {
 struct RefundTerms {
   ClaimId claim;
   Amount face = 0;
-  Amount fee = 0;               // of the first attempt
-  bool withdrawal = false;      // the operator's: RefundOpened
+  Amount fee = 0;                 // of the first attempt
+  bool withdrawal = false;        // the operator's: RefundOpened
   std::optional<MeltTerms> melt;  // then `face` is the invoice's amount
 };
 
-struct Operation {              // one that may still change
+struct Operation {  // one that may still change
   OpOpened opened;
   std::vector<Attempt> attempts;
   bool hold_over = false;
@@ -74,27 +74,27 @@ struct Operation {              // one that may still change
   std::optional<RefundTerms> refund;  // of our own proofs: no hold, no verdict
 };
 
-struct OpSummary {              // kept for every operation, for ever
+struct OpSummary {  // kept for every operation, for ever
   OpStatus status = OpStatus::Open;
   std::string mint;
   std::string unit;
-  Amount amount = 0;            // Done: sum of the new proofs
+  Amount amount = 0;  // Done: sum of the new proofs
   Amount fee = 0;
   bool late = false;
-  bool watched = true;          // false once Done, or 7 days after a verdict
+  bool watched = true;  // false once Done, or 7 days after a verdict
 };
 
 // What came into a purse and left it, since the ledger began.
 struct Flow {
-  Amount received = 0;          // proofs of finished receives
-  Amount given = 0;             // refund tokens
-  Amount fees = 0;              // of swaps of our own proofs
-  Amount change = 0;            // proofs of ours swapped for others of ours, beside the tokens
-  Amount found = 0;             // of `given` and `withdrawn`: made by an earlier life of a
-                                // rolled-back ledger
-  Amount withdrawn = 0;         // tokens of the operator's withdrawals, invoices that were paid
-  Amount restored = 0;          // found at the mint by the seed alone
-  Amount lost = 0;              // spent by a life of this ledger that is lost
+  Amount received = 0;   // proofs of finished receives
+  Amount given = 0;      // refund tokens
+  Amount fees = 0;       // of swaps of our own proofs
+  Amount change = 0;     // proofs of ours swapped for others of ours, beside the tokens
+  Amount found = 0;      // of `given` and `withdrawn`: made by an earlier life of a
+                         // rolled-back ledger
+  Amount withdrawn = 0;  // tokens of the operator's withdrawals, invoices that were paid
+  Amount restored = 0;   // found at the mint by the seed alone
+  Amount lost = 0;       // spent by a life of this ledger that is lost
   bool operator==(const Flow&) const = default;
 };
 
@@ -159,12 +159,12 @@ class RedeemState {
 
   RedeemPolicy policy_;
   std::map<OpId, Operation> live_;
-  std::map<ClaimId, OpId> refunds_;          // live ones
+  std::map<ClaimId, OpId> refunds_;  // live ones
   LookupMap<OpId, OpSummary, IdHash> summaries_;
   LookupMap<YHash, OpId, IdHash> owners_;
   std::map<std::string, Counter> counters_;  // by keyset id: secrets depend on nothing else
   std::map<WalletStore::Purse, Flow> flows_;
-  std::set<std::string> lost_ahead_;         // secrets of ProofsLost that did not come in yet
+  std::set<std::string> lost_ahead_;  // secrets of ProofsLost that did not come in yet
   WalletStore wallet_;
 };
 

@@ -217,8 +217,7 @@ void Redeemer::recover_operation(Now now, const OpId& op, RedeemStep& step) {
   }
   if (operation.empty) {
     const UnixSeconds since = operation.empty->at;
-    turn.drive.verdict_due =
-        now.mono + remaining(since, since + kEmptyBeforeVerdict, now.wall);
+    turn.drive.verdict_due = now.mono + remaining(since, since + kEmptyBeforeVerdict, now.wall);
   }
   tell_in_doubt(turn);
   if (!operation.hold_over && turn.drive.hold_ends <= now.mono) on_hold_end(turn);
@@ -307,8 +306,7 @@ void Redeemer::on_draft_outputs(Now now, Draft draft, const OutputsReady& made, 
   draft.opened.opened_at = now.wall;
   draft.opened.hold_until = now.wall + draft.hold;
   emit(std::move(draft.opened), step);
-  emit(AttemptMade{op,
-                   {draft.making.keyset, draft.making.counter_start, made.outputs, made.body}},
+  emit(AttemptMade{op, {draft.making.keyset, draft.making.counter_start, made.outputs, made.body}},
        step);
   step.events.push_back(Opened{op});
   start_drive(now, op, step);
@@ -331,29 +329,22 @@ void Redeemer::on_wake(Turn& turn) {
   if (open && !turn.operation.hold_over && drive.hold_ends <= turn.now.mono) on_hold_end(turn);
   if (turn.now.mono < drive.wake) return schedule(turn, drive.phase, drive.wake);
   switch (drive.phase) {
-    case Phase::Waiting:
-      return drive.repost ? step_post(turn) : step_look(turn);
-    case Phase::Posting:
-      return on_post_answer(turn, NoReply{});
-    case Phase::Restoring:
-      return on_restore_answer(turn, NoReply{});
-    case Phase::Checking:
-      return on_check_answer(turn, NoReply{});
-    case Phase::ReadingMint:
-      return on_mint_read(turn);
-    case Phase::AskingQuote:
-      return on_quote_answer(turn, NoReply{});
+    case Phase::Waiting: return drive.repost ? step_post(turn) : step_look(turn);
+    case Phase::Posting: return on_post_answer(turn, NoReply{});
+    case Phase::Restoring: return on_restore_answer(turn, NoReply{});
+    case Phase::Checking: return on_check_answer(turn, NoReply{});
+    case Phase::ReadingMint: return on_mint_read(turn);
+    case Phase::AskingQuote: return on_quote_answer(turn, NoReply{});
     case Phase::MakingOutputs:
-    case Phase::Opening:
-      return give_time(turn, Reason::NoAnswer);
+    case Phase::Opening: return give_time(turn, Reason::NoAnswer);
   }
 }
 
 // The first question after a doubt: what the mint signed, or of a payment that was not taken back,
 // what became of it.
 void Redeemer::step_look(Turn& turn) {
-  melt_of(turn) != nullptr && turn.operation.attempts.size() == 1 ? step_ask_quote(turn)
-                                                                  : step_restore(turn);
+  melt_of(turn) != nullptr&& turn.operation.attempts.size() == 1 ? step_ask_quote(turn)
+                                                                 : step_restore(turn);
 }
 
 void Redeemer::start_drive(Now now, const OpId& op, RedeemStep& step) {

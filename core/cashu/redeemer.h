@@ -25,7 +25,7 @@
 
 namespace paygress::cashu {
 
-inline constexpr Seconds kHold{600};             // money-sagas.md flaw 5
+inline constexpr Seconds kHold{600};  // money-sagas.md flaw 5
 inline constexpr Seconds kEmptyBeforeVerdict{300};
 inline constexpr Seconds kWatchClosed{7 * 86400};
 inline constexpr Seconds kWatchEveryMin{5 * 60};
@@ -34,22 +34,22 @@ inline constexpr Seconds kBackoffMin{1};
 inline constexpr Seconds kBackoffMax{300};
 inline constexpr Seconds kBackoffMaxInHold{60};  // while somebody waits for the answer
 inline constexpr Seconds kMintCallTimeout{30};
-inline constexpr Seconds kMintReadTimeout{10};   // of info, keysets and keys: somebody may wait
-inline constexpr Seconds kGiveUpAfter{35};       // a call whose end the caller forgot to report
+inline constexpr Seconds kMintReadTimeout{10};  // of info, keysets and keys: somebody may wait
+inline constexpr Seconds kGiveUpAfter{35};      // a call whose end the caller forgot to report
 inline constexpr Seconds kRefreshMints{600};
 inline constexpr Seconds kRefreshUnreadMint{10};
-inline constexpr Seconds kAskAgain{5};           // ask() of one operation has effect this often
-inline constexpr size_t kPostsWatchedMax = 16;   // of one operation, for late answers
-inline constexpr size_t kAttemptsMax = 8;        // NUT-13: restore looks only 300 counters ahead
+inline constexpr Seconds kAskAgain{5};          // ask() of one operation has effect this often
+inline constexpr size_t kPostsWatchedMax = 16;  // of one operation, for late answers
+inline constexpr size_t kAttemptsMax = 8;       // NUT-13: restore looks only 300 counters ahead
 inline constexpr size_t kOpenOperationsMax = 1024;
 
-inline constexpr size_t kRefundsOpenMax = 64;    // under way at a time; the others wait
-inline constexpr size_t kProbesMax = 256;        // the oldest are given up
-inline constexpr Amount kRefundSlack = 2;        // spare change, for a fee that grows meanwhile
-inline constexpr Seconds kMeltPosts{600};        // a payment is asked for so long, then taken back
+inline constexpr size_t kRefundsOpenMax = 64;  // under way at a time; the others wait
+inline constexpr size_t kProbesMax = 256;      // the oldest are given up
+inline constexpr Amount kRefundSlack = 2;      // spare change, for a fee that grows meanwhile
+inline constexpr Seconds kMeltPosts{600};      // a payment is asked for so long, then taken back
 inline constexpr uint32_t kBlanksUnsignedMax = 150;  // of 300, after which a search would end
-inline constexpr Seconds kMeltTimeout{120};      // Lightning takes its time
-inline constexpr Seconds kOursAlarm{15 * 60};    // our inputs are spent, the outputs not visible
+inline constexpr Seconds kMeltTimeout{120};          // Lightning takes its time
+inline constexpr Seconds kOursAlarm{15 * 60};  // our inputs are spent, the outputs not visible
 inline constexpr Seconds kOursOperator{24 * 3600};
 
 // Why a refund cannot begin now. TooSmall is final: the claim is worth no more than the fee.
@@ -86,8 +86,8 @@ class Redeemer {
   // event RefundMade, however long it takes, or in RefundNotMade when nothing was begun.
   // Precondition: no refund of this claim is under way or done; worth > 0.
   std::expected<RedeemStep, NoRefund> begin_refund(Now now, const ClaimId& claim,
-                                                   const std::string& mint,
-                                                   const std::string& unit, Amount worth);
+                                                   const std::string& mint, const std::string& unit,
+                                                   Amount worth);
   // The same for the operator: `amount` becomes the token and the fee leaves the wallet beside it,
   // or, FeeFrom::Token, comes out of the token, and fewer proofs are taken when there are too many
   // small ones. Never more than `most` leaves the wallet: it is `worth`. TooSmall: also a token of
@@ -112,9 +112,8 @@ class Redeemer {
   // is reserved durably until the answer to its MakeOutputs. Ends in the event InvoicePaid or
   // InvoiceNotPaid, however long it takes, or in RefundNotMade when nothing was begun.
   std::expected<Withdrawing, NoRefund> begin_melt(Now now, const ClaimId& id,
-                                                  const std::string& mint,
-                                                  const std::string& unit, const MeltQuote& quote,
-                                                  Amount most);
+                                                  const std::string& mint, const std::string& unit,
+                                                  const MeltQuote& quote, Amount most);
   // Of a refund or a withdrawal.
   bool refund_under_way(const ClaimId& claim) const;
   // Asks whether a token we gave was spent; ends in the event Probed, or in nothing when the mint
@@ -151,7 +150,14 @@ class Redeemer {
 
  private:
   enum class Phase : uint8_t {
-    Waiting, MakingOutputs, Posting, Restoring, Checking, Opening, ReadingMint, AskingQuote
+    Waiting,
+    MakingOutputs,
+    Posting,
+    Restoring,
+    Checking,
+    Opening,
+    ReadingMint,
+    AskingQuote
   };
   // Why an operation waits. When the reason changes the backoff begins anew: a mint that answers
   // UNSPENT after an hour of PENDING is posted to at once, not after five minutes.
@@ -159,48 +165,48 @@ class Redeemer {
   // What is known of one live operation in this process only; lost in a crash, never needed.
   struct Drive {
     Phase phase = Phase::Waiting;
-    CallId call;                      // the answer awaited; ignored while Waiting and ReadingMint
-    Micros wake;                      // Waiting: when to go on; else: when to give the call up
+    CallId call;  // the answer awaited; ignored while Waiting and ReadingMint
+    Micros wake;  // Waiting: when to go on; else: when to give the call up
     Micros hold_ends;
-    Micros scheduled;                 // the operation's entry in schedule_
+    Micros scheduled;                   // the operation's entry in schedule_
     std::optional<Micros> verdict_due;  // while operation.empty
     std::optional<Micros> asked_at;
-    Reason reason = Reason::None;     // of the last wait
-    uint32_t failures = 0;            // waits for that reason, for the backoff
-    bool repost = false;              // Waiting: post next, instead of restore
-    bool last_look = false;           // SPENT long enough: one more empty restore is the verdict
+    Reason reason = Reason::None;  // of the last wait
+    uint32_t failures = 0;         // waits for that reason, for the backoff
+    bool repost = false;           // Waiting: post next, instead of restore
+    bool last_look = false;        // SPENT long enough: one more empty restore is the verdict
     bool told_in_doubt = false;
     bool told_alarm = false;
-    bool told_late = false;           // a refund's alarm of the first day
-    bool fresh = false;               // a refund that this process opened and has not posted yet
-    bool found = false;               // its outputs were signed before it was posted
+    bool told_late = false;  // a refund's alarm of the first day
+    bool fresh = false;      // a refund that this process opened and has not posted yet
+    bool found = false;      // its outputs were signed before it was posted
     std::optional<MintError> last_error;  // of the last POST: for refresh and speed only
-    size_t posting = 0;               // the attempt whose bytes are sent
-    size_t opening = 0;               // the attempt whose signatures are being opened
-    std::map<CallId, size_t> posts;   // of these a 200 counts whenever it comes; to the attempt
+    size_t posting = 0;                   // the attempt whose bytes are sent
+    size_t opening = 0;                   // the attempt whose signatures are being opened
+    std::map<CallId, size_t> posts;       // of these a 200 counts whenever it comes; to the attempt
     std::map<Point, BlindSignature> signatures;  // by B_: the union of every answer
-    MakeOutputs making;               // the attempt under way
+    MakeOutputs making;                          // the attempt under way
     // Of the payment of an invoice:
-    Micros melt_until;                // it may be posted
-    bool doubtful = true;             // a request for it may be on its way still
-    bool paid = false;                // the mint says so: only the change is waited for
-    bool change_told = false;         // by the mint's answer, all of it
+    Micros melt_until;                 // it may be posted
+    bool doubtful = true;              // a request for it may be on its way still
+    bool paid = false;                 // the mint says so: only the change is waited for
+    bool change_told = false;          // by the mint's answer, all of it
     std::optional<Micros> change_due;  // what is signed until then is all of it
     std::string preimage;
-    std::string refusal;              // the mint's words
+    std::string refusal;  // the mint's words
   };
-  struct Draft {                      // begin() until its outputs are made
+  struct Draft {  // begin() until its outputs are made
     OpOpened opened;
     MakeOutputs making;
     Seconds hold;
     std::optional<RefundTerms> refund;
-    std::string invoice;              // of one that pays it
+    std::string invoice;  // of one that pays it
   };
   struct BookCall {
     MintAsk ask;
     Micros give_up;
   };
-  struct Turn {                       // one operation's part of one step
+  struct Turn {  // one operation's part of one step
     Now now;
     OpId op;
     Drive& drive;
@@ -214,8 +220,7 @@ class Redeemer {
     return {now, book_, state_, next_call_, step};
   }
   Turn turn_of(Now now, const OpId& op, RedeemStep& step);
-  void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body,
-                 std::string argument = {});
+  void call_mint(Turn& turn, Phase phase, Endpoint endpoint, Bytes body, std::string argument = {});
   void schedule(Turn& turn, Phase phase, Micros wake);
   void drop(const OpId& op);
   void send_asks(Now now, std::vector<MintAsk> asks, RedeemStep& step);
@@ -227,9 +232,9 @@ class Redeemer {
   std::vector<Proof> own_proofs(const std::string& mint, const std::string& unit) const;
   std::vector<Proof> refund_inputs(const std::string& mint, const std::string& unit,
                                    Amount worth) const;
-  struct OwnInputs {                  // none: there is not enough
+  struct OwnInputs {  // none: there is not enough
     std::vector<Proof> proofs;
-    Amount worth = 0;                 // of them: what leaves the wallet
+    Amount worth = 0;  // of them: what leaves the wallet
   };
   OwnInputs inputs_with_fee(const std::string& mint, const std::string& unit, Amount amount) const;
   OwnInputs inputs_at_most(const std::string& mint, const std::string& unit, Amount amount) const;
@@ -309,20 +314,20 @@ class Redeemer {
   Restorer restorer_;
   uint64_t next_call_ = 1;
   bool recovered_ = false;
-  std::map<OpId, Drive> drives_;              // exactly the operations of state_.live()
+  std::map<OpId, Drive> drives_;  // exactly the operations of state_.live()
   std::set<std::pair<Micros, OpId>> schedule_;
-  std::map<CallId, OpId> calls_;              // which operation an answer belongs to
+  std::map<CallId, OpId> calls_;  // which operation an answer belongs to
   std::map<CallId, Draft> drafts_;
   std::map<YHash, OpId> draft_ys_;
   struct Probe {
     std::string mint;
     size_t points = 0;
-    CallId id;                                // as it was given to the caller
+    CallId id;  // as it was given to the caller
   };
   void on_probe_points(const TokenChecked& checked, RedeemStep& step);
   void on_probe_answer(CallId call, const decltype(MintReply::answer)& answer, RedeemStep& step);
   struct Quoting {
-    CallId id;                                // as it was given to the caller
+    CallId id;  // as it was given to the caller
     std::string invoice;
   };
   std::map<CallId, Quoting> quoting_;         // by the call whose answer is awaited; bounded

@@ -75,15 +75,17 @@ void Redeemer::on_melt_quote(CallId call, const decltype(MintReply::answer)& ans
     quoted.problem = "the mint says that this invoice is paid already, or being paid";
   } else if (quote != nullptr) {
     quoted.problem.clear();
-    quoted.quote = MeltQuote{quote->quote, asked.invoice, quote->amount, quote->fee_reserve,
-                             quote->expiry};
+    quoted.quote =
+        MeltQuote{quote->quote, asked.invoice, quote->amount, quote->fee_reserve, quote->expiry};
   }
   step.events.push_back(std::move(quoted));
 }
 
-std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_melt(
-    Now now, const ClaimId& id, const std::string& mint, const std::string& unit,
-    const MeltQuote& quote, Amount most) {
+std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_melt(Now now, const ClaimId& id,
+                                                                    const std::string& mint,
+                                                                    const std::string& unit,
+                                                                    const MeltQuote& quote,
+                                                                    Amount most) {
   PG_CHECK(!refund_under_way(id) && quote.amount > 0);
   if (state_.refunds_open() + drafts_.size() >= kRefundsOpenMax)
     return std::unexpected(NoRefund::Busy);

@@ -27,8 +27,8 @@ bool Redeemer::refund_under_way(const ClaimId& claim) const {
 // Those that may be spent now, the least first.
 std::vector<Proof> Redeemer::own_proofs(const std::string& mint, const std::string& unit) const {
   const WalletStore& wallet = state_.wallet();
-  std::vector<Proof> proofs = policy_.reserve_inputs ? wallet.spendable({mint, unit})
-                                                     : wallet.proofs({mint, unit});
+  std::vector<Proof> proofs =
+      policy_.reserve_inputs ? wallet.spendable({mint, unit}) : wallet.proofs({mint, unit});
   std::erase_if(proofs, [&](const Proof& proof) {
     return (policy_.reserve_inputs && draft_secrets_.contains(proof.secret)) ||
            !book_.fee_ppk(mint, proof.keyset);
@@ -110,8 +110,8 @@ std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_withdrawal(
   OwnInputs inputs = fee == FeeFrom::Wallet ? inputs_with_fee(mint, unit, amount)
                                             : inputs_at_most(mint, unit, amount);
   if (inputs.proofs.empty() || inputs.worth > most) return std::unexpected(NoRefund::NoFunds);
-  auto step = begin_own_swap(now, {id, 0, 0, true, {}}, mint, unit, std::move(inputs.proofs),
-                             inputs.worth);
+  auto step =
+      begin_own_swap(now, {id, 0, 0, true, {}}, mint, unit, std::move(inputs.proofs), inputs.worth);
   if (!step) return std::unexpected(step.error());
   return Withdrawing{*std::move(step), inputs.worth};
 }
@@ -130,8 +130,8 @@ std::expected<RedeemStep, NoRefund> Redeemer::begin_own_swap(Now now, RefundTerm
   if (!book_.ready(mint)) return std::unexpected(NoRefund::MintNotReady);
   if (inputs.empty()) return std::unexpected(NoRefund::NoFunds);
   if (worth <= fee_of(mint, inputs)) return std::unexpected(NoRefund::TooSmall);
-  const auto plan = book_.plan_refund(mint, unit, inputs, worth,
-                                      MintBook::RefundAttempt::First, now.wall);
+  const auto plan =
+      book_.plan_refund(mint, unit, inputs, worth, MintBook::RefundAttempt::First, now.wall);
   if (!plan) return std::unexpected(NoRefund::MintNotReady);
   // Whoever takes the token pays the fee of its proofs: of less nothing would be left.
   const uint64_t ppk = plan->token.size() * *book_.fee_ppk(mint, plan->keyset);
@@ -171,8 +171,7 @@ MakeOutputs Redeemer::outputs_for(const OpId& op, const std::vector<Proof>& inpu
   return work;
 }
 
-void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made,
-                                 RedeemStep& step) {
+void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step) {
   const RefundTerms& terms = *draft.refund;
   for (const Proof& input : draft.opened.inputs) draft_secrets_.erase(input.secret);
   const bool complete = !made.body.empty() && made.outputs.size() == draft.making.amounts.size() &&
@@ -210,8 +209,8 @@ void Redeemer::on_own_spent(Turn& turn) {
                       "outputs"
                     : "what should pay an invoice is spent, but the mint does not say for what");
   if (since >= kOursOperator && !std::exchange(turn.drive.told_late, true))
-    turn.step.events.push_back(Alarm{
-        turn.op, "a refund or a payment waits for the mint since a day; ask its operator"});
+    turn.step.events.push_back(
+        Alarm{turn.op, "a refund or a payment waits for the mint since a day; ask its operator"});
   if (!policy_.same_inputs && melt_of(turn) == nullptr && verdict_is_due(turn)) {
     const ClaimId claim = turn.operation.refund->claim;
     emit(OpClosed{turn.op, Verdict::SpentElsewhere, turn.now.wall}, turn.step);

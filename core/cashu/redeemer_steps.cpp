@@ -45,8 +45,7 @@ void Redeemer::step_post(Turn& turn) {
   PG_CHECK(!turn.operation.hold_over || !policy_.hold_stops_posting);
   drive.repost = false;
   drive.fresh = false;
-  if (is_payment(turn, drive.posting) && turn.now.mono >= drive.melt_until)
-    return step_look(turn);
+  if (is_payment(turn, drive.posting) && turn.now.mono >= drive.melt_until) return step_look(turn);
   const Endpoint endpoint = is_payment(turn, drive.posting) ? Endpoint::Melt : Endpoint::Swap;
   call_mint(turn, Phase::Posting, endpoint, turn.operation.attempts[drive.posting].body);
   drive.posts.emplace(drive.call, drive.posting);
@@ -67,8 +66,7 @@ void Redeemer::on_post_answer(Turn& turn, const decltype(MintReply::answer)& ans
   const bool may_close = !turn.operation.closed && !turn.operation.refund;
   if (error && !policy_.codes_are_no_verdict && may_close) {
     if (error->code == 11001) return become_closed(turn, Verdict::SpentElsewhere);
-    if (error->code == 10001 || error->code == 11002)
-      return become_closed(turn, Verdict::Released);
+    if (error->code == 10001 || error->code == 11002) return become_closed(turn, Verdict::Released);
   }
   tell_in_doubt(turn);
   step_restore(turn);
@@ -170,9 +168,9 @@ void Redeemer::on_check_answer(Turn& turn, const decltype(MintReply::answer)& an
     for (const StateEntry& entry : checked->states) states.emplace(entry.y, entry.state);
   const auto& points = turn.operation.opened.points;
   // Exactly one answer for each Y we asked for, whatever the order; else it is no answer.
-  const bool covers = checked && checked->states.size() == points.size() &&
-                      std::all_of(points.begin(), points.end(),
-                                  [&](const Point& y) { return states.contains(y); });
+  const bool covers =
+      checked && checked->states.size() == points.size() &&
+      std::all_of(points.begin(), points.end(), [&](const Point& y) { return states.contains(y); });
   if (!covers) return become_waiting(turn, Reason::NoAnswer);
   const auto any = [&](ProofState state) {
     return std::any_of(states.begin(), states.end(),
@@ -241,11 +239,10 @@ void Redeemer::step_new_attempt(Turn& turn) {
   std::optional<RefundPlan> refund_plan;
   if (refund != nullptr) {
     // A withdrawal that a grown fee would eat takes nothing of what is owed to others: it waits.
-    auto made = book_.plan_refund(opened.mint, opened.unit, opened.inputs,
-                                  refund->face + refund->fee,
-                                  refund->withdrawal ? MintBook::RefundAttempt::First
-                                                     : MintBook::RefundAttempt::Later,
-                                  turn.now.wall);
+    auto made = book_.plan_refund(
+        opened.mint, opened.unit, opened.inputs, refund->face + refund->fee,
+        refund->withdrawal ? MintBook::RefundAttempt::First : MintBook::RefundAttempt::Later,
+        turn.now.wall);
     if (made) refund_plan = *std::move(made);
   }
   if (auto made = book_.plan(opened.mint, opened.unit, opened.inputs, turn.now.wall)) plan = *made;
@@ -400,8 +397,12 @@ void Redeemer::become_done(Turn& turn, const std::vector<Proof>& proofs) {
   PG_CHECK(gained > 0 && gained <= spent);
   const auto value = value_of(gained, turn.operation.opened.unit);
   PG_CHECK(value.has_value());
-  Redeemed redeemed{turn.op,  turn.operation.opened.mint, turn.operation.opened.unit,
-                    gained,   spent - gained,             *value,
+  Redeemed redeemed{turn.op,
+                    turn.operation.opened.mint,
+                    turn.operation.opened.unit,
+                    gained,
+                    spent - gained,
+                    *value,
                     turn.operation.hold_over || turn.operation.closed.has_value()};
   const OpDone done{turn.op, proofs, redeemed.fee, redeemed.late};
   emit(done, turn.step);

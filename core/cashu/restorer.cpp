@@ -19,8 +19,8 @@ bool counts(const std::string& unit) { return unit == "sat" || unit == "msat"; }
 bool of_live_attempt(const RedeemState& state, const std::string& keyset, uint32_t counter) {
   for (const auto& [op, operation] : state.live())
     for (const Attempt& attempt : operation.attempts) {
-      const auto end = attempt.counter_start + static_cast<uint32_t>(attempt.outputs.size()) -
-                       attempt.of_token;
+      const auto end =
+          attempt.counter_start + static_cast<uint32_t>(attempt.outputs.size()) - attempt.of_token;
       if (attempt.keyset == keyset && attempt.counter_start <= counter && counter < end)
         return true;
     }
@@ -216,8 +216,8 @@ void Restorer::on_restored(Turn& turn, const std::string& mint, Search& search,
 void Restorer::next_batch(Turn& turn, const std::string& mint, Search& search) {
   const std::string& keyset = search.keysets.back();
   search.from += kSearchBatch;
-  const bool over = search.empty_batches >= kSearchEmptyBatches &&
-                    search.from >= turn.state.next_counter(keyset);
+  const bool over =
+      search.empty_batches >= kSearchEmptyBatches && search.from >= turn.state.next_counter(keyset);
   if (!over) return enter(turn, mint, search, Phase::Outputs);
   reserve_counters(turn, mint, search, {});
   search.keysets.pop_back();

@@ -57,20 +57,20 @@ class Restorer {
     SearchAfter after = SearchAfter::WholeLedger;
     Phase phase = Phase::Mint;
     std::optional<CallId> call;
-    Micros wake;                          // then, or when the call is given up
-    uint32_t failures = 0;                // in a row
-    std::vector<std::string> keysets;     // still to be looked through, the next one last
-    uint32_t from = 0;                    // first counter of the batch
+    Micros wake;                       // then, or when the call is given up
+    uint32_t failures = 0;             // in a row
+    std::vector<std::string> keysets;  // still to be looked through, the next one last
+    uint32_t from = 0;                 // first counter of the batch
     uint32_t empty_batches = 0;
     uint32_t used = 0;                    // counters below it were signed, at least the last one
     std::vector<BlindedMessage> outputs;  // of the batch
     std::map<uint32_t, BlindSignature> signed_by;  // counters; not opened yet
-    bool one_by_one = false;              // one of them cannot be opened: which?
-    std::vector<Proof> proofs;            // of the batch, opened; or ours, being checked
-    std::map<std::string, uint32_t> counters;    // of `proofs`, by secret
-    std::vector<Point> points;            // of `proofs`
-    std::vector<WalletStore::Purse> purses;      // of ours, still to be checked
-    std::vector<Proof> unchecked;         // of the purse that is
+    bool one_by_one = false;                       // one of them cannot be opened: which?
+    std::vector<Proof> proofs;                     // of the batch, opened; or ours, being checked
+    std::map<std::string, uint32_t> counters;      // of `proofs`, by secret
+    std::vector<Point> points;                     // of `proofs`
+    std::vector<WalletStore::Purse> purses;        // of ours, still to be checked
+    std::vector<Proof> unchecked;                  // of the purse that is
     MintSearched report;
   };
 

@@ -25,18 +25,18 @@ enum class RefusalReason : uint8_t {
 };
 struct Refusal {
   RefusalReason reason = RefusalReason::Malformed;
-  std::string message;      // for a person; holds no secret
-  std::optional<OpId> op;   // for Known
+  std::string message;     // for a person; holds no secret
+  std::optional<OpId> op;  // for Known
 };
 
 struct TokenQuote {
-  std::string mint;         // as configured
-  std::string unit;         // the keysets', not the token's
+  std::string mint;           // as configured
+  std::string unit;           // the keysets', not the token's
   std::vector<Proof> proofs;  // keyset ids in full
   Amount face = 0;
-  Amount fee = 0;           // of the swap, in `unit`, rounded up once (NUT-02)
-  Amount net = 0;           // face - fee
-  Msat value;               // of `net`
+  Amount fee = 0;  // of the swap, in `unit`, rounded up once (NUT-02)
+  Amount net = 0;  // face - fee
+  Msat value;      // of `net`
 };
 
 // 1 sat = 1000 msat. Nothing for another unit or when it does not fit.

@@ -34,8 +34,8 @@ BOOST_DESCRIBE_STRUCT(Dleq, (), (e, s, r))
 
 struct Proof {
   Amount amount = 0;
-  std::string keyset;   // lower-case hex id: "00"+14, "01"+64, or a V4 token's 16-digit short id
-  std::string secret;   // the UTF-8 text that hash_to_curve takes
+  std::string keyset;  // lower-case hex id: "00"+14, "01"+64, or a V4 token's 16-digit short id
+  std::string secret;  // the UTF-8 text that hash_to_curve takes
   Point c{};
   std::string witness;  // empty when there is none
   std::optional<Dleq> dleq;
@@ -86,8 +86,19 @@ enum class ProofState : uint8_t { Unspent, Pending, Spent };
 // --- what a mint is asked (bodies are exact bytes, made once and kept) and what it answers
 // ---------
 enum class Endpoint : uint8_t {
-  Info, Keys, Keysets, KeysById, Swap, CheckState, Restore, MintQuote, MintQuoteState, Mint,
-  MeltQuote, MeltQuoteState, Melt
+  Info,
+  Keys,
+  Keysets,
+  KeysById,
+  Swap,
+  CheckState,
+  Restore,
+  MintQuote,
+  MintQuoteState,
+  Mint,
+  MeltQuote,
+  MeltQuoteState,
+  Melt
 };
 
 struct MintError {
@@ -98,18 +109,33 @@ struct MintError {
 };
 BOOST_DESCRIBE_STRUCT(MintError, (), (http_status, code, detail))
 
-struct InfoAnswer { std::string name; std::vector<uint32_t> nuts; };  // supported NUT numbers
-struct KeysetsAnswer { std::vector<Keyset> keysets; };                // Keys, KeysById and Keysets
-struct SwapAnswer { std::vector<BlindSignature> signatures; };        // Swap and Mint
-struct StateEntry { Point y{}; ProofState state = ProofState::Unspent; };
-struct CheckAnswer { std::vector<StateEntry> states; };
+struct InfoAnswer {
+  std::string name;
+  std::vector<uint32_t> nuts;
+};  // supported NUT numbers
+struct KeysetsAnswer {
+  std::vector<Keyset> keysets;
+};  // Keys, KeysById and Keysets
+struct SwapAnswer {
+  std::vector<BlindSignature> signatures;
+};  // Swap and Mint
+struct StateEntry {
+  Point y{};
+  ProofState state = ProofState::Unspent;
+};
+struct CheckAnswer {
+  std::vector<StateEntry> states;
+};
 struct RestoreAnswer {
   std::vector<BlindedMessage> outputs;
   std::vector<BlindSignature> signatures;
 };
 // MintQuote, MintQuoteState; and MeltQuote, MeltQuoteState, Melt, whose members are the last ones.
 struct QuoteAnswer {
-  std::string quote; std::string request; std::string state; Amount amount = 0;
+  std::string quote;
+  std::string request;
+  std::string state;
+  Amount amount = 0;
   Amount fee_reserve = 0;             // the most that Lightning may cost beside `amount`
   std::optional<UnixSeconds> expiry;  // the mint does not pay it later
   std::string preimage;               // of what was paid
@@ -121,7 +147,7 @@ BOOST_DESCRIBE_STRUCT(SwapAnswer, (), (signatures))
 BOOST_DESCRIBE_STRUCT(StateEntry, (), (y, state))
 BOOST_DESCRIBE_STRUCT(CheckAnswer, (), (states))
 BOOST_DESCRIBE_STRUCT(RestoreAnswer, (), (outputs, signatures))
-BOOST_DESCRIBE_STRUCT(QuoteAnswer, (), (quote, request, state, amount, fee_reserve,
-                                      expiry, preimage, change))
+BOOST_DESCRIBE_STRUCT(QuoteAnswer, (),
+                      (quote, request, state, amount, fee_reserve, expiry, preimage, change))
 
 }  // namespace paygress::cashu

@@ -68,9 +68,8 @@ const Proof* WalletStore::find(const Purse& purse, const std::string& secret) co
 void WalletStore::check_invariants() const {
   PG_CHECK(proofs_.size() == balances_.size());
   for (const std::string& secret : reserved_)
-    PG_CHECK(std::any_of(proofs_.begin(), proofs_.end(), [&](const auto& entry) {
-      return entry.second.contains(secret);
-    }));
+    PG_CHECK(std::any_of(proofs_.begin(), proofs_.end(),
+                         [&](const auto& entry) { return entry.second.contains(secret); }));
   for (const auto& [purse, owned] : proofs_) {
     Amount sum = 0;
     for (const auto& [secret, proof] : owned) {

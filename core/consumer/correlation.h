@@ -18,8 +18,8 @@ struct Awaited {
   PubKey provider;
   market::RequestId request;
   RequestKind kind = RequestKind::Spawn;
-  std::set<EventId> sent;   // kind 4 events that carried it
-  UnixSeconds asked_at;     // of this start's first sending
+  std::set<EventId> sent;  // kind 4 events that carried it
+  UnixSeconds asked_at;    // of this start's first sending
 };
 
 enum class Match : uint8_t { No, Interim, Final };

@@ -44,9 +44,9 @@ void Directory::add(const nostr::VerifiedEvent& event, const std::string& relay)
   }
   if (auto relays = nostr::inbox_relays(*event)) {
     const auto known = inboxes_.find(event->pubkey);
-    const bool newer = known == inboxes_.end() ||
-                       std::pair(event->created_at, known->second.event) >
-                           std::pair(known->second.published, event->id);
+    const bool newer =
+        known == inboxes_.end() || std::pair(event->created_at, known->second.event) >
+                                       std::pair(known->second.published, event->id);
     if (newer && (room || known != inboxes_.end()))
       inboxes_.insert_or_assign(event->pubkey, Inbox{event->created_at, event->id, *relays});
     return;

@@ -14,18 +14,18 @@
 
 namespace paygress::consumer {
 
-inline constexpr Seconds kOnlineWithin{120};   // since its last heartbeat (network.md 1.4)
+inline constexpr Seconds kOnlineWithin{120};  // since its last heartbeat (network.md 1.4)
 inline constexpr Seconds kHeartbeatWindow{300};
 inline constexpr size_t kProvidersMax = 10'000;
-inline constexpr size_t kIdCharsMin = 8;       // shown; longer where needed to be unique
-inline constexpr size_t kPrefixCharsMin = 4;   // read
+inline constexpr size_t kIdCharsMin = 8;      // shown; longer where needed to be unique
+inline constexpr size_t kPrefixCharsMin = 4;  // read
 
 struct Listing {
   PubKey key;
   market::Offer offer;
   UnixSeconds published;
   EventId event;
-  std::set<std::string> seen_on;               // relays that sent an offer of this provider
+  std::set<std::string> seen_on;  // relays that sent an offer of this provider
   std::optional<market::Heartbeat> heartbeat;
 
   bool online(UnixSeconds now) const;

@@ -143,8 +143,7 @@ Saga::Turn Saga::on_checked(UnixSeconds now, const cashu::MintAnswer& answer) {
   for (size_t i = 0; i < op_.inputs.size(); ++i) {
     if (checked->states[i].state == cashu::ProofState::Pending)
       return step_wait("the mint has not decided yet");
-    if (checked->states[i].state == cashu::ProofState::Spent)
-      spent.push_back(op_.inputs[i].secret);
+    if (checked->states[i].state == cashu::ProofState::Spent) spent.push_back(op_.inputs[i].secret);
   }
   if (spent.empty()) return on_unspent(now);
   // A swap takes all of its inputs or none: a part was somebody else's doing, whatever is to come.

@@ -20,8 +20,8 @@
 
 namespace paygress::consumer {
 
-inline constexpr int kPostsMax = 3;      // of one operation in one start
-inline constexpr int kWaitsMax = 5;      // 1, 2, 4, 4, 4 seconds
+inline constexpr int kPostsMax = 3;  // of one operation in one start
+inline constexpr int kWaitsMax = 5;  // 1, 2, 4, 4, 4 seconds
 // A refused operation of which an earlier POST is in doubt may still be carried out: so old it must
 // be before its inputs are free again; and a spent input whose outputs are not to be seen must be
 // that old before it counts as somebody else's doing (a lagging mint).
@@ -29,7 +29,7 @@ inline constexpr Seconds kSettled{300};
 // For inputs that were ours: they were spent by nobody else unless we gave them away.
 inline constexpr Seconds kSettledOwn{24 * 3600};
 
-struct Ask {                             // of the operation's mint
+struct Ask {  // of the operation's mint
   cashu::Endpoint endpoint = cashu::Endpoint::Info;
   std::string argument;
   Bytes body;
@@ -48,9 +48,9 @@ class Saga {
 
   enum class End : uint8_t {
     Going,
-    Done,      // `record` is OpDone
-    Failed,    // `record` is OpFailed
-    Open       // no answer for now; `why` says so
+    Done,    // `record` is OpDone
+    Failed,  // `record` is OpFailed
+    Open     // no answer for now; `why` says so
   };
   // Exactly one of: an Ask to be answered by handle(), a wait to be answered by resume(), an end.
   struct Turn {
@@ -85,7 +85,7 @@ class Saga {
   Phase phase_ = Phase::Idle;
   int posts_ = 0;
   int waits_ = 0;
-  bool unanswered_post_ = false;           // some POST may still be under way
+  bool unanswered_post_ = false;             // some POST may still be under way
   std::optional<cashu::MintError> refusal_;  // of the last POST
 };
 

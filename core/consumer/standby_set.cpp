@@ -37,17 +37,19 @@ void keep_newest(std::map<PubKey, std::pair<UnixSeconds, Message>>& all, const P
 const market::PodSpec* tier_for(const Listing& listing, const market::PodSpec& wanted) {
   const market::PodSpec* best = nullptr;
   for (const market::PodSpec& tier : listing.offer.specs) {
-    const bool has_room = tier.cpu_millicores >= wanted.cpu_millicores &&
-                          tier.memory_mb >= wanted.memory_mb;
+    const bool has_room =
+        tier.cpu_millicores >= wanted.cpu_millicores && tier.memory_mb >= wanted.memory_mb;
     if (has_room && (best == nullptr || tier.rate_msats_per_sec < best->rate_msats_per_sec))
       best = &tier;
   }
   return best;
 }
 
-std::expected<std::vector<SetMember>, std::string> choose_standbys(
-    const Directory& directory, const SetMember& primary, size_t count,
-    const std::set<PubKey>& refused, UnixSeconds now) {
+std::expected<std::vector<SetMember>, std::string> choose_standbys(const Directory& directory,
+                                                                   const SetMember& primary,
+                                                                   size_t count,
+                                                                   const std::set<PubKey>& refused,
+                                                                   UnixSeconds now) {
   std::vector<SetMember> candidates;
   for (const Listing* listing : directory.by_price()) {
     if (listing->key == primary.listing->key || refused.contains(listing->key)) continue;
@@ -65,9 +67,9 @@ std::expected<std::vector<SetMember>, std::string> choose_standbys(
                         shares_place(taken, *c.listing), c.tier->rate_msats_per_sec,
                         c.listing->key);
     };
-    const auto best = std::min_element(
-        candidates.begin(), candidates.end(),
-        [&](const SetMember& a, const SetMember& b) { return rank(a) < rank(b); });
+    const auto best =
+        std::min_element(candidates.begin(), candidates.end(),
+                         [&](const SetMember& a, const SetMember& b) { return rank(a) < rank(b); });
     taken.push_back(*best);
     candidates.erase(best);
   }
@@ -81,8 +83,10 @@ std::vector<std::string> relay_set(const std::vector<SetMember>& members) {
     for (const std::string& url : relays_of(*member.listing)) {
       const auto known =
           std::ranges::find_if(named, [&](const auto& entry) { return entry.first == url; });
-      if (known == named.end()) named.emplace_back(url, 1);
-      else ++known->second;
+      if (known == named.end())
+        named.emplace_back(url, 1);
+      else
+        ++known->second;
     }
   std::vector<std::string> chosen;
   for (size_t wanted = members.size(); wanted > 0; --wanted)
@@ -125,15 +129,17 @@ Holder HolderView::holder() const {
     // Peers of the old kind name no epoch; theirs is the first take-over.
     const uint64_t epoch = promotion.epoch.value_or(1);
     if (promoted && epoch < found.epoch) continue;
-    if (promoted && epoch == found.epoch) found.key.reset();
-    else found.key = author;
+    if (promoted && epoch == found.epoch)
+      found.key.reset();
+    else
+      found.key = author;
     found.epoch = epoch;
     promoted = true;
   }
   if (!found.key) return found;
   const auto revoked = revocations_.find(*found.key);
-  found.revoked = revoked != revocations_.end() &&
-                  revoked->second.second.epoch.value_or(0) == found.epoch;
+  found.revoked =
+      revoked != revocations_.end() && revoked->second.second.epoch.value_or(0) == found.epoch;
   return found;
 }
 

@@ -28,9 +28,11 @@ struct SetMember {
 // First who follows the primary's fail-over profile, then who follows another, then who follows
 // none; among equals another place than those already taken, then the cheaper. Error: why there are
 // not enough.
-std::expected<std::vector<SetMember>, std::string> choose_standbys(
-    const Directory& directory, const SetMember& primary, size_t count,
-    const std::set<PubKey>& refused, UnixSeconds now);
+std::expected<std::vector<SetMember>, std::string> choose_standbys(const Directory& directory,
+                                                                   const SetMember& primary,
+                                                                   size_t count,
+                                                                   const std::set<PubKey>& refused,
+                                                                   UnixSeconds now);
 // The cheapest tier of the listing that has at least the room of `wanted`; nothing when none has.
 const market::PodSpec* tier_for(const Listing& listing, const market::PodSpec& wanted);
 
@@ -44,7 +46,7 @@ std::string_view guarantee_of(const std::vector<SetMember>& members);
 struct Holder {
   std::optional<PubKey> key;  // nothing: two promotions contradict each other
   uint64_t epoch = 0;
-  bool revoked = false;       // it says that it does not run the workload: nobody does
+  bool revoked = false;  // it says that it does not run the workload: nobody does
 };
 // Follows what was said of one workload, in any order and any number of times. What a stranger says
 // counts nothing.

@@ -175,8 +175,9 @@ void WalletState::on(const TokenStored& r) {
     for (const Proof& proof : r.proofs) purse_.remove({r.mint, r.unit}, proof.secret);
   tokens_.emplace(r.number, StoredToken{r, TokenFate::Here, r.at});
   const bool ours = r.origin == TokenOrigin::Made;
-  history_.push_back({r.number, ours ? (r.for_request ? "pay" : "send")
-                                     : (r.origin == TokenOrigin::Refund ? "refund" : "token"),
+  history_.push_back({r.number,
+                      ours ? (r.for_request ? "pay" : "send")
+                           : (r.origin == TokenOrigin::Refund ? "refund" : "token"),
                       std::string(to_text(TokenFate::Here)), r.mint, r.unit,
                       ours ? -static_cast<int64_t>(r.amount) : 0, "", r.request, r.at});
 }

@@ -29,11 +29,11 @@ using PodKey = std::pair<PubKey, std::string>;
 // One line of `wallet history`: what happened to the money, in the order it happened.
 struct HistoryEntry {
   uint64_t number = 0;
-  std::string what;         // "mint", "receive", "send", "pay", "refund", "swap"
-  std::string state;        // "done", "in doubt", "failed", "unpaid", or a token's fate
+  std::string what;   // "mint", "receive", "send", "pay", "refund", "swap"
+  std::string state;  // "done", "in doubt", "failed", "unpaid", or a token's fate
   std::string mint;
   std::string unit;
-  int64_t amount = 0;       // positive: came in
+  int64_t amount = 0;  // positive: came in
   std::string note;
   std::optional<market::RequestId> request;
   UnixSeconds at;

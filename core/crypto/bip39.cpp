@@ -24,17 +24,11 @@ constexpr size_t kMnemonicBytesMax = 512;
 constexpr int kRounds = 2048;
 constexpr std::string_view kSalt = "mnemonic";
 
-bool is_entropy_size(size_t bytes) {
-  return bytes >= 16 && bytes <= 32 && bytes % 4 == 0;
-}
+bool is_entropy_size(size_t bytes) { return bytes >= 16 && bytes <= 32 && bytes % 4 == 0; }
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-bool bit_of(ByteView bytes, size_t index) {
-  return (bytes[index / 8] >> (7 - index % 8) & 1) != 0;
-}
+bool bit_of(ByteView bytes, size_t index) { return (bytes[index / 8] >> (7 - index % 8) & 1) != 0; }
 
 // The index of each word; nothing is said about which word is wrong but its number.
 Result<std::vector<size_t>> read_words(std::string_view mnemonic) {

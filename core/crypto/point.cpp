@@ -27,9 +27,7 @@ void unpack(const secp256k1_pubkey& key, ByteArray<64>& unpacked) {
   std::memcpy(unpacked.data(), key.data, unpacked.size());
 }
 
-std::unexpected<Error> bad_scalar() {
-  return fail("scalar is not in [1, n)");
-}
+std::unexpected<Error> bad_scalar() { return fail("scalar is not in [1, n)"); }
 
 }  // namespace
 

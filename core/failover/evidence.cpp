@@ -31,8 +31,8 @@ std::optional<Micros> Evidence::silent_at(Micros quiet_from) const {
   }
   const size_t needed = terms_.quorums.read;
   if (healthy < needed) return std::nullopt;
-  const Micros silence = planted(Bug::failover_early_silence) ? terms_.profile.fence
-                                                              : terms_.profile.silence;
+  const Micros silence =
+      planted(Bug::failover_early_silence) ? terms_.profile.fence : terms_.profile.silence;
   if (needed == 0) return quiet_from + silence;
   std::nth_element(from.begin(), from.begin() + (needed - 1), from.begin() + healthy);
   return from[needed - 1] + silence;

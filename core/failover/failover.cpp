@@ -28,20 +28,20 @@ std::string_view to_text(Phase phase) {
 struct Failover::State {
   struct Entry {
     std::unique_ptr<Replica> replica;
-    std::vector<RelayNo> relays;      // in the order of the terms
-    std::optional<Micros> wake;       // as it stands in `due`
+    std::vector<RelayNo> relays;  // in the order of the terms
+    std::optional<Micros> wake;   // as it stands in `due`
   };
 
   Context context;
   Pulse pulse;
   bool running = false;
   std::map<LeaseId, Entry> entries;
-  Pulse::HeldBy beating;                              // the same replicas, for the pulse
+  Pulse::HeldBy beating;                                // the same replicas, for the pulse
   std::map<PubKey, std::map<LeaseId, uint32_t>> ranks;  // other members: lease -> rank there
   std::map<std::string, LeaseId, std::less<>> workloads;
   std::set<std::pair<Micros, LeaseId>> due;
   std::map<PublishNo, LeaseId> publishes;
-  std::map<QueryNo, LeaseId> queries;                 // the newest of each lease
+  std::map<QueryNo, LeaseId> queries;  // the newest of each lease
   std::vector<std::string> relay_urls;
   std::map<std::string, RelayNo, std::less<>> relay_numbers;
 

@@ -42,7 +42,16 @@ inline constexpr size_t kReplicasMax = market::kListMax;
 //   Fencing      must not run; not confirmed yet
 //   Leaving      the lease is over: its copy is being removed, or its last epoch being revoked
 enum class Phase : uint8_t {
-  Recovering, Unarmed, Armed, Doubting, Claiming, Reading, Promoting, Withdrawing, Holding, Fencing,
+  Recovering,
+  Unarmed,
+  Armed,
+  Doubting,
+  Claiming,
+  Reading,
+  Promoting,
+  Withdrawing,
+  Holding,
+  Fencing,
   Leaving
 };
 BOOST_DESCRIBE_ENUM(Phase, Recovering, Unarmed, Armed, Doubting, Claiming, Reading, Promoting,
@@ -52,11 +61,11 @@ std::string_view to_text(Phase phase);
 // For status, doctor, the simulator's auditor and tests.
 struct ReplicaStatus {
   Phase phase = Phase::Unarmed;
-  uint64_t epoch = 0;                // ours from Promoting to Fencing; else the highest seen
-  std::optional<PubKey> holder;      // as far as we know; nothing: nobody, or not known
-  bool fenced = false;               // held an epoch that ended, and nobody else promoted since
-  bool superseded = false;           // held an epoch that ended, and somebody else promoted since
-  std::optional<Micros> fenced_at;   // Holding: may run until then
+  uint64_t epoch = 0;               // ours from Promoting to Fencing; else the highest seen
+  std::optional<PubKey> holder;     // as far as we know; nothing: nobody, or not known
+  bool fenced = false;              // held an epoch that ended, and nobody else promoted since
+  bool superseded = false;          // held an epoch that ended, and somebody else promoted since
+  std::optional<Micros> fenced_at;  // Holding: may run until then
   Guarantee guarantee = Guarantee::Fenced;
 };
 

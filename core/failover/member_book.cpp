@@ -75,8 +75,7 @@ void MemberBook::hear_promotion(Now now, MemberSeen& member, const Heard& heard,
                                 Learnt& learnt) {
   uint64_t epoch = promotion.epoch.value_or(0);
   if (!promotion.epoch) {  // an old peer's: each newer one is a take-over of its own
-    if (member.newest_plain_promotion && heard.created_at <= *member.newest_plain_promotion)
-      return;
+    if (member.newest_plain_promotion && heard.created_at <= *member.newest_plain_promotion) return;
     member.newest_plain_promotion = heard.created_at;
     epoch = highest_epoch + 1;
   }
@@ -120,9 +119,9 @@ void MemberBook::hear_claim(Now now, MemberSeen& member, const Heard& heard,
   if (claim.epoch > kEpochMax) return;
   if (claim.epoch > 0) learnt.epoch = claim.epoch - 1;  // it is one above what its author saw
   // NIP-01: of two versions with one timestamp the lower id stays.
-  if (member.claim && (heard.created_at < member.claim->created_at ||
-                       (heard.created_at == member.claim->created_at &&
-                        heard.event >= member.claim->event)))
+  if (member.claim &&
+      (heard.created_at < member.claim->created_at ||
+       (heard.created_at == member.claim->created_at && heard.event >= member.claim->event)))
     return;
   member.claim = ClaimSeen{claim.epoch, heard.created_at, heard.event, claim.withdrawn, now.mono};
 }

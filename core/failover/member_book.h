@@ -26,14 +26,14 @@ struct MemberSeen {
   // The highest epoch it promoted with; the primary holds epoch 0 without an event. A member with
   // an epoch above `ended` is a possible holder.
   std::optional<uint64_t> promoted;
-  Micros promoted_seen;            // when we first saw it; published again it is not a new one
-  std::optional<uint64_t> ended;   // the highest epoch that it revoked or withdrew
+  Micros promoted_seen;           // when we first saw it; published again it is not a new one
+  std::optional<uint64_t> ended;  // the highest epoch that it revoked or withdrew
   std::optional<UnixSeconds> newest_beat;  // its own timestamp: an older heartbeat does not count
-  Micros beat_received;            // the newest one that counts for `promoted`, by our clock
+  Micros beat_received;  // the newest one that counts for `promoted`, by our clock
   bool beat_counted = false;
   std::optional<UnixSeconds> newest_plain_promotion;  // of an old peer, without an epoch
   std::optional<ClaimSeen> claim;
-  bool skewed = false;             // its clock and ours differ by more than kSkewShown
+  bool skewed = false;  // its clock and ours differ by more than kSkewShown
 
   bool may_hold() const { return promoted && (!ended || *ended < *promoted); }
   // No heartbeat that counts was received since.
@@ -46,11 +46,11 @@ inline constexpr Seconds kSkewShown{30};
 
 // What an event changed.
 struct Learnt {
-  bool beat = false;                       // a heartbeat that counts
-  std::optional<uint64_t> promoted;        // a promotion, not withdrawn, not seen before
-  std::optional<uint64_t> epoch;           // somebody promoted with it: that may be said by a
-                                           // withdrawal, a heartbeat, a revocation, a claim too
-  bool skew = false;                       // first heartbeat with a skewed timestamp
+  bool beat = false;                 // a heartbeat that counts
+  std::optional<uint64_t> promoted;  // a promotion, not withdrawn, not seen before
+  std::optional<uint64_t> epoch;     // somebody promoted with it: that may be said by a
+                                     // withdrawal, a heartbeat, a revocation, a claim too
+  bool skew = false;                 // first heartbeat with a skewed timestamp
 };
 
 class MemberBook {
@@ -72,8 +72,8 @@ class MemberBook {
                  Learnt& learnt);
   void hear_promotion(Now now, MemberSeen& member, const Heard& heard,
                       const market::Promotion& promotion, uint64_t highest_epoch, Learnt& learnt);
-  void hear_revocation(MemberSeen& member, const Heard& heard,
-                       const market::Revocation& revocation, Learnt& learnt);
+  void hear_revocation(MemberSeen& member, const Heard& heard, const market::Revocation& revocation,
+                       Learnt& learnt);
   void hear_claim(Now now, MemberSeen& member, const Heard& heard, const market::Claim& claim,
                   Learnt& learnt);
   void note_promoted(Micros now, MemberSeen& member, uint64_t epoch, Learnt& learnt);

@@ -24,7 +24,10 @@ namespace paygress::failover {
 
 // ONE heartbeat for all that this provider holds, to the relay sets of all of them and to the
 // provider's own relays. Capacity and the rest of the message is the provider's business.
-struct PublishBeat { PublishNo id; std::vector<market::Hold> holds; };
+struct PublishBeat {
+  PublishNo id;
+  std::vector<market::Hold> holds;
+};
 struct Publish {
   PublishNo id;
   LeaseId lease;
@@ -33,7 +36,9 @@ struct Publish {
   // each sending, by the clock of that moment (rule 15: a paused daemon must not wake and promote).
   std::optional<Micros> not_after;
 };
-struct Forget { PublishNo id; };
+struct Forget {
+  PublishNo id;
+};
 BOOST_DESCRIBE_STRUCT(PublishBeat, (), (id, holds))
 BOOST_DESCRIBE_STRUCT(Publish, (), (id, lease, message, not_after))
 BOOST_DESCRIBE_STRUCT(Forget, (), (id))
@@ -41,26 +46,43 @@ BOOST_DESCRIBE_STRUCT(Forget, (), (id))
 // --- reading -------------------------------------------------------------------------------------
 // Subscribe, on the lease's relays, to the members' heartbeats and to the claims, promotions and
 // revocations of the workload, our own included; until Unwatch.
-struct Watch { LeaseId lease; };
-struct Unwatch { LeaseId lease; };
+struct Watch {
+  LeaseId lease;
+};
+struct Unwatch {
+  LeaseId lease;
+};
 // Ask each relay of the lease for what is stored of the same. Answered once per relay by
 // handle_query_answer, after everything that the answer brought was handed in. A query replaces the
 // earlier one of the same lease. A relay that did not answer within `timeout` (D: there and back)
 // is reported as incomplete.
-struct Query { QueryNo id; LeaseId lease; Micros timeout; };
+struct Query {
+  QueryNo id;
+  LeaseId lease;
+  Micros timeout;
+};
 BOOST_DESCRIBE_STRUCT(Watch, (), (lease))
 BOOST_DESCRIBE_STRUCT(Unwatch, (), (lease))
 BOOST_DESCRIBE_STRUCT(Query, (), (id, lease, timeout))
 
 // --- the workload; answered by handle_workload ---------------------------------------------------
 // May run now: create it if need be, start it, keep it running; until Pause, Kill or Remove.
-struct Run { LeaseId lease; uint64_t epoch = 0; };
+struct Run {
+  LeaseId lease;
+  uint64_t epoch = 0;
+};
 // Must not run: abort a start in progress, pause what runs. Answered by Stopped or Absent.
-struct Pause { LeaseId lease; };
+struct Pause {
+  LeaseId lease;
+};
 // The pause was not confirmed in time: kill. Answered by Stopped or Absent.
-struct Kill { LeaseId lease; };
+struct Kill {
+  LeaseId lease;
+};
 // Another provider holds the workload: delete the copy. Answered by Absent.
-struct Remove { LeaseId lease; };
+struct Remove {
+  LeaseId lease;
+};
 BOOST_DESCRIBE_STRUCT(Run, (), (lease, epoch))
 BOOST_DESCRIBE_STRUCT(Pause, (), (lease))
 BOOST_DESCRIBE_STRUCT(Kill, (), (lease))
@@ -69,11 +91,18 @@ BOOST_DESCRIBE_STRUCT(Remove, (), (lease))
 // --- the guard -----------------------------------------------------------------------------------
 // The workload may run until `deadline`, then it is frozen. Answered by handle_guard_hold when the
 // guard took it; refused, and not answered, at or after the deadline that it holds already.
-struct GuardHold { LeaseId lease; Micros deadline; };
+struct GuardHold {
+  LeaseId lease;
+  Micros deadline;
+};
 // Freeze now, and hold no deadline any more: the next GuardHold begins anew.
-struct GuardFreeze { LeaseId lease; };
+struct GuardFreeze {
+  LeaseId lease;
+};
 // Nothing is left to be guarded.
-struct GuardRelease { LeaseId lease; };
+struct GuardRelease {
+  LeaseId lease;
+};
 BOOST_DESCRIBE_STRUCT(GuardHold, (), (lease, deadline))
 BOOST_DESCRIBE_STRUCT(GuardFreeze, (), (lease))
 BOOST_DESCRIBE_STRUCT(GuardRelease, (), (lease))
@@ -85,9 +114,17 @@ BOOST_DESCRIBE_STRUCT(GuardRelease, (), (lease))
 //   NeverStarted  the holder was never heard of: nobody runs it (rule 10)
 enum class News : uint8_t { TookOver, Superseded, Fenced, NeverStarted };
 BOOST_DESCRIBE_ENUM(News, TookOver, Superseded, Fenced, NeverStarted)
-struct TellOwner { LeaseId lease; News news = News::TookOver; uint64_t epoch = 0; };
+struct TellOwner {
+  LeaseId lease;
+  News news = News::TookOver;
+  uint64_t epoch = 0;
+};
 enum class Weight : uint8_t { Info, Warning, Alarm };
-struct TellOperator { LeaseId lease; Weight weight = Weight::Info; std::string text; };
+struct TellOperator {
+  LeaseId lease;
+  Weight weight = Weight::Info;
+  std::string text;
+};
 BOOST_DESCRIBE_STRUCT(TellOwner, (), (lease, news, epoch))
 BOOST_DESCRIBE_STRUCT(TellOperator, (), (lease, weight, text))
 

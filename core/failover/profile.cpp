@@ -44,16 +44,18 @@ Micros stretched(Micros duration) {
 }
 
 Result<void> check_profile(const Profile& p) {
-  for (const Micros number : {p.heartbeat, p.retry, p.fence, p.stop, p.delay, p.silence,
-                              p.claim_ttl})
+  for (const Micros number :
+       {p.heartbeat, p.retry, p.fence, p.stop, p.delay, p.silence, p.claim_ttl})
     if (number <= Micros{0} || number > micros(Seconds{86'400}))
       return fail("every number of a fail-over profile is above zero and at most a day");
   if (p.backoff < Micros{0} || p.backoff > micros(Seconds{86'400}))
     return fail("backoff is at least zero and at most a day");
   const Micros stopped = stretched(p.fence + p.stop) + p.delay;
   if (shrunk(p.silence) < stopped)
-    return fail("silence is too short: less 0.1 % it must be at least fence + stop, plus 0.1 %, "
-                "plus D: " + seconds(p.silence) + " against " + seconds(stopped));
+    return fail(
+        "silence is too short: less 0.1 % it must be at least fence + stop, plus 0.1 %, "
+        "plus D: " +
+        seconds(p.silence) + " against " + seconds(stopped));
   const Micros beats = p.heartbeat + p.delay + Micros{3 * p.retry.value};
   if (p.fence < beats)
     return fail("fence is too short: it must be at least heartbeat + D + 3 * retry: " +

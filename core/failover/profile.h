@@ -31,8 +31,8 @@ struct Profile {
 BOOST_DESCRIBE_STRUCT(Profile, (),
                       (heartbeat, retry, fence, stop, delay, silence, claim_ttl, backoff))
 
-inline constexpr Profile kDefaultProfile{60'000_ms,  5'000_ms,   130'000_ms, 30'000_ms,
-                                         15'000_ms,  180'000_ms, 75'000_ms,  5'000_ms};
+inline constexpr Profile kDefaultProfile{60'000_ms, 5'000_ms,   130'000_ms, 30'000_ms,
+                                         15'000_ms, 180'000_ms, 75'000_ms,  5'000_ms};
 inline constexpr Profile kFastProfile{10'000_ms, 2'000_ms,  30'000_ms, 5'000_ms,
                                       5'000_ms,  45'000_ms, 25'000_ms, 1'700_ms};
 // For relays on the same machine; refused elsewhere.
@@ -48,7 +48,7 @@ std::string_view name_of(const Profile& profile);
 Result<void> check_profile(const Profile& profile);
 
 // What a duration may be on another machine's clock, rounded away from zero.
-Micros stretched(Micros duration);   // * (1 + rho)
+Micros stretched(Micros duration);  // * (1 + rho)
 // A claim event is void so long after it was first seen (rule 16).
 Micros claim_void_after(const Profile& profile);
 // A holder that could not keep the workload running does not claim for so long (rules 4 and 17).

@@ -68,8 +68,8 @@ bool Pulse::has(const Beat& beat, RelayNo relay) const {
 
 bool Pulse::receipt(Now now, PublishNo id, RelayNo relay, bool echo, const HeldBy& replicas,
                     Step& out) {
-  const auto beat = std::find_if(beats_.begin(), beats_.end(),
-                                 [&](const Beat& b) { return b.id == id; });
+  const auto beat =
+      std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == id; });
   if (beat == beats_.end()) return false;
   beat->receipts[relay] |= echo ? kEchoed : kOk;
   if (!has(*beat, relay)) return true;

@@ -63,8 +63,11 @@ class Pulse {
   Micros beat_every_;
   std::optional<Micros> due_;
   std::optional<Micros> last_sent_;
-  std::deque<Beat> beats_;                       // oldest first
-  struct Count { Micros counted; Micros missed; };  // times of sending; of the epoch held
+  std::deque<Beat> beats_;  // oldest first
+  struct Count {
+    Micros counted;
+    Micros missed;
+  };  // times of sending; of the epoch held
   std::map<std::pair<LeaseId, uint64_t>, Count> counts_;
 };
 

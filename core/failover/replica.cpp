@@ -21,8 +21,7 @@ Replica::Replica(Context& context, const LeaseId& lease, Terms terms)
       evidence_(terms_, context_.policy) {
   if (terms_.rank == 0) hold_ = 0;
   // Behind a primary that names nothing there is nothing to wait for.
-  if (!terms_.members[0].knows_rules || !context_.policy.arming ||
-      planted(Bug::failover_unarmed))
+  if (!terms_.members[0].knows_rules || !context_.policy.arming || planted(Bug::failover_unarmed))
     armed_ = true;
 }
 
@@ -115,8 +114,10 @@ void Replica::end(Step& out) {
 void Replica::hear(Now now, uint32_t rank, const Heard& heard, Step& out) {
   const Learnt learnt = book_->hear(now, rank, heard, highest_);
   if (learnt.skew)
-    tell(Weight::Warning, "the clock of member " + std::to_string(rank) + " and ours differ by " +
-                              "more than 30 s; fail-over does not depend on it", out);
+    tell(Weight::Warning,
+         "the clock of member " + std::to_string(rank) + " and ours differ by " +
+             "more than 30 s; fail-over does not depend on it",
+         out);
   if (learnt.epoch && *learnt.epoch > highest_) record(EpochSeen{lease_, *learnt.epoch}, out);
   if (learnt.beat && !armed_) record(Armed{lease_}, out);
   if (learnt.promoted) hear_promoted(rank, *learnt.promoted, out);
@@ -127,8 +128,9 @@ void Replica::hear(Now now, uint32_t rank, const Heard& heard, Step& out) {
 void Replica::hear_promoted(uint32_t rank, uint64_t epoch, Step& out) {
   if (!armed_) record(Armed{lease_}, out);
   if (hold_ == epoch)
-    tell(Weight::Alarm, "member " + std::to_string(rank) + " promoted with our epoch " +
-                            std::to_string(epoch), out);
+    tell(Weight::Alarm,
+         "member " + std::to_string(rank) + " promoted with our epoch " + std::to_string(epoch),
+         out);
   const std::optional<uint64_t> ours = hold_ ? hold_ : ended_;
   // Two that hold one epoch break a rule; then the better rank keeps it. One that ended may have
   // been forgotten by all relays, and its epoch taken again.

@@ -32,7 +32,7 @@ struct Context {
   RulePolicy policy;
   uint64_t next_publish = 1;
   uint64_t next_query = 1;
-  bool beat_now = false;              // something new is held: say so soon
+  bool beat_now = false;                                 // something new is held: say so soon
   std::vector<std::pair<PublishNo, LeaseId>> published;  // since these were last indexed
   std::vector<PublishNo> forgotten;
   std::vector<std::pair<QueryNo, LeaseId>> queried;
@@ -86,13 +86,19 @@ class Replica {
  private:
   // Why the workload must stop.
   enum class Reason : uint8_t {
-    Fence, Restart, CannotRun, StartFailed, LatePromotion, Superseded, LeaseOver
+    Fence,
+    Restart,
+    CannotRun,
+    StartFailed,
+    LatePromotion,
+    Superseded,
+    LeaseOver
   };
-  struct Slot {                       // the newest event of ours of one kind
+  struct Slot {  // the newest event of ours of one kind
     std::optional<PublishNo> id;
     Receipts receipts;
   };
-  struct Read {                       // the newest query
+  struct Read {  // the newest query
     QueryNo id;
     Micros sent;
     RelayMask complete = 0;
@@ -102,7 +108,9 @@ class Replica {
   void settle(Now now, Step& out);
   bool step_phase(Now now, Step& out);
   void record(FailoverRecord entry, Step& out);
-  void wake_at(Micros at) { if (!wake_ || at < *wake_) wake_ = at; }
+  void wake_at(Micros at) {
+    if (!wake_ || at < *wake_) wake_ = at;
+  }
   void publish(Now now, Slot& slot, decltype(Publish::message) message,
                std::optional<Micros> not_after, Step& out);
   void forget(Slot& slot, Step& out);
@@ -152,16 +160,16 @@ class Replica {
   Context& context_;
   const LeaseId lease_;
   const Terms terms_;
-  const market::HoldTag tag_;              // of the workload, in heartbeats
+  const market::HoldTag tag_;  // of the workload, in heartbeats
 
   // durable: changed by apply() only
   bool armed_ = false;
-  uint64_t highest_ = 0;                   // epoch of any promotion
-  std::optional<uint64_t> claimed_;        // a claim of ours may be out
-  std::optional<uint64_t> hold_;           // the epoch that we may be running
-  std::optional<uint64_t> ended_;          // the epoch that we held, fenced and not yet replaced
-  std::optional<Superseded> superseded_;   // whose copy of ours is to be deleted
-  bool leaving_ = false;                   // the lease is over
+  uint64_t highest_ = 0;                  // epoch of any promotion
+  std::optional<uint64_t> claimed_;       // a claim of ours may be out
+  std::optional<uint64_t> hold_;          // the epoch that we may be running
+  std::optional<uint64_t> ended_;         // the epoch that we held, fenced and not yet replaced
+  std::optional<Superseded> superseded_;  // whose copy of ours is to be deleted
+  bool leaving_ = false;                  // the lease is over
 
   // volatile
   Phase phase_ = Phase::Unarmed;
@@ -172,17 +180,17 @@ class Replica {
   Slot promotion_;
   Slot revocation_;
   std::optional<Read> read_;
-  RelayMask healthy_ = 0;                  // relays whose subscription is unbroken, however short
+  RelayMask healthy_ = 0;  // relays whose subscription is unbroken, however short
   Micros began_;
   bool told_never_started_ = false;
 
   // Holding
-  bool counted_ = false;                   // a heartbeat of this epoch had its write quorum
-  Micros wanted_;                          // the deadline to be held by the guard
-  std::optional<Micros> asked_;            // the one that it was asked for
-  std::optional<Micros> deadline_;         // run until then, at the longest
-  std::optional<Micros> first_asked_;      // of this epoch: an earlier answer is of another one
-  bool guarded_ = false;                   // the guard confirmed a deadline of this epoch
+  bool counted_ = false;               // a heartbeat of this epoch had its write quorum
+  Micros wanted_;                      // the deadline to be held by the guard
+  std::optional<Micros> asked_;        // the one that it was asked for
+  std::optional<Micros> deadline_;     // run until then, at the longest
+  std::optional<Micros> first_asked_;  // of this epoch: an earlier answer is of another one
+  bool guarded_ = false;               // the guard confirmed a deadline of this epoch
   bool run_sent_ = false;
   bool took_over_told_ = false;
   Micros promotion_again_;
@@ -191,14 +199,14 @@ class Replica {
   std::optional<std::optional<Micros>> guard_found_;
   // Fencing, and a copy that runs although it must not
   Reason reason_ = Reason::Fence;
-  bool stopping_ = false;                  // a stop was asked for and is not confirmed
+  bool stopping_ = false;  // a stop was asked for and is not confirmed
   Micros kill_at_;
   bool killing_ = false;
-  bool copy_ = false;                      // the engine may have something of ours
+  bool copy_ = false;  // the engine may have something of ours
   bool removing_ = false;
   Micros revoke_again_;
   // Leaving
-  Micros revoked_since_;                   // the revocation is said since then
+  Micros revoked_since_;  // the revocation is said since then
   bool left_ = false;
   // taking over
   std::optional<Micros> ready_since_;

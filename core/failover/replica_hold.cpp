@@ -245,8 +245,7 @@ void Replica::begin_leaving(Now now, Step& out) {
   deadline_.reset();
   stopping_ = counted_ = guarded_ = run_sent_ = false;
   revoke_again_ = revoked_since_ = now.mono;
-  const bool early =
-      !context_.policy.revoke_after_pause || planted(Bug::failover_leaves_early);
+  const bool early = !context_.policy.revoke_after_pause || planted(Bug::failover_leaves_early);
   if (hold_ && early) copy_gone(now, out);
 }
 
@@ -275,8 +274,8 @@ void Replica::note_superseded(uint32_t rank, uint64_t epoch, Step& out) {
   record(Superseded{lease_, epoch, terms_.members[rank].key}, out);
   if (!first || leaving_) return;
   if (ended_) forget(revocation_, out);
-  tell(Weight::Warning, "member " + std::to_string(rank) + " took over with epoch " +
-                            std::to_string(epoch), out);
+  tell(Weight::Warning,
+       "member " + std::to_string(rank) + " took over with epoch " + std::to_string(epoch), out);
   out.outputs.push_back(TellOwner{lease_, News::Superseded, epoch});
 }
 

@@ -47,9 +47,8 @@ Result<Bytes> encode_records(const Records& records) {
 
 Result<Records> decode_records(ByteView payload) {
   Records records;
-  auto read = read_records(payload, [&](ByteView record) {
-    records.emplace_back(record.begin(), record.end());
-  });
+  auto read = read_records(
+      payload, [&](ByteView record) { records.emplace_back(record.begin(), record.end()); });
   if (!read) return std::unexpected(read.error());
   return records;
 }

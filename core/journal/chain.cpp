@@ -38,8 +38,9 @@ Result<void> ChainVerifier::take(const SealedBatch& batch) {
   if (batch.sequence != tip_.sequence + 1)
     return broke("missing: batch " + std::to_string(batch.sequence) + " stands in its place");
   if (batch.previous != tip_.hash)
-    return broke("does not follow the batch before it: one of the two is of another journal, or "
-                 "was changed together with its hash");
+    return broke(
+        "does not follow the batch before it: one of the two is of another journal, or "
+        "was changed together with its hash");
   if (batch.hash != chain_hash(batch.sequence, batch.previous, batch.payload))
     return broke("content was changed: it does not match its hash");
   if (auto records = check_records(batch.payload); !records)

@@ -23,9 +23,9 @@ Bytes encode_frame(const SealedBatch& batch);
 
 struct Recovered {
   Header header;
-  Tip tip;               // of the last whole batch
-  size_t good_bytes = 0; // header and whole frames: the file is cut here before appending
-  std::string stopped;   // why reading stopped before the end; empty when every byte was read
+  Tip tip;                // of the last whole batch
+  size_t good_bytes = 0;  // header and whole frames: the file is cut here before appending
+  std::string stopped;    // why reading stopped before the end; empty when every byte was read
 };
 // `visit` sees every whole batch in order. An error only when the header is unusable, or when visit
 // returned one; a bad frame ends the reading and is told in `stopped`.

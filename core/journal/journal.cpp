@@ -14,9 +14,10 @@ Result<Tip> follow(Storage& storage, const std::optional<Tip>& mark, const Visit
   auto scanned = storage.scan(1, [&](const SealedBatch& batch) -> Result<void> {
     if (auto fits = chain.take(batch); !fits) return fits;
     if (mark && mark->sequence == batch.sequence && mark->hash != batch.hash)
-      return fail("is not the batch that was acknowledged here: an older copy of the journal was "
-                  "put back and written on",
-                  "batch " + std::to_string(batch.sequence));
+      return fail(
+          "is not the batch that was acknowledged here: an older copy of the journal was "
+          "put back and written on",
+          "batch " + std::to_string(batch.sequence));
     return visit ? visit(batch) : Result<void>{};
   });
   if (!scanned) return std::unexpected(scanned.error());

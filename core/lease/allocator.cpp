@@ -98,8 +98,7 @@ void Allocator::release(const LeaseId& lease) {
 Resources Allocator::unreserved() const {
   const auto rest = [](uint64_t sold, uint64_t taken) { return sold > taken ? sold - taken : 0; };
   return {rest(sold_.cpu_millicores, reserved_.cpu_millicores),
-          rest(sold_.memory_mb, reserved_.memory_mb),
-          rest(sold_.storage_gb, reserved_.storage_gb)};
+          rest(sold_.memory_mb, reserved_.memory_mb), rest(sold_.storage_gb, reserved_.storage_gb)};
 }
 
 }  // namespace paygress::lease

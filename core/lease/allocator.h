@@ -23,7 +23,7 @@ struct Resources {
 struct Ranges {
   uint32_t number_first = 1000;  // inclusive, as the existing network's vmid range
   uint32_t number_last = 1999;
-  uint16_t port_first = 30000;   // inclusive
+  uint16_t port_first = 30000;  // inclusive
   uint16_t port_last = 39999;
 };
 
@@ -58,7 +58,11 @@ class Allocator {
   size_t size() const { return held_.size(); }
 
  private:
-  struct Held { Resources resources; uint32_t number; std::vector<uint16_t> ports; };
+  struct Held {
+    Resources resources;
+    uint32_t number;
+    std::vector<uint16_t> ports;
+  };
   void take_ports(const std::vector<uint16_t>& ports);
   bool port_free(uint16_t port) const;
   bool in_range(uint32_t number) const;

@@ -11,8 +11,8 @@ namespace {
 ClaimId claim_id(const std::optional<LeaseId>& lease, const OpId& op, std::string_view mint,
                  std::string_view reason) {
   const ByteView owner = lease ? ByteView(lease->bytes) : ByteView(op.bytes);
-  const auto digest = crypto::sha256({as_bytes("paygress-claim-v1"), owner, as_bytes(mint),
-                                      as_bytes(reason)});
+  const auto digest =
+      crypto::sha256({as_bytes("paygress-claim-v1"), owner, as_bytes(mint), as_bytes(reason)});
   ClaimId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;
@@ -81,8 +81,8 @@ bool LeaseBook::credit_top_up(Now now, const LeaseId& lease, const OpId& op, con
                               LeaseStep& out) {
   const Lease* l = find(lease);
   PG_CHECK(l != nullptr);
-  const bool open = l->phase == Phase::Creating || l->phase == Phase::Running ||
-                    l->phase == Phase::Down;
+  const bool open =
+      l->phase == Phase::Creating || l->phase == Phase::Running || l->phase == Phase::Down;
   if (!open) {
     credit_nobody(now, op, l->terms.owner, lot, std::string(kClaimTopUp), out);
     return false;
@@ -112,8 +112,8 @@ bool LeaseBook::move_ports(const LeaseId& id, LeaseStep& out) {
   const Lease* lease = find(id);
   if (lease == nullptr || lease->phase != Phase::Creating) return false;
   LeasePortsMoved moved{id, lease->terms.ssh_port, lease->terms.ports};
-  const auto block = allocator_.find_ports(
-      static_cast<uint16_t>(moved.ports.size() + (moved.ssh_port ? 1 : 0)));
+  const auto block =
+      allocator_.find_ports(static_cast<uint16_t>(moved.ports.size() + (moved.ssh_port ? 1 : 0)));
   if (!block) return false;
   uint16_t port = *block;
   if (moved.ssh_port) moved.ssh_port = port++;
@@ -174,9 +174,9 @@ void LeaseBook::settle(Instant now, Lease& lease, std::optional<UnixSeconds> sin
                        LeaseStep& out) {
   if (lease.end_reason != EndReason::Stopped) return;
   const int64_t ago = since ? std::max<int64_t>((lease.ending_at - *since).value, 0) : 0;
-  const Micros used = since ? std::clamp(lease.used - micros(Seconds{ago}), lease.settle_floor,
-                                         lease.used)
-                            : lease.settle_floor;
+  const Micros used =
+      since ? std::clamp(lease.used - micros(Seconds{ago}), lease.settle_floor, lease.used)
+            : lease.settle_floor;
   if (used < lease.used) record(LeaseSettled{lease.terms.lease, used, now.wall}, out);
 }
 
@@ -201,8 +201,8 @@ void LeaseBook::end(Instant now, Lease& lease, EndReason reason, Micros used, Le
   out.events.push_back(Retire{id});
 }
 
-void LeaseBook::on_gone(Instant now, const LeaseId& lease,
-                        std::optional<UnixSeconds> unanswered, LeaseStep& out) {
+void LeaseBook::on_gone(Instant now, const LeaseId& lease, std::optional<UnixSeconds> unanswered,
+                        LeaseStep& out) {
   Lease* l = find_mutable(lease);
   if (l == nullptr || l->phase != Phase::Ending) return;
   const Seconds used = std::min(charged(l->used), l->bought);
@@ -210,8 +210,8 @@ void LeaseBook::on_gone(Instant now, const LeaseId& lease,
   PG_CHECK(consumed && *consumed <= l->paid);
   // Consumed comes from the oldest lots; what is left of each is a claim at its own mint.
   Msat to_consume = *consumed;
-  LeaseEnded ended{lease,    used,     *consumed, Msat{0},
-                   Msat{0}, now.wall, unanswered.value_or(UnixSeconds{})};
+  LeaseEnded ended{
+      lease, used, *consumed, Msat{0}, Msat{0}, now.wall, unanswered.value_or(UnixSeconds{})};
   std::vector<Lot> claims;
   for (Lot lot : l->lots) {
     const Msat part = std::min(to_consume, lot.msat);

@@ -36,23 +36,23 @@ struct Lease {
   // What every look at a lease reads stands together (docs/benchmarks.md).
   Phase phase = Phase::Reserved;
   Seconds bought;
-  Micros used;              // before `anchor`
-  Instant anchor;           // Running: the meter runs since this moment
+  Micros used;     // before `anchor`
+  Instant anchor;  // Running: the meter runs since this moment
   Instant last_sight;
   std::optional<Micros> next_look;  // Running, volatile: when its end is looked at
   LeaseReserved terms;
-  Msat paid;                // all payments
-  Msat credit;              // of `paid`: too little for another second
-  std::vector<Lot> lots;    // first in, first out
+  Msat paid;              // all payments
+  Msat credit;            // of `paid`: too little for another second
+  std::vector<Lot> lots;  // first in, first out
   UnixSeconds started_at;
   UnixSeconds down_since;
-  UnixSeconds over_at;       // Void or Ended: since when
+  UnixSeconds over_at;  // Void or Ended: since when
   bool own_exit = false;
   bool serves_ssh = true;
-  std::string node;          // of a cluster: which member runs it, and
-  std::string address;       // where consumers reach that one; empty: the provider's own address
-  bool cancelled = false;    // Reserved: its owner does not want it any more
-  Micros settle_floor;       // Ending: what was surely used, were it found stopped
+  std::string node;        // of a cluster: which member runs it, and
+  std::string address;     // where consumers reach that one; empty: the provider's own address
+  bool cancelled = false;  // Reserved: its owner does not want it any more
+  Micros settle_floor;     // Ending: what was surely used, were it found stopped
   UnixSeconds ending_at;
   EndReason end_reason = EndReason::Expired;
   std::optional<LeaseEnded> statement;
@@ -74,9 +74,9 @@ struct Totals {
   Msat consumed;
   Msat claims;
   Msat kept;
-  Msat open;  // lots of leases that are not settled
-  Msat paid;  // of `claims`: tokens given, and the fee that the claims bore
-  Msat given;  // of `paid`: the tokens
+  Msat open;         // lots of leases that are not settled
+  Msat paid;         // of `claims`: tokens given, and the fee that the claims bore
+  Msat given;        // of `paid`: the tokens
   Msat withdrawing;  // what leaves the wallet by withdrawals under way
   Msat withdrawn;    // tokens of the operator's, and invoices that were paid
 
@@ -84,9 +84,15 @@ struct Totals {
 };
 using MintUnit = std::pair<std::string, std::string>;
 
-struct Look { LeaseId lease; };    // its end has come: observe the workload
-struct Retire { LeaseId lease; };  // stop and remove the workload, then say on_gone
-struct Finished { LeaseId lease; };
+struct Look {
+  LeaseId lease;
+};  // its end has come: observe the workload
+struct Retire {
+  LeaseId lease;
+};  // stop and remove the workload, then say on_gone
+struct Finished {
+  LeaseId lease;
+};
 using LeaseEvent = std::variant<Look, Retire, Finished>;
 
 struct LeaseStep {
@@ -112,8 +118,7 @@ class LeaseBook {
   bool credit_spawn(Now now, const LeaseId& lease, const OpId& op, const Lot& lot, LeaseStep& out);
   // True: extended. False: the lease is over, or less than a second was bought and nothing can be
   // credited; the money is a claim.
-  bool credit_top_up(Now now, const LeaseId& lease, const OpId& op, const Lot& lot,
-                     LeaseStep& out);
+  bool credit_top_up(Now now, const LeaseId& lease, const OpId& op, const Lot& lot, LeaseStep& out);
   // Money of an operation that has no lease any more.
   void credit_nobody(Now now, const OpId& op, const PubKey& owner, const Lot& lot,
                      std::string reason, LeaseStep& out);
@@ -141,7 +146,7 @@ class LeaseBook {
   void claim_redeemed(Now now, const ClaimId& claim, LeaseStep& out);
 
   // --- withdrawals (from the withdrawal desk) ---
-  struct Payment {              // of an invoice
+  struct Payment {  // of an invoice
     std::string invoice;
     bool forced = false;
   };
@@ -171,7 +176,7 @@ class LeaseBook {
 
   // --- questions ---
   const Lease* find(const LeaseId& lease) const;
-  const Lease* by_number(uint32_t number) const;  // the newest with this number
+  const Lease* by_number(uint32_t number) const;      // the newest with this number
   const Lease* newest_of(const PubKey& owner) const;  // that was paid
   size_t unpaid_of(const PubKey& owner) const;        // reservations
   const Lease* by_workload_id(const std::string& workload_id) const;
@@ -246,19 +251,19 @@ class LeaseBook {
   std::map<MintUnit, Totals> totals_;
   uint64_t jobs_completed_ = 0;
   std::set<std::pair<UnixSeconds, LeaseId>> forgettable_;
-  std::set<std::pair<UnixSeconds, LeaseId>> held_;         // by `held_until`
+  std::set<std::pair<UnixSeconds, LeaseId>> held_;  // by `held_until`
   // volatile
-  std::set<std::pair<Micros, LeaseId>> looks_;             // (Lease::next_look, lease)
+  std::set<std::pair<Micros, LeaseId>> looks_;  // (Lease::next_look, lease)
   std::map<LeaseId, std::set<OpId>> top_ups_;
-  std::vector<LeaseId> sighted_;                           // since the last LeasesSighted
+  std::vector<LeaseId> sighted_;  // since the last LeasesSighted
   std::optional<Micros> next_sight_record_;
 };
 
-inline constexpr Seconds kGrace{60};             // flaw 19
-inline constexpr Seconds kLookAgain{5};          // when a look at the end brought no answer
-inline constexpr Seconds kSightEvery{60};        // one record a minute for all sights
+inline constexpr Seconds kGrace{60};       // flaw 19
+inline constexpr Seconds kLookAgain{5};    // when a look at the end brought no answer
+inline constexpr Seconds kSightEvery{60};  // one record a minute for all sights
 inline constexpr size_t kSightsPerRecordMax = 10'000;
 inline constexpr Seconds kForgetAfter{30 * 86400};
-inline constexpr Msat kClaimMin{1000};           // one satoshi: less is no token
+inline constexpr Msat kClaimMin{1000};  // one satoshi: less is no token
 
 }  // namespace paygress::lease

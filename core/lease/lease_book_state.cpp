@@ -137,8 +137,8 @@ void LeaseBook::apply_one(const LeaseExtended& r) {
 void LeaseBook::apply_one(const LeaseEnding& r) {
   Lease& l = leases_.at(r.lease);
   PG_CHECK(l.phase == Phase::Creating || l.phase == Phase::Running || l.phase == Phase::Down);
-  l.settle_floor = std::min(l.phase == Phase::Running ? used_until(l, last_seen(l).mono) : r.used,
-                            r.used);
+  l.settle_floor =
+      std::min(l.phase == Phase::Running ? used_until(l, last_seen(l).mono) : r.used, r.used);
   l.ending_at = r.at;
   l.phase = Phase::Ending;
   l.end_reason = r.reason;

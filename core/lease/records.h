@@ -50,8 +50,9 @@ struct Tier {
 
   bool operator==(const Tier&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Tier, (), (id, name, description, cpu_millicores, memory_mb, storage_gb,
-                                 rate_per_second))
+BOOST_DESCRIBE_STRUCT(Tier, (),
+                      (id, name, description, cpu_millicores, memory_mb, storage_gb,
+                       rate_per_second))
 
 // Money of one payment that is still on the lease, at the mint that issued it.
 struct Lot {
@@ -65,24 +66,27 @@ BOOST_DESCRIBE_STRUCT(Lot, (), (mint, unit, msat))
 
 struct LeaseReserved {
   LeaseId lease;
-  OpId op;                    // the redeeming of the spawn's token
+  OpId op;  // the redeeming of the spawn's token
   PubKey owner;
-  uint32_t number = 0;        // "container-<number>" on the wire
+  uint32_t number = 0;  // "container-<number>" on the wire
   Tier tier;
   std::string image;
   std::string template_slug;
-  std::string workload_id;    // the consumer's name for it; may be empty
+  std::string workload_id;  // the consumer's name for it; may be empty
   std::optional<uint16_t> ssh_port;
   std::vector<workload::PublishedPort> ports;
-  std::string password;       // secret; the journal's file is 0600
-  Seconds minimum;            // of the quote
+  std::string password;  // secret; the journal's file is 0600
+  Seconds minimum;       // of the quote
   UnixSeconds at;
-  bool encrypted = false;     // with the consumer's key, which no record holds
+  bool encrypted = false;                  // with the consumer's key, which no record holds
   std::map<std::string, std::string> env;  // of the template; values may be secret
   uint64_t open_files_max = 0;             // 0: the engine's default
 };
-struct LeaseVoided { LeaseId lease; UnixSeconds at; };
-struct LeasePaid {            // in one batch with the redeemer's OpDone and the workload's intent
+struct LeaseVoided {
+  LeaseId lease;
+  UnixSeconds at;
+};
+struct LeasePaid {  // in one batch with the redeemer's OpDone and the workload's intent
   LeaseId lease;
   OpId op;
   Lot lot;
@@ -90,16 +94,32 @@ struct LeasePaid {            // in one batch with the redeemer's OpDone and the
   Msat credit;
   UnixSeconds at;
 };
-struct LeaseStarted { LeaseId lease; Instant at; bool serves_ssh = true; };
-struct LeasesSighted { std::vector<LeaseId> leases; Instant at; };
-struct LeaseDown { LeaseId lease; Micros used; UnixSeconds since; bool own_exit = false; };
-struct LeaseUp { LeaseId lease; Instant at; Seconds charged_backoff; };
-struct LeaseExtended {        // in one batch with OpDone
+struct LeaseStarted {
+  LeaseId lease;
+  Instant at;
+  bool serves_ssh = true;
+};
+struct LeasesSighted {
+  std::vector<LeaseId> leases;
+  Instant at;
+};
+struct LeaseDown {
+  LeaseId lease;
+  Micros used;
+  UnixSeconds since;
+  bool own_exit = false;
+};
+struct LeaseUp {
+  LeaseId lease;
+  Instant at;
+  Seconds charged_backoff;
+};
+struct LeaseExtended {  // in one batch with OpDone
   LeaseId lease;
   OpId op;
   Lot lot;
   Seconds bought;
-  Msat credit;                // after the purchase
+  Msat credit;  // after the purchase
   UnixSeconds at;
 };
 enum class EndReason : uint8_t { Expired, Failed, Stopped };
@@ -109,7 +129,7 @@ struct LeaseEnding {
   Micros used;
   UnixSeconds at;
 };
-struct LeaseEnded {           // the object's absence is confirmed; the final statement
+struct LeaseEnded {  // the object's absence is confirmed; the final statement
   LeaseId lease;
   Seconds used;
   Msat consumed;
@@ -120,13 +140,15 @@ struct LeaseEnded {           // the object's absence is confirmed; the final st
   // and capacity are nobody else's (money-sagas.md flaw 4). Zero: nothing is held.
   UnixSeconds held_until;
 };
-struct LeaseForgotten { LeaseId lease; };
-struct LeasePortsMoved {      // before it ever ran: somebody else listens on one of the old ones
+struct LeaseForgotten {
+  LeaseId lease;
+};
+struct LeasePortsMoved {  // before it ever ran: somebody else listens on one of the old ones
   LeaseId lease;
   std::optional<uint16_t> ssh_port;
   std::vector<workload::PublishedPort> ports;
 };
-struct LeasePlaced {          // a cluster runs it on this member; consumers reach it there
+struct LeasePlaced {  // a cluster runs it on this member; consumers reach it there
   LeaseId lease;
   std::string node;
   std::string address;
@@ -144,42 +166,64 @@ struct ClaimOwed {
   UnixSeconds at;
 };
 // What of a payment without a lease is too small to be a token.
-struct DustKept { OpId op; Lot lot; UnixSeconds at; };
+struct DustKept {
+  OpId op;
+  Lot lot;
+  UnixSeconds at;
+};
 // Its owner stopped it before it was paid: money that arrives becomes a claim (flaw 17).
-struct LeaseCancelled { LeaseId lease; UnixSeconds at; };
+struct LeaseCancelled {
+  LeaseId lease;
+  UnixSeconds at;
+};
 // The engine says that it stopped before its owner asked for the stop: so much less is charged
 // (flaw 11).
-struct LeaseSettled { LeaseId lease; Micros used; UnixSeconds at; };
-struct LeaseCleared { LeaseId lease; UnixSeconds at; };  // what `held_until` held is free
+struct LeaseSettled {
+  LeaseId lease;
+  Micros used;
+  UnixSeconds at;
+};
+struct LeaseCleared {
+  LeaseId lease;
+  UnixSeconds at;
+};  // what `held_until` held is free
 // The claim is a token now, which is its owner's; in one batch with the wallet's RefundDone.
 struct ClaimPaid {
   ClaimId claim;
-  std::string token;          // secret
-  Msat face;                  // its value
-  Msat fee;                   // what the claim bore of the swap
-  Msat kept;                  // the rest: less than the mint's smallest coin
+  std::string token;  // secret
+  Msat face;          // its value
+  Msat fee;           // what the claim bore of the swap
+  Msat kept;          // the rest: less than the mint's smallest coin
   UnixSeconds at;
 };
-struct ClaimKept { ClaimId claim; UnixSeconds at; };      // worth no more than the mint's fee
-struct ClaimRedeemed { ClaimId claim; UnixSeconds at; };  // its owner has spent the token
-struct ClaimForgotten { ClaimId claim; };                 // long after
+struct ClaimKept {
+  ClaimId claim;
+  UnixSeconds at;
+};  // worth no more than the mint's fee
+struct ClaimRedeemed {
+  ClaimId claim;
+  UnixSeconds at;
+};  // its owner has spent the token
+struct ClaimForgotten {
+  ClaimId claim;
+};  // long after
 
 // The operator takes earnings out: so much is nobody else's to spend from here on. `withdrawal` is
 // to the wallet what a claim is: the token's secrets derive from it.
 struct WithdrawalOpened {
-  ClaimId withdrawal;         // drawn by who asks, so that asking again is the same withdrawal
-  Lot lot;                    // what leaves the wallet, the mint's fee included
-  std::string purpose;        // "send", "payout", "pay"
+  ClaimId withdrawal;   // drawn by who asks, so that asking again is the same withdrawal
+  Lot lot;              // what leaves the wallet, the mint's fee included
+  std::string purpose;  // "send", "payout", "pay"
   UnixSeconds at;
-  std::string invoice;        // that it pays; empty: it becomes a token
-  bool forced = false;        // by the operator's word it may take what is owed to others
+  std::string invoice;  // that it pays; empty: it becomes a token
+  bool forced = false;  // by the operator's word it may take what is owed to others
 };
 // It is a token now; in one batch with the wallet's RefundDone, and before anybody is shown it.
 struct WithdrawalPaid {
   ClaimId withdrawal;
-  std::string token;          // secret
+  std::string token;  // secret
   Msat face;
-  Msat fee;                   // what the mint took
+  Msat fee;  // what the mint took
   UnixSeconds at;
 };
 // Nothing was sent, or an invoice was not paid and everything but `fee` is in the wallet again.
@@ -187,22 +231,27 @@ struct WithdrawalDropped {
   ClaimId withdrawal;
   UnixSeconds at;
   Msat fee;
-  std::string problem;        // why an invoice was not paid, as the mint said it
+  std::string problem;  // why an invoice was not paid, as the mint said it
 };
 // Its invoice is paid; in one batch with the wallet's MeltDone.
 struct InvoiceSettled {
   ClaimId withdrawal;
-  Msat amount;                // of the invoice
-  Msat fee;                   // of Lightning and of the mint
-  std::string preimage;       // the receipt; empty when the mint did not tell it
+  Msat amount;           // of the invoice
+  Msat fee;              // of Lightning and of the mint
+  std::string preimage;  // the receipt; empty when the mint did not tell it
   UnixSeconds at;
 };
-struct WithdrawalDelivered { ClaimId withdrawal; UnixSeconds at; };  // the token is where it goes
-struct WithdrawalForgotten { ClaimId withdrawal; };  // long after; these records stay
+struct WithdrawalDelivered {
+  ClaimId withdrawal;
+  UnixSeconds at;
+};  // the token is where it goes
+struct WithdrawalForgotten {
+  ClaimId withdrawal;
+};  // long after; these records stay
 
-BOOST_DESCRIBE_STRUCT(LeaseReserved, (), (lease, op, owner, number, tier, image, template_slug,
-                                          workload_id, ssh_port, ports, password, minimum, at,
-                                          encrypted, env, open_files_max))
+BOOST_DESCRIBE_STRUCT(LeaseReserved, (),
+                      (lease, op, owner, number, tier, image, template_slug, workload_id, ssh_port,
+                       ports, password, minimum, at, encrypted, env, open_files_max))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

@@ -92,8 +92,8 @@ void WithdrawalBook::check_invariants() const {
   for (const auto& [id, entry] : withdrawals_) {
     PG_CHECK(entry.opened.withdrawal == id);
     PG_CHECK(open_.contains(id) == (entry.state == WithdrawalState::Open));
-    PG_CHECK(entry.paid.has_value() == (entry.state == WithdrawalState::Paid ||
-                                        entry.state == WithdrawalState::Delivered));
+    PG_CHECK(entry.paid.has_value() ==
+             (entry.state == WithdrawalState::Paid || entry.state == WithdrawalState::Delivered));
     PG_CHECK(entry.settled.has_value() == (entry.state == WithdrawalState::Settled));
     PG_CHECK(entry.dropped.has_value() == (entry.state == WithdrawalState::Dropped));
   }

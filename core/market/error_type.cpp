@@ -121,9 +121,7 @@ constexpr std::array kTable = {
 
 }  // namespace
 
-std::span<const ErrorInfo> error_table() {
-  return kTable;
-}
+std::span<const ErrorInfo> error_table() { return kTable; }
 
 const ErrorInfo& info_of(ErrorType type) {
   const auto i = static_cast<size_t>(type);
@@ -132,9 +130,7 @@ const ErrorInfo& info_of(ErrorType type) {
   return kTable[i];
 }
 
-std::string_view to_text(ErrorType type) {
-  return info_of(type).text;
-}
+std::string_view to_text(ErrorType type) { return info_of(type).text; }
 
 std::optional<ErrorType> error_type_from(std::string_view text) {
   for (const ErrorInfo& info : kTable)
@@ -149,8 +145,6 @@ std::optional<TokenState> token_state_of(ErrorType type) {
   return static_cast<TokenState>(std::countr_zero(bits));
 }
 
-bool may_answer(ErrorType type, TokenState state) {
-  return info_of(type).token.contains(state);
-}
+bool may_answer(ErrorType type, TokenState state) { return info_of(type).token.contains(state); }
 
 }  // namespace paygress::market

@@ -20,12 +20,8 @@ std::string d_tag(std::string_view name, uint8_t version, std::string_view rest)
   return d;
 }
 
-Tag topic(std::string_view value) {
-  return {"t", std::string(value)};
-}
-Tag version_tag(uint8_t version) {
-  return {"v", std::to_string(version)};
-}
+Tag topic(std::string_view value) { return {"t", std::string(value)}; }
+Tag version_tag(uint8_t version) { return {"v", std::to_string(version)}; }
 
 // The common start of the events that are about one workload.
 std::vector<Tag> workload_tags(std::string_view second_topic, std::string d, uint8_t version,

@@ -19,7 +19,7 @@
 
 namespace paygress::market {
 
-inline constexpr uint16_t kClaimKind = 38387;          // additive, addressable
+inline constexpr uint16_t kClaimKind = 38387;           // additive, addressable
 inline constexpr int64_t kHeartbeatBucketSeconds = 60;  // one stored heartbeat per bucket
 
 // --- d tags ------------------------------------------------------------------------------------

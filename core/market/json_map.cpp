@@ -17,18 +17,12 @@ namespace {
 
 std::string_view name_of(Kind kind) {
   switch (kind) {
-    case Kind::Null:
-      return "null";
-    case Kind::Bool:
-      return "true or false";
-    case Kind::Number:
-      return "a number";
-    case Kind::String:
-      return "a string";
-    case Kind::Array:
-      return "an array";
-    case Kind::Object:
-      return "an object";
+    case Kind::Null: return "null";
+    case Kind::Bool: return "true or false";
+    case Kind::Number: return "a number";
+    case Kind::String: return "a string";
+    case Kind::Array: return "an array";
+    case Kind::Object: return "an object";
   }
   PG_CHECK(false);
   return {};

@@ -32,11 +32,11 @@ namespace paygress::market::json {
 
 // What is special about a member. Without an entry a member is required, an optional one Skip.
 enum class Rule : uint8_t {
-  Skip,       // optional<T>: left out when nothing
-  Null,       // optional<T>: written as null when nothing
-  Required,   // missing or null is refused
-  Default,    // missing keeps the member's initial value; null is refused; always written
-  SkipEmpty   // as Default, and left out when written empty
+  Skip,      // optional<T>: left out when nothing
+  Null,      // optional<T>: written as null when nothing
+  Required,  // missing or null is refused
+  Default,   // missing keeps the member's initial value; null is refused; always written
+  SkipEmpty  // as Default, and left out when written empty
 };
 struct Exception {
   std::string_view member;
@@ -55,8 +55,8 @@ struct JsonValue;
 // The path of a value, as a chain of frames on the stack; spelled only when something is wrong.
 struct Where {
   const Where* up = nullptr;
-  std::string_view name;   // of a member; empty for an element
-  size_t index = 0;        // of an element
+  std::string_view name;  // of a member; empty for an element
+  size_t index = 0;       // of an element
   std::string path() const;
 };
 
@@ -64,7 +64,7 @@ struct Where {
 class Reading {
  public:
   struct Unknown {
-    std::string path;                     // of the object that holds it; empty for the outermost
+    std::string path;  // of the object that holds it; empty for the outermost
     std::string name;
     std::vector<std::string_view> known;  // the names that object could have
   };
@@ -79,7 +79,7 @@ class Reading {
   }
 
   std::vector<Error> errors;
-  std::vector<Unknown> unknown;           // filled with Mode::Everything only
+  std::vector<Unknown> unknown;  // filled with Mode::Everything only
 
  private:
   Mode mode_;

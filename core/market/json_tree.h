@@ -15,10 +15,10 @@ enum class Kind : uint8_t { Null, Bool, Number, String, Array, Object };
 
 struct Node {
   Kind kind = Kind::Null;
-  bool truth = false;               // Bool
-  std::string text;                 // String: decoded; Number: as written
-  std::vector<Node> items;          // Array: elements; Object: the members' values
-  std::vector<std::string> names;   // Object: of `items`, in order, duplicates kept
+  bool truth = false;              // Bool
+  std::string text;                // String: decoded; Number: as written
+  std::vector<Node> items;         // Array: elements; Object: the members' values
+  std::vector<std::string> names;  // Object: of `items`, in order, duplicates kept
 
   bool is_null() const { return kind == Kind::Null; }
   // The first member of that name, or nullptr. `twice` is set when there is another one.
@@ -27,7 +27,7 @@ struct Node {
 
 struct Limits {
   size_t bytes = 64 * 1024;
-  size_t depth = 16;   // nested arrays and objects
+  size_t depth = 16;  // nested arrays and objects
 };
 
 // One whole JSON text, white space around it allowed. Refused: more bytes or levels than `limits`,

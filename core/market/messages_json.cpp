@@ -175,21 +175,11 @@ Result<Request> read_status_or_stop(const json::Node& tree) {
 
 }  // namespace
 
-std::string to_json(const Offer& m) {
-  return write_message(m);
-}
-std::string to_json(const Heartbeat& m) {
-  return write_message(m);
-}
-std::string to_json(const Revocation& m) {
-  return write_message(m);
-}
-std::string to_json(const Promotion& m) {
-  return write_message(m);
-}
-std::string to_json(const Claim& m) {
-  return write_message(m);
-}
+std::string to_json(const Offer& m) { return write_message(m); }
+std::string to_json(const Heartbeat& m) { return write_message(m); }
+std::string to_json(const Revocation& m) { return write_message(m); }
+std::string to_json(const Promotion& m) { return write_message(m); }
+std::string to_json(const Claim& m) { return write_message(m); }
 
 std::string to_json(const Request& m) {
   if (const auto* stop = std::get_if<StopRequest>(&m))
@@ -201,21 +191,11 @@ std::string to_json(const Reply& m) {
   return std::visit([](const auto& reply) { return write_message(reply); }, m);
 }
 
-Result<Offer> parse_offer(std::string_view json) {
-  return parse_as<Offer>(json);
-}
-Result<Heartbeat> parse_heartbeat(std::string_view json) {
-  return parse_as<Heartbeat>(json);
-}
-Result<Revocation> parse_revocation(std::string_view json) {
-  return parse_as<Revocation>(json);
-}
-Result<Promotion> parse_promotion(std::string_view json) {
-  return parse_as<Promotion>(json);
-}
-Result<Claim> parse_claim(std::string_view json) {
-  return parse_as<Claim>(json);
-}
+Result<Offer> parse_offer(std::string_view json) { return parse_as<Offer>(json); }
+Result<Heartbeat> parse_heartbeat(std::string_view json) { return parse_as<Heartbeat>(json); }
+Result<Revocation> parse_revocation(std::string_view json) { return parse_as<Revocation>(json); }
+Result<Promotion> parse_promotion(std::string_view json) { return parse_as<Promotion>(json); }
+Result<Claim> parse_claim(std::string_view json) { return parse_as<Claim>(json); }
 
 Result<Request> parse_request(std::string_view json) {
   const auto tree = parse_message(json);

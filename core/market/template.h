@@ -28,7 +28,7 @@ inline constexpr std::string_view kPasswordInValue = "${password}";
 
 struct TemplatePort {
   uint16_t container_port = 0;
-  std::string hint;    // what speaks there: "http", "ws"; the wire always says "tcp"
+  std::string hint;  // what speaks there: "http", "ws"; the wire always says "tcp"
   std::string label;
   bool operator==(const TemplatePort&) const = default;
 };
@@ -47,12 +47,12 @@ BOOST_DESCRIBE_STRUCT(TemplateImage, (), (engine, image))
 struct Template {
   std::string slug;
   std::vector<TemplateImage> images;
-  std::vector<TemplatePort> ports;           // published in this order
+  std::vector<TemplatePort> ports;  // published in this order
   std::vector<EnvironmentVariable> environment;
   std::vector<std::string> consumer_environment;  // what the buyer may set
-  std::string data_path;                     // empty: keeps nothing, so nothing to encrypt
-  uint64_t open_files_max = 0;               // 0: the engine's default
-  std::string tier;                          // the tier it is made for
+  std::string data_path;                          // empty: keeps nothing, so nothing to encrypt
+  uint64_t open_files_max = 0;                    // 0: the engine's default
+  std::string tier;                               // the tier it is made for
   ReplicationKind replication = ReplicationKind::None;  // what clients default to
   uint64_t cpu_millicores_min = 0;
   uint64_t memory_mb_min = 0;
@@ -62,9 +62,10 @@ struct Template {
   // nullptr when this engine cannot serve it.
   const std::string* image_for(std::string_view engine) const;
 };
-BOOST_DESCRIBE_STRUCT(Template, (), (slug, images, ports, environment, consumer_environment,
-                                     data_path, open_files_max, tier, replication,
-                                     cpu_millicores_min, memory_mb_min, storage_gb_min))
+BOOST_DESCRIBE_STRUCT(Template, (),
+                      (slug, images, ports, environment, consumer_environment, data_path,
+                       open_files_max, tier, replication, cpu_millicores_min, memory_mb_min,
+                       storage_gb_min))
 
 class TemplateRegistry {
  public:

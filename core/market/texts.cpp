@@ -13,12 +13,8 @@ std::string join(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-std::string number(int64_t value) {
-  return std::to_string(value);
-}
-std::string number(uint64_t value) {
-  return std::to_string(value);
-}
+std::string number(int64_t value) { return std::to_string(value); }
+std::string number(uint64_t value) { return std::to_string(value); }
 
 constexpr uint64_t kPromotionDelaySeconds = 30;  // per index, what the existing network tells
 
@@ -91,12 +87,8 @@ std::string invalid_token(std::string_view why) {
 std::string non_whitelisted_mint(std::string_view mint_url) {
   return join({"Mint ", excerpt(mint_url), " is not accepted by this provider"});
 }
-std::string token_already_spent() {
-  return "This Cashu token has already been spent at the mint";
-}
-std::string token_pending() {
-  return "Token is pending at the mint; retry shortly";
-}
+std::string token_already_spent() { return "This Cashu token has already been spent at the mint"; }
+std::string token_pending() { return "Token is pending at the mint; retry shortly"; }
 std::string mint_network_error(std::string_view why) {
   return join({"Could not reach mint: ", excerpt(why)});
 }
@@ -111,18 +103,14 @@ std::string mint_unsuitable(std::string_view mint_url, std::string_view missing)
       {"Mint ", excerpt(mint_url), " cannot be redeemed from safely: it lacks ", excerpt(missing)});
 }
 
-std::string invalid_request() {
-  return "Failed to parse request";
-}
+std::string invalid_request() { return "Failed to parse request"; }
 std::string not_addressed() {
   return "warm-standby spawn arrived at a provider not designated as primary or standby";
 }
 std::string template_unsupported(std::string_view slug, std::string_view backend) {
   return join({"Template `", excerpt(slug), "` is not supported on the ", backend, " backend"});
 }
-std::string no_specs() {
-  return "No pod specifications available on this provider";
-}
+std::string no_specs() { return "No pod specifications available on this provider"; }
 std::string unknown_tier(const std::optional<std::string>& id, std::string_view sold) {
   if (!id) return join({"The request names no tier; this provider sells: ", excerpt(sold)});
   return join({"Unknown tier `", excerpt(*id), "`; this provider sells: ", excerpt(sold)});
@@ -161,9 +149,7 @@ std::string unsupported_replication(std::string_view why) {
 std::string standby_unavailable(std::string_view why) {
   return join({"This provider cannot stand by for the workload: ", excerpt(why)});
 }
-std::string draining() {
-  return "This provider is draining and takes no new leases";
-}
+std::string draining() { return "This provider is draining and takes no new leases"; }
 std::string recovering() {
   return "This provider's ledger is being recovered; ask again when that is done";
 }
@@ -172,9 +158,7 @@ std::string invalid_pod_id(std::string_view pod) {
   return join({"Could not parse pod identifier `", excerpt(pod),
                "`; expected `container-<id>` or numeric id"});
 }
-std::string not_owner() {
-  return "Pod not owned by requester";
-}
+std::string not_owner() { return "Pod not owned by requester"; }
 std::string pod_not_found(std::string_view pod) {
   return join({"Pod ", excerpt(pod), " not found"});
 }
@@ -205,9 +189,7 @@ std::string request_expired(Seconds age) {
 std::string rate_limited(Seconds retry_after) {
   return join({"Too many requests; retry in ", number(retry_after.value), "s"});
 }
-std::string refund_pending() {
-  return "The refund is being made; it follows shortly";
-}
+std::string refund_pending() { return "The refund is being made; it follows shortly"; }
 std::string stopped_before_running() {
   return "Stopped by its owner before the workload ran; the refund is in this reply";
 }

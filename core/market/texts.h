@@ -26,7 +26,7 @@ struct AccessText {
   std::string password;              // secret
   UnixSeconds expires_at;
   std::vector<TemplateAccessPort> ports;
-  bool checkpointed_asked = false;   // adds a line: runs as `none`, nothing is checkpointed
+  bool checkpointed_asked = false;  // adds a line: runs as `none`, nothing is checkpointed
 };
 std::vector<std::string> access_instructions(const AccessText& access);
 

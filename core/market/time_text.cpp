@@ -47,9 +47,7 @@ Date civil_from_days(int64_t days) {
   return d;
 }
 
-bool is_leap(int64_t year) {
-  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
+bool is_leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
 int64_t days_in_month(int64_t year, int64_t month) {
   constexpr std::array<int64_t, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -132,13 +130,9 @@ bool scan_offset(Scanner& in, int64_t& seconds) {
 
 }  // namespace
 
-std::string to_rfc3339(UnixSeconds at) {
-  return date_and_time(at, 'T') + "+00:00";
-}
+std::string to_rfc3339(UnixSeconds at) { return date_and_time(at, 'T') + "+00:00"; }
 
-std::string to_human_time(UnixSeconds at) {
-  return date_and_time(at, ' ') + " UTC";
-}
+std::string to_human_time(UnixSeconds at) { return date_and_time(at, ' ') + " UTC"; }
 
 Result<UnixSeconds> parse_rfc3339(std::string_view text) {
   const auto malformed = [] { return fail("not an RFC 3339 time"); };

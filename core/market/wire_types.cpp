@@ -39,15 +39,9 @@ HoldTag hold_tag(std::string_view workload_id) {
   return tag;
 }
 
-std::string_view to_text(IsolationLevel v) {
-  return word_of(kIsolation, v);
-}
-std::string_view to_text(ReplicationKind v) {
-  return word_of(kReplication, v);
-}
-std::string_view to_text(TokenState v) {
-  return word_of(kTokenState, v);
-}
+std::string_view to_text(IsolationLevel v) { return word_of(kIsolation, v); }
+std::string_view to_text(ReplicationKind v) { return word_of(kReplication, v); }
+std::string_view to_text(TokenState v) { return word_of(kTokenState, v); }
 
 std::optional<IsolationLevel> isolation_level_from(std::string_view text) {
   return value_of<IsolationLevel>(kIsolation, text);

@@ -8,8 +8,10 @@ namespace paygress::nostr {
 
 Draft auth_draft(std::string_view relay_url, std::string_view challenge, UnixSeconds now) {
   PG_CHECK(challenge.size() <= kChallengeBytesMax);
-  return Draft{now, kind::kRelayAuth,
-               {{"relay", std::string(relay_url)}, {"challenge", std::string(challenge)}}, ""};
+  return Draft{now,
+               kind::kRelayAuth,
+               {{"relay", std::string(relay_url)}, {"challenge", std::string(challenge)}},
+               ""};
 }
 
 Draft inbox_relays_draft(const std::vector<std::string>& relay_urls, UnixSeconds now) {
@@ -25,8 +27,7 @@ Result<std::vector<std::string>> inbox_relays(const Event& event) {
     if (tag.size() < 2 || tag[0] != "relay" || urls.size() == kInboxRelaysMax) continue;
     const std::string& url = tag[1];
     const bool is_websocket = url.starts_with("wss://") || url.starts_with("ws://");
-    if (is_websocket && std::find(urls.begin(), urls.end(), url) == urls.end())
-      urls.push_back(url);
+    if (is_websocket && std::find(urls.begin(), urls.end(), url) == urls.end()) urls.push_back(url);
   }
   if (urls.empty()) return fail("names no relay", "tags");
   return urls;

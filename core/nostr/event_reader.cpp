@@ -19,9 +19,7 @@ bool EventReader::wrong_type() {
   return refuse("wrong type", field_ == Field::Unknown ? "" : kNames[static_cast<int>(field_)]);
 }
 
-bool EventReader::ignored() {
-  return depth_ > 0 && field_ == Field::Unknown ? true : wrong_type();
-}
+bool EventReader::ignored() { return depth_ > 0 && field_ == Field::Unknown ? true : wrong_type(); }
 
 bool EventReader::begin_object() {
   PG_CHECK(!done_);
@@ -35,8 +33,7 @@ bool EventReader::end_object() {
   if (--depth_ > 0) return true;
   for (size_t i = 0; i < std::size(kNames); ++i) {
     const auto field = static_cast<Field>(i);
-    const bool optional =
-        shape_ == Shape::Rumor && (field == Field::Id || field == Field::Sig);
+    const bool optional = shape_ == Shape::Rumor && (field == Field::Id || field == Field::Sig);
     if (!optional && !has(field)) return refuse("missing", kNames[i]);
   }
   done_ = true;
@@ -44,7 +41,8 @@ bool EventReader::end_object() {
 }
 
 bool EventReader::begin_array() {
-  if (field_ == Field::Tags && depth_ == kTagsDepth) event_.tags.emplace_back();
+  if (field_ == Field::Tags && depth_ == kTagsDepth)
+    event_.tags.emplace_back();
   else if (depth_ == 0 || !(field_ == Field::Unknown || (field_ == Field::Tags && depth_ == 1)))
     return wrong_type();
   ++depth_;
@@ -102,10 +100,11 @@ bool EventReader::integer(int64_t value) {
   if (depth_ != 1 || (field_ != Field::CreatedAt && field_ != Field::Kind)) return ignored();
   const int64_t limit =
       field_ == Field::Kind ? std::numeric_limits<uint16_t>::max() : kCreatedAtMax;
-  if (value < 0 || value > limit)
-    return refuse("out of range", kNames[static_cast<int>(field_)]);
-  if (field_ == Field::Kind) event_.kind = static_cast<uint16_t>(value);
-  else event_.created_at = {value};
+  if (value < 0 || value > limit) return refuse("out of range", kNames[static_cast<int>(field_)]);
+  if (field_ == Field::Kind)
+    event_.kind = static_cast<uint16_t>(value);
+  else
+    event_.created_at = {value};
   return true;
 }
 

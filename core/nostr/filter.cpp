@@ -59,8 +59,7 @@ std::string to_json(const Filter& filter) {
   const auto write_id = [&](const auto& id) { append_json_string(out, id.hex()); };
   append_list(out, "ids", filter.ids, write_id);
   append_list(out, "authors", filter.authors, write_id);
-  append_list(out, "kinds", filter.kinds,
-              [&](uint16_t kind) { out.append(std::to_string(kind)); });
+  append_list(out, "kinds", filter.kinds, [&](uint16_t kind) { out.append(std::to_string(kind)); });
   for (const auto& [letter, values] : filter.tags)
     append_list(out, "#" + letter, values,
                 [&](const std::string& value) { append_json_string(out, value); });

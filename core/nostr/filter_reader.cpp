@@ -86,8 +86,8 @@ bool FilterReader::integer(int64_t value) {
     case Field::Until: filter_.until = UnixSeconds{value}; return true;
     case Field::Limit:
       // Larger than any relay's own limit, so the same request.
-      filter_.limit = static_cast<uint32_t>(
-          std::min<int64_t>(value, std::numeric_limits<uint32_t>::max()));
+      filter_.limit =
+          static_cast<uint32_t>(std::min<int64_t>(value, std::numeric_limits<uint32_t>::max()));
       return true;
     default: return wrong_type();
   }

@@ -40,8 +40,7 @@ class FrameReader final : public JsonSink {
   template <class... T>
   bool are() const {
     size_t i = 0;
-    return elements_.size() == sizeof...(T) &&
-           (std::holds_alternative<T>(elements_[i++]) && ...);
+    return elements_.size() == sizeof...(T) && (std::holds_alternative<T>(elements_[i++]) && ...);
   }
   template <class T>
   T& get(size_t i) {

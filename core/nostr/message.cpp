@@ -103,11 +103,16 @@ Reason reason_of(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return Reason::None;
   constexpr std::pair<std::string_view, Reason> kReasons[] = {
-      {"duplicate", Reason::Duplicate},       {"pow", Reason::Pow},
-      {"blocked", Reason::Blocked},           {"rate-limited", Reason::RateLimited},
-      {"invalid", Reason::Invalid},           {"restricted", Reason::Restricted},
-      {"mute", Reason::Mute},                 {"error", Reason::Error},
-      {"unsupported", Reason::Unsupported},   {"auth-required", Reason::AuthRequired}};
+      {"duplicate", Reason::Duplicate},
+      {"pow", Reason::Pow},
+      {"blocked", Reason::Blocked},
+      {"rate-limited", Reason::RateLimited},
+      {"invalid", Reason::Invalid},
+      {"restricted", Reason::Restricted},
+      {"mute", Reason::Mute},
+      {"error", Reason::Error},
+      {"unsupported", Reason::Unsupported},
+      {"auth-required", Reason::AuthRequired}};
   for (const auto& [prefix, reason] : kReasons)
     if (text.substr(0, colon) == prefix) return reason;
   return Reason::Error;  // NIP-01: a machine-readable prefix of a kind not known here
@@ -118,8 +123,7 @@ Result<WireMessage> parse_relay_frame(std::string_view frame) {
   if (auto ok = read_frame(frame, in); !ok) return std::unexpected(ok.error());
   const std::string& label = in.label();
   if (label == "OK" && in.are<std::string, bool, std::string>()) return ok_message(in);
-  if (label == "NOTICE" && in.are<std::string>())
-    return Notice{std::move(in.get<std::string>(0))};
+  if (label == "NOTICE" && in.are<std::string>()) return Notice{std::move(in.get<std::string>(0))};
   if (label == "AUTH" && in.are<std::string>())
     return AuthChallenge{std::move(in.get<std::string>(0))};
   if (in.elements().empty() || !std::holds_alternative<std::string>(in.elements()[0]))

@@ -18,10 +18,19 @@ inline constexpr size_t kSubscriptionBytesMax = 64;
 inline constexpr size_t kEventFrameBytesMax = kEventBytesMax + 8 * kSubscriptionBytesMax;
 
 // --- client to relay ---------------------------------------------------------------------------
-struct Publish { Event event; };
-struct Subscribe { std::string subscription; std::vector<Filter> filters; };  // REQ: replaces
-struct Unsubscribe { std::string subscription; };                             // CLOSE
-struct Authenticate { Event event; };                                         // AUTH, kind 22242
+struct Publish {
+  Event event;
+};
+struct Subscribe {
+  std::string subscription;
+  std::vector<Filter> filters;
+};  // REQ: replaces
+struct Unsubscribe {
+  std::string subscription;
+};  // CLOSE
+struct Authenticate {
+  Event event;
+};  // AUTH, kind 22242
 BOOST_DESCRIBE_STRUCT(Publish, (), (event))
 BOOST_DESCRIBE_STRUCT(Subscribe, (), (subscription, filters))
 BOOST_DESCRIBE_STRUCT(Unsubscribe, (), (subscription))
@@ -37,26 +46,51 @@ struct EventFor {
   BOOST_DESCRIBE_CLASS(EventFor, (), (subscription, event), (), ())
 };
 // The relay sent an event whose id was verified before: cheap, and not verified again.
-struct KnownEvent { std::string subscription; EventId id; };
-struct Ok { EventId id; bool accepted = false; std::string text; };
-struct EndOfStored { std::string subscription; std::optional<bool> finished; };  // NIP-67 hint
-struct Closed { std::string subscription; std::string text; };
-struct Notice { std::string text; };
-struct AuthChallenge { std::string challenge; };
+struct KnownEvent {
+  std::string subscription;
+  EventId id;
+};
+struct Ok {
+  EventId id;
+  bool accepted = false;
+  std::string text;
+};
+struct EndOfStored {
+  std::string subscription;
+  std::optional<bool> finished;
+};  // NIP-67 hint
+struct Closed {
+  std::string subscription;
+  std::string text;
+};
+struct Notice {
+  std::string text;
+};
+struct AuthChallenge {
+  std::string challenge;
+};
 BOOST_DESCRIBE_STRUCT(KnownEvent, (), (subscription, id))
 BOOST_DESCRIBE_STRUCT(Ok, (), (id, accepted, text))
 BOOST_DESCRIBE_STRUCT(EndOfStored, (), (subscription, finished))
 BOOST_DESCRIBE_STRUCT(Closed, (), (subscription, text))
 BOOST_DESCRIBE_STRUCT(Notice, (), (text))
 BOOST_DESCRIBE_STRUCT(AuthChallenge, (), (challenge))
-using WireMessage =
-    std::variant<EventFor<Event>, Ok, EndOfStored, Closed, Notice, AuthChallenge>;
+using WireMessage = std::variant<EventFor<Event>, Ok, EndOfStored, Closed, Notice, AuthChallenge>;
 using RelayMessage = std::variant<EventFor<VerifiedEvent>, KnownEvent, Ok, EndOfStored, Closed,
                                   Notice, AuthChallenge>;
 
 // Machine-readable prefix of an OK or CLOSED text (NIP-01, NIP-42).
 enum class Reason : uint8_t {
-  None, Duplicate, Pow, Blocked, RateLimited, Invalid, Restricted, Mute, Error, Unsupported,
+  None,
+  Duplicate,
+  Pow,
+  Blocked,
+  RateLimited,
+  Invalid,
+  Restricted,
+  Mute,
+  Error,
+  Unsupported,
   AuthRequired
 };
 Reason reason_of(std::string_view text);

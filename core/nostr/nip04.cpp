@@ -32,8 +32,7 @@ Result<std::string> decrypt(const SecretKey& shared, std::string_view content) {
   ByteArray<16> iv;
   if (!iv_bytes || iv_bytes->size() != iv.size()) return undecryptable();
   std::copy(iv_bytes->begin(), iv_bytes->end(), iv.begin());
-  const auto ciphertext =
-      from_base64(content.substr(0, mark), Base64::Standard, Padding::Required);
+  const auto ciphertext = from_base64(content.substr(0, mark), Base64::Standard, Padding::Required);
   if (!ciphertext) return undecryptable();
   auto text = crypto::aes256_cbc_decrypt(shared.bytes, iv, *ciphertext);
   if (!text) return undecryptable();
@@ -50,8 +49,10 @@ Result<Draft> seal(const crypto::Keypair& author, const PubKey& receiver, std::s
   entropy.fill(iv);
   std::string content = encrypt(*shared, text, iv);
   if (content.size() + kEnvelopeBytes > kEventBytesMax) return fail("message is too large");
-  return Draft{now, kind::kEncryptedDirect,
-               {{"p", receiver.hex()}, {"alt", "Private Message"}}, std::move(content)};
+  return Draft{now,
+               kind::kEncryptedDirect,
+               {{"p", receiver.hex()}, {"alt", "Private Message"}},
+               std::move(content)};
 }
 
 Result<std::string> open(const VerifiedEvent& event, const crypto::Keypair& me) {

@@ -118,8 +118,8 @@ Result<Pointer> read_pointer(const Bech32& text) {
   if (text.prefix == "naddr") {
     if (!entries->author || !entries->kind) return fail("naddr lacks author or kind");
     if (!is_utf8(as_text(*entries->special))) return fail("identifier is not text");
-    return AddressPointer{std::string(as_text(*entries->special)), *entries->author,
-                          *entries->kind, std::move(entries->relays)};
+    return AddressPointer{std::string(as_text(*entries->special)), *entries->author, *entries->kind,
+                          std::move(entries->relays)};
   }
   if (text.prefix == "nprofile") {
     const auto key = id_from<PubKey>(*entries->special);
@@ -168,9 +168,12 @@ Result<PubKey> parse_public_key(std::string_view text) {
   } else {
     const auto pointer = parse_pointer(bare);
     if (!pointer) return fail("not a public key: expected 64 hex digits, npub or nprofile");
-    if (const auto* npub = std::get_if<PubKey>(&*pointer)) key = *npub;
-    else if (const auto* profile = std::get_if<ProfilePointer>(&*pointer)) key = profile->pubkey;
-    else return fail("names an event, not a public key");
+    if (const auto* npub = std::get_if<PubKey>(&*pointer))
+      key = *npub;
+    else if (const auto* profile = std::get_if<ProfilePointer>(&*pointer))
+      key = profile->pubkey;
+    else
+      return fail("names an event, not a public key");
   }
   if (!crypto::is_valid(key)) return fail("not a public key: not on the curve");
   return key;

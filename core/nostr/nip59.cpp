@@ -85,8 +85,8 @@ Result<Rumor> parse_rumor(std::string_view json, const PubKey& sealed_by) {
   Event& event = reader.event();
   // Without this anybody could speak in anybody's name: the rumor itself is not signed.
   if (event.pubkey != sealed_by) return fail("not the author of the seal", "rumor.pubkey");
-  Rumor rumor = make_rumor(event.pubkey, Draft{event.created_at, event.kind,
-                                               std::move(event.tags), std::move(event.content)});
+  Rumor rumor = make_rumor(event.pubkey, Draft{event.created_at, event.kind, std::move(event.tags),
+                                               std::move(event.content)});
   // Some clients leave the id out; one that is there must be right, or two receivers would know
   // the same message under different names.
   if (reader.has_id() && event.id != rumor.id)
@@ -108,8 +108,13 @@ Rumor make_rumor(const PubKey& author, Draft draft) {
 
 std::string to_json(const Rumor& rumor) {
   // A rumor is an event without its last field.
-  std::string json = to_json(Event{rumor.id, rumor.author, rumor.draft.created_at,
-                                   rumor.draft.kind, rumor.draft.tags, rumor.draft.content, {}});
+  std::string json = to_json(Event{rumor.id,
+                                   rumor.author,
+                                   rumor.draft.created_at,
+                                   rumor.draft.kind,
+                                   rumor.draft.tags,
+                                   rumor.draft.content,
+                                   {}});
   const size_t end = json.rfind(",\"sig\":");
   PG_CHECK(end != std::string::npos);
   json.replace(end, std::string::npos, "}");
@@ -125,11 +130,9 @@ Result<Event> wrap(const Rumor& rumor, const crypto::Keypair& author, const PubK
   if (text.size() > kEventBytesMax) return fail("message is too large");
   const bool back = style == WrapStyle::Stored;
   const UnixSeconds sealed_at = back ? backdated(now, entropy) : now;
-  const auto seal =
-      enclose(text, Draft{sealed_at, kind::kSeal, {}, ""}, author, receiver, entropy);
+  const auto seal = enclose(text, Draft{sealed_at, kind::kSeal, {}, ""}, author, receiver, entropy);
   if (!seal) return seal;
-  const uint16_t kind =
-      style == WrapStyle::Ephemeral ? kind::kEphemeralGiftWrap : kind::kGiftWrap;
+  const uint16_t kind = style == WrapStyle::Ephemeral ? kind::kEphemeralGiftWrap : kind::kGiftWrap;
   const UnixSeconds wrapped_at = back ? backdated(now, entropy) : now;
   const Draft outer{wrapped_at, kind, {{"p", receiver.hex()}}, ""};
   auto event = enclose(to_json(*seal), outer, draw_keypair(entropy), receiver, entropy);
@@ -168,8 +171,13 @@ Result<Unwrapped> unwrap(const VerifiedEvent& wrap, const crypto::Keypair& me,
   auto rumor = parse_rumor(*rumor_json, (*seal)->pubkey);
   if (!rumor) return std::unexpected(rumor.error());
   const auto end = earlier(expires_at(wrap->tags), expires_at(rumor->draft.tags));
-  return Unwrapped{(*seal)->pubkey, wrap->id, rumor->id, rumor->draft.created_at, end,
-                   rumor->draft.kind, std::move(rumor->draft.tags),
+  return Unwrapped{(*seal)->pubkey,
+                   wrap->id,
+                   rumor->id,
+                   rumor->draft.created_at,
+                   end,
+                   rumor->draft.kind,
+                   std::move(rumor->draft.tags),
                    std::move(rumor->draft.content)};
 }
 

@@ -45,17 +45,17 @@ Result<Event> wrap(const Rumor& rumor, const crypto::Keypair& author, const PubK
 struct Unwrapped {
   PubKey sender;
   EventId wrap_id;
-  EventId rumor_id;  // the identity of the message: the same in every copy of it
+  EventId rumor_id;        // the identity of the message: the same in every copy of it
   UnixSeconds created_at;  // the rumor's, so the sender's word; the caller judges its age
   std::optional<UnixSeconds> expires_at;  // NIP-40, the earlier of the wrap's and the rumor's
-  uint16_t kind = 0;  // the caller drops kinds it does not expect
+  uint16_t kind = 0;                      // the caller drops kinds it does not expect
   std::vector<Tag> tags;
   std::string content;
 
   bool operator==(const Unwrapped&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Unwrapped, (), (sender, wrap_id, rumor_id, created_at, expires_at, kind,
-                                      tags, content))
+BOOST_DESCRIBE_STRUCT(Unwrapped, (),
+                      (sender, wrap_id, rumor_id, created_at, expires_at, kind, tags, content))
 
 // Conversation keys of recent senders, oldest entry replaced first. One per thread: not locked.
 class ConversationKeys {

@@ -122,8 +122,7 @@ Result<void> RelayPool::check_request(const std::string& name,
   return {};
 }
 
-Result<void> RelayPool::subscribe_on(Now now, const std::string& name,
-                                     const SubscriptionSpec& spec,
+Result<void> RelayPool::subscribe_on(Now now, const std::string& name, const SubscriptionSpec& spec,
                                      const std::vector<RelayIndex>& relays) {
   if (auto ok = check_request(name, spec.filters); !ok) return ok;
   const auto targets = named(relays);
@@ -306,11 +305,9 @@ void RelayPool::on_health(RelayIndex relay, const RelayStatus& status) {
 std::vector<PoolOutput> RelayPool::take_outputs() { return std::exchange(outputs_, {}); }
 
 size_t RelayPool::live_count() const {
-  return static_cast<size_t>(
-      std::count_if(relays_.begin(), relays_.end(), [&](const auto& entry) {
-        return is_own(entry.first) &&
-               entry.second.session.status().health == RelayHealth::Live;
-      }));
+  return static_cast<size_t>(std::count_if(relays_.begin(), relays_.end(), [&](const auto& entry) {
+    return is_own(entry.first) && entry.second.session.status().health == RelayHealth::Live;
+  }));
 }
 
 std::optional<Micros> RelayPool::live_since(RelayIndex relay, const std::string& name) const {

@@ -43,9 +43,9 @@ struct LinkId {
 };
 BOOST_DESCRIBE_STRUCT(LinkId, (), (relay, attempt))
 
-inline constexpr size_t kRelaysMax = 32;  // own and added ones
-inline constexpr size_t kPublishesMax = 1024;  // tracked at a time
-inline constexpr size_t kSeenIdsMax = 131072;  // more than admission.h remembers
+inline constexpr size_t kRelaysMax = 32;         // own and added ones
+inline constexpr size_t kPublishesMax = 1024;    // tracked at a time
+inline constexpr size_t kSeenIdsMax = 131072;    // more than admission.h remembers
 inline constexpr Micros kOkTimeout = 10'000_ms;  // then it is sent again
 inline constexpr BackoffPolicy kResendBackoff{2'000_ms, 60'000_ms, 500_ms};
 inline constexpr Micros kQueryTimeout = 10'000_ms;
@@ -79,33 +79,70 @@ struct PublishOptions {
 };
 
 namespace pool {
-struct OpenLink { LinkId link; };   // answered by handle_link_up or handle_link_down
-struct CloseLink { LinkId link; };  // not answered
-struct Ping { LinkId link; };       // answered by handle_pong
-struct Send { LinkId link; ClientMessage message; };
-struct SignAuth { LinkId link; Draft draft; };  // answered by handle_auth_signed
+struct OpenLink {
+  LinkId link;
+};  // answered by handle_link_up or handle_link_down
+struct CloseLink {
+  LinkId link;
+};  // not answered
+struct Ping {
+  LinkId link;
+};  // answered by handle_pong
+struct Send {
+  LinkId link;
+  ClientMessage message;
+};
+struct SignAuth {
+  LinkId link;
+  Draft draft;
+};  // answered by handle_auth_signed
 // Once per event id, over all relays, subscriptions, queries and (load_seen) restarts; with
 // `repeat` at each arrival.
-struct Delivered { RelayIndex relay; std::string subscription; VerifiedEvent event; };
+struct Delivered {
+  RelayIndex relay;
+  std::string subscription;
+  VerifiedEvent event;
+};
 // A tracked publish came back on one of our long-lived subscriptions: the relay passes it on. Once
 // per relay.
-struct Echoed { PublishId publish; RelayIndex relay; };
+struct Echoed {
+  PublishId publish;
+  RelayIndex relay;
+};
 // Every answer of a relay, "duplicate:" counted as accepted (NIP-01).
-struct Answered { PublishId publish; RelayIndex relay; bool accepted; std::string text; };
+struct Answered {
+  PublishId publish;
+  RelayIndex relay;
+  bool accepted;
+  std::string text;
+};
 // `quorum` relays accepted. Said once; nothing is resent any more; tracked until forget().
-struct Reached { PublishId publish; };
+struct Reached {
+  PublishId publish;
+};
 // Once per relay asked. Complete: everything stored was read, up to EOSE of the last page.
 // Otherwise the relay proves nothing: not connected, refused, too slow.
-struct QueryAnswered { std::string query; RelayIndex relay; bool complete; };
+struct QueryAnswered {
+  std::string query;
+  RelayIndex relay;
+  bool complete;
+};
 // That long-lived subscription has been Live on that relay since then (failover.md rule 11), or is
 // interrupted. Not said when it ends by unsubscribe.
-struct Continuity { RelayIndex relay; std::string subscription; std::optional<Micros> since; };
-struct HealthChanged { RelayIndex relay; RelayStatus status; };
+struct Continuity {
+  RelayIndex relay;
+  std::string subscription;
+  std::optional<Micros> since;
+};
+struct HealthChanged {
+  RelayIndex relay;
+  RelayStatus status;
+};
 }  // namespace pool
-using PoolOutput = std::variant<pool::OpenLink, pool::CloseLink, pool::Ping, pool::Send,
-                                pool::SignAuth, pool::Delivered, pool::Echoed, pool::Answered,
-                                pool::Reached, pool::QueryAnswered, pool::Continuity,
-                                pool::HealthChanged>;
+using PoolOutput =
+    std::variant<pool::OpenLink, pool::CloseLink, pool::Ping, pool::Send, pool::SignAuth,
+                 pool::Delivered, pool::Echoed, pool::Answered, pool::Reached, pool::QueryAnswered,
+                 pool::Continuity, pool::HealthChanged>;
 
 class RelayPool {
  public:
@@ -196,9 +233,9 @@ class RelayPool {
     std::map<RelayIndex, Target> targets;
   };
   struct Relay {
-    std::string url;        // as it was given
+    std::string url;  // as it was given
     std::string canonical;
-    size_t uses = 0;        // of an added one
+    size_t uses = 0;  // of an added one
     RelaySession session;
     uint64_t attempt = 0;
     bool up = false;

@@ -7,7 +7,6 @@ namespace paygress::nostr {
 
 namespace {
 
-
 std::string_view default_text(LinkDown reason) {
   switch (reason) {
     case LinkDown::Closed: return "closed";

@@ -26,24 +26,24 @@ namespace paygress::nostr {
 
 // Copied into every message that a relay's text ends up in, so that none can be long.
 inline constexpr size_t kRelayTextMax = 200;
-inline constexpr size_t kSubscriptionsMax = 12;     // with queries; relays allow 20, and pages
+inline constexpr size_t kSubscriptionsMax = 12;  // with queries; relays allow 20, and pages
 inline constexpr size_t kSubscriptionNameMax = 40;
-inline constexpr size_t kFiltersMax = 10;           // per subscription
-inline constexpr size_t kAuthAttemptsMax = 3;       // per connection and kAuthWindow: no loop
+inline constexpr size_t kFiltersMax = 10;      // per subscription
+inline constexpr size_t kAuthAttemptsMax = 3;  // per connection and kAuthWindow: no loop
 inline constexpr Micros kAuthWindow = 600'000_ms;
-inline constexpr size_t kStrayMessagesMax = 4096;   // per connection, then it is closed
-inline constexpr size_t kUnansweredMax = 512;       // EVENTs whose OK is awaited
+inline constexpr size_t kStrayMessagesMax = 4096;  // per connection, then it is closed
+inline constexpr size_t kUnansweredMax = 512;      // EVENTs whose OK is awaited
 inline constexpr BackoffPolicy kConnectBackoff{1'000_ms, 60'000_ms};
 
 struct SessionTiming {
   Micros connect_timeout = 15'000_ms;
   Micros ping_interval_min = 25'000_ms;  // the interval is drawn anew for each ping
   Micros ping_interval_max = 30'000_ms;
-  Micros pong_timeout = 20'000_ms;     // half-open sockets die here
-  Micros auth_timeout = 10'000_ms;     // from the draft to the relay's OK
-  Micros challenge_wait = 3'000_ms;    // for the challenge of a relay that wanted AUTH before
-  Micros healthy_after = 60'000_ms;    // Up and Live for so long resets the connect backoff
-  Micros publish_interval = 333_ms;    // token bucket, per relay: relays refuse about 8 a second
+  Micros pong_timeout = 20'000_ms;   // half-open sockets die here
+  Micros auth_timeout = 10'000_ms;   // from the draft to the relay's OK
+  Micros challenge_wait = 3'000_ms;  // for the challenge of a relay that wanted AUTH before
+  Micros healthy_after = 60'000_ms;  // Up and Live for so long resets the connect backoff
+  Micros publish_interval = 333_ms;  // token bucket, per relay: relays refuse about 8 a second
   uint32_t publish_burst = 6;
 };
 
@@ -55,11 +55,11 @@ enum class LinkDown : uint8_t {
 
 enum class RelayHealth : uint8_t {
   Stopped,
-  Waiting,     // for the next connect
+  Waiting,  // for the next connect
   Connecting,
-  Syncing,     // link up; some subscription is not Live yet
-  Live,        // link up, every long-lived subscription Live
-  Impaired,    // link up; some subscription refused, unproven or without AUTH
+  Syncing,   // link up; some subscription is not Live yet
+  Live,      // link up, every long-lived subscription Live
+  Impaired,  // link up; some subscription refused, unproven or without AUTH
 };
 std::string_view to_string(RelayHealth health);
 
@@ -73,27 +73,49 @@ struct RelayStatus {
 struct SessionStats {
   uint64_t connects = 0;
   uint64_t events = 0;
-  uint64_t strays = 0;      // events of no subscription of ours, or that its filters do not want
-  uint64_t late_oks = 0;    // OKs for what was not sent, or was answered before
-  uint64_t closed = 0;      // CLOSED messages
+  uint64_t strays = 0;    // events of no subscription of ours, or that its filters do not want
+  uint64_t late_oks = 0;  // OKs for what was not sent, or was answered before
+  uint64_t closed = 0;    // CLOSED messages
   uint64_t notices = 0;
-  uint64_t truncated = 0;   // backfills that kPagesMax pages did not exhaust
+  uint64_t truncated = 0;  // backfills that kPagesMax pages did not exhaust
 };
 
 namespace session {
 struct OpenLink {};   // answered by on_link_up or on_link_down
 struct CloseLink {};  // not answered; the link counts as gone
 struct Ping {};       // a WebSocket ping frame; answered by on_pong
-struct Send { ClientMessage message; };
-struct SignAuth { Draft draft; };  // answered by on_auth_signed
-struct Arrived { std::string subscription; VerifiedEvent event; };  // wanted by that subscription
-struct Known { std::string subscription; EventId id; };
-struct Answered { EventId id; bool accepted; std::string text; };  // one per EVENT sent, at most
-struct QueryEnded { std::string subscription; bool complete; };    // the query is gone
+struct Send {
+  ClientMessage message;
+};
+struct SignAuth {
+  Draft draft;
+};  // answered by on_auth_signed
+struct Arrived {
+  std::string subscription;
+  VerifiedEvent event;
+};  // wanted by that subscription
+struct Known {
+  std::string subscription;
+  EventId id;
+};
+struct Answered {
+  EventId id;
+  bool accepted;
+  std::string text;
+};  // one per EVENT sent, at most
+struct QueryEnded {
+  std::string subscription;
+  bool complete;
+};  // the query is gone
 // live_since() of a long-lived subscription is another than the last time this was said.
-struct Continuity { std::string subscription; std::optional<Micros> live_since; };
+struct Continuity {
+  std::string subscription;
+  std::optional<Micros> live_since;
+};
 struct Authenticated {};
-struct HealthChanged { RelayStatus status; };
+struct HealthChanged {
+  RelayStatus status;
+};
 }  // namespace session
 using SessionOutput =
     std::variant<session::OpenLink, session::CloseLink, session::Ping, session::Send,
@@ -188,7 +210,7 @@ class RelaySession {
   Auth auth_ = Auth::None;
   Backoff connect_backoff_{kConnectBackoff};
   Backoff refused_backoff_{kRefusedBackoff};
-  std::optional<Micros> link_due_;    // next connect, or the end of this one's patience
+  std::optional<Micros> link_due_;  // next connect, or the end of this one's patience
   std::optional<Micros> ping_due_;
   std::optional<Micros> pong_by_;
   std::optional<Micros> auth_by_;
@@ -204,7 +226,7 @@ class RelaySession {
   std::map<std::string, RelaySubscription> subscriptions_;
   std::map<std::string, Micros> query_ends_;
   std::deque<EventId> unanswered_;
-  Micros bucket_;  // when the publish bucket will be full again
+  Micros bucket_;                   // when the publish bucket will be full again
   std::optional<Micros> deadline_;  // compute_deadline(): asked of every session at every step
   uint32_t editions_ = 0;
   std::optional<UnixSeconds> last_connected_;

@@ -34,8 +34,7 @@ void RelaySession::on_event(Now now, const EventFor<VerifiedEvent>& message) {
   Entry* owner = owner_of(message.subscription);
   if (owner == nullptr || !owner->second.wants(message.subscription, *message.event))
     return count_stray(now);
-  owner->second.on_stored(now, message.subscription, message.event->id,
-                          message.event->created_at);
+  owner->second.on_stored(now, message.subscription, message.event->id, message.event->created_at);
   outputs_.push_back(session::Arrived{owner->first, message.event});
 }
 

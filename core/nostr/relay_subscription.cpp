@@ -34,8 +34,7 @@ Subscribe RelaySubscription::request(Now now, std::optional<UnixSeconds> last_co
   sent_ = spec_.filters;
   if (spec_.backfill) {
     if (!resumes_) last_connected.reset();
-    for (auto& filter : sent_)
-      filter.since = since_of(*spec_.backfill, now.wall, last_connected);
+    for (auto& filter : sent_) filter.since = since_of(*spec_.backfill, now.wall, last_connected);
   }
   state_ = SubscriptionState::Sent;
   page_ = {};
@@ -81,16 +80,15 @@ bool RelaySubscription::owns(std::string_view wire_id) const {
 
 bool RelaySubscription::is_open(std::string_view wire_id) const {
   PG_CHECK(owns(wire_id));
-  return wire_id != wire_id_ || (state_ != SubscriptionState::Idle &&
-                                 state_ != SubscriptionState::NeedsAuth &&
-                                 state_ != SubscriptionState::Refused);
+  return wire_id != wire_id_ ||
+         (state_ != SubscriptionState::Idle && state_ != SubscriptionState::NeedsAuth &&
+          state_ != SubscriptionState::Refused);
 }
 
 bool RelaySubscription::wants(std::string_view wire_id, const Event& event) const {
   PG_CHECK(owns(wire_id));
   if (wire_id == wire_id_) return matches_any(sent_, event);
-  return matches(sent_[page_filter_], event) &&
-         (!page_.until || event.created_at <= *page_.until);
+  return matches(sent_[page_filter_], event) && (!page_.until || event.created_at <= *page_.until);
 }
 
 void RelaySubscription::on_stored(Now now, std::string_view wire_id, const EventId& id,

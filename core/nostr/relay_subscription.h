@@ -35,16 +35,16 @@ struct Backfill {
 inline constexpr Backfill kGiftWrapBackfill{172'800_s + 900_s, 604'800_s + 900_s};
 
 struct SubscriptionSpec {
-  std::vector<Filter> filters;      // at least one; since is overwritten when backfill is set
-  std::optional<Backfill> backfill;  // none: the filters are sent as they are
+  std::vector<Filter> filters;          // at least one; since is overwritten when backfill is set
+  std::optional<Backfill> backfill;     // none: the filters are sent as they are
   std::optional<Micros> query_timeout;  // set: one-shot, closed when everything stored was read
   bool operator==(const SubscriptionSpec&) const = default;
 };
 
-inline constexpr Micros kEoseTimeout = 10'000_ms;    // without any event of this REQ
+inline constexpr Micros kEoseTimeout = 10'000_ms;     // without any event of this REQ
 inline constexpr Micros kStoredTimeout = 120'000_ms;  // for one REQ up to EOSE, whatever comes
-inline constexpr size_t kPagesMax = 256;             // per backfill of one subscription
-inline constexpr size_t kBoundaryIdsMax = 8192;      // ids remembered of one page's oldest second
+inline constexpr size_t kPagesMax = 256;              // per backfill of one subscription
+inline constexpr size_t kBoundaryIdsMax = 8192;       // ids remembered of one page's oldest second
 inline constexpr BackoffPolicy kRefusedBackoff{5'000_ms, 300'000_ms, 1'000_ms};
 
 enum class SubscriptionState : uint8_t {
@@ -112,7 +112,7 @@ class RelaySubscription {
   // A page that is read, or the stored answer to a live REQ of one filter, which is the first one.
   struct Page {
     bool open = false;
-    bool over = false;  // its EOSE came
+    bool over = false;                  // its EOSE came
     std::optional<UnixSeconds> until;   // of its REQ
     std::optional<UnixSeconds> oldest;  // of its events so far
     std::set<EventId> boundary;         // ids at `until`, from the page before

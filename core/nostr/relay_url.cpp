@@ -86,8 +86,7 @@ bool is_public_ipv4(const Ipv4& a) {
 }
 
 bool ends_with_label(std::string_view host, std::string_view label) {
-  return host == label ||
-         (host.ends_with(label) && host[host.size() - label.size() - 1] == '.');
+  return host == label || (host.ends_with(label) && host[host.size() - label.size() - 1] == '.');
 }
 
 }  // namespace

@@ -139,9 +139,9 @@ void RelayWatches::renew(Now now, RelayIndex relay, uint64_t number, Bundle& bun
     return !edition.live;
   });
   PG_CHECK(bundle.editions.size() <= 1);
-  Edition next{std::string(kWatchPrefix) + std::to_string(number) + "-" +
-                   std::to_string(++editions_),
-               bundle.watches, std::nullopt};
+  Edition next{
+      std::string(kWatchPrefix) + std::to_string(number) + "-" + std::to_string(++editions_),
+      bundle.watches, std::nullopt};
   SubscribeOptions options;
   options.relays = {relay};
   options.repeat = true;
@@ -153,9 +153,8 @@ void RelayWatches::on_continuity(Now now, const pool::Continuity& change) {
   const auto host = hosts_.find(change.relay);
   if (host == hosts_.end()) return;
   for (auto& [number, bundle] : host->second.bundles) {
-    const auto it =
-        std::find_if(bundle.editions.begin(), bundle.editions.end(),
-                     [&](const Edition& e) { return e.name == change.subscription; });
+    const auto it = std::find_if(bundle.editions.begin(), bundle.editions.end(),
+                                 [&](const Edition& e) { return e.name == change.subscription; });
     if (it == bundle.editions.end()) continue;
     it->live = change.since;
     settle(change.relay, host->second, bundle);

@@ -33,12 +33,12 @@ struct QueryId {
   auto operator<=>(const QueryId&) const = default;
 };
 
-inline constexpr size_t kBundlesMax = 3;             // per relay; each may be there twice meanwhile
+inline constexpr size_t kBundlesMax = 3;  // per relay; each may be there twice meanwhile
 inline constexpr size_t kBundleBytesMax = 40 * 1024;  // of filters: a frame stays below 64 KiB
-inline constexpr size_t kQueriesAtOnceMax = 3;       // per relay; others wait their turn
+inline constexpr size_t kQueriesAtOnceMax = 3;        // per relay; others wait their turn
 static_assert(2 * kBundlesMax + kQueriesAtOnceMax < kSubscriptionsMax, "with the owner's own");
-inline constexpr size_t kQueriesWaitingMax = 1024;   // in all
-inline constexpr uint32_t kBundleLimitMax = 500;     // `limit` of a merged filter
+inline constexpr size_t kQueriesWaitingMax = 1024;  // in all
+inline constexpr uint32_t kBundleLimitMax = 500;    // `limit` of a merged filter
 
 // Filters of different watches with the same kinds and tag names are merged, `limit`s added: what
 // arrives is a superset of what was asked for, and the reader must judge it. No since, no until; at
@@ -46,14 +46,22 @@ inline constexpr uint32_t kBundleLimitMax = 500;     // `limit` of a merged filt
 struct WatchSpec {
   std::vector<std::string> relays;  // canonical and distinct (relay_url.h)
   std::vector<Filter> filters;
-  Micros ping_limit;                // D: see RelaySession::set_ping_limit
+  Micros ping_limit;  // D: see RelaySession::set_ping_limit
 };
 
 namespace watch {
 // This relay has covered the watch since then, or does not.
-struct Continuity { WatchId watch; RelayIndex relay; std::optional<Micros> since; };
+struct Continuity {
+  WatchId watch;
+  RelayIndex relay;
+  std::optional<Micros> since;
+};
 // Once for each relay asked. See pool::QueryAnswered; also incomplete when it waited too long.
-struct Answered { QueryId query; RelayIndex relay; bool complete; };
+struct Answered {
+  QueryId query;
+  RelayIndex relay;
+  bool complete;
+};
 }  // namespace watch
 using WatchOutput = std::variant<watch::Continuity, watch::Answered>;
 

@@ -43,7 +43,9 @@ class Announcer {
   // A created_at that is higher than every earlier one of that kind, over restarts and clock steps.
   UnixSeconds stamp(Now now, uint16_t kind, Step& out);
   // Something a buyer must know changed: announce soon.
-  void offer_changed(Now now) { if (offer_due_) offer_due_ = std::min(*offer_due_, now.mono); }
+  void offer_changed(Now now) {
+    if (offer_due_) offer_due_ = std::min(*offer_due_, now.mono);
+  }
 
   // No heartbeat of ours had its write quorum for heartbeat + D.
   bool quorum_lost(Now now) const;
@@ -61,15 +63,15 @@ class Announcer {
   CallIds& calls_;
   std::optional<Micros> offer_due_;
   std::optional<Micros> inbox_due_;
-  std::map<CallId, uint16_t> signing_;                  // -> kind
-  std::map<uint16_t, nostr::PublishId> newest_;         // publish of each kind
-  std::map<RelayIndex, Micros> heartbeat_taken_;        // per relay, not per tick
+  std::map<CallId, uint16_t> signing_;            // -> kind
+  std::map<uint16_t, nostr::PublishId> newest_;   // publish of each kind
+  std::map<RelayIndex, Micros> heartbeat_taken_;  // per relay, not per tick
   Micros started_at_;
   uint64_t next_publish_ = 1;
   std::map<uint16_t, UnixSeconds> last_stamp_;
-  UnixSeconds stamp_floor_;                             // durable
-  std::optional<UnixSeconds> boot_floor_;               // of all that earlier processes stamped
-  std::map<UnixSeconds, Seconds> up_hours_;             // durable: the last 30 days
+  UnixSeconds stamp_floor_;                  // durable
+  std::optional<UnixSeconds> boot_floor_;    // of all that earlier processes stamped
+  std::map<UnixSeconds, Seconds> up_hours_;  // durable: the last 30 days
   std::optional<UnixSeconds> last_up_;
 };
 

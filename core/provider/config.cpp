@@ -67,8 +67,7 @@ bool is_within(std::string_view path, std::string_view other) {
 Finding unreadable(const Error& error) {
   Finding finding{error.where, Severity::Error, error.message, {}};
   if (error.where == "backend_type")
-    finding.suggestion =
-        "write \"Docker\", \"LXD\", \"Kvm\", \"Proxmox\" or \"Sandbox\"";
+    finding.suggestion = "write \"Docker\", \"LXD\", \"Kvm\", \"Proxmox\" or \"Sandbox\"";
   else if (error.where.starts_with("byte "))
     finding.suggestion = "look for a missing comma, quote or bracket just before it";
   return finding;
@@ -189,9 +188,7 @@ void limit_to_images(const ProviderConfig& config, Settings& settings) {
 
 }  // namespace
 
-std::string engine_name(BackendType type) {
-  return to_lower(to_text(type));
-}
+std::string engine_name(BackendType type) { return to_lower(to_text(type)); }
 
 Settings settings_of(const ProviderConfig& config, const PubKey& self, lease::Resources node) {
   const auto findings = check_config(config);

@@ -22,9 +22,9 @@ inline constexpr size_t kConfigDepthMax = 8;
 inline constexpr size_t kRelaysMax = 16;
 inline constexpr size_t kSpecsMax = 32;
 inline constexpr size_t kMintsMax = 32;
-inline constexpr size_t kNameBytesMax = 100;       // of the provider, a tier or a tier's id
-inline constexpr uint64_t kResourceMax = 1'000'000'000;      // millicores, MB or GB of a tier
-inline constexpr uint64_t kRateMax = 1'000'000'000'000;      // msat per second
+inline constexpr size_t kNameBytesMax = 100;             // of the provider, a tier or a tier's id
+inline constexpr uint64_t kResourceMax = 1'000'000'000;  // millicores, MB or GB of a tier
+inline constexpr uint64_t kRateMax = 1'000'000'000'000;  // msat per second
 inline constexpr uint64_t kPayoutSatsMax = 2'100'000'000'000'000;
 inline constexpr uint64_t kDurationMax = 10 * 365 * 86'400;  // seconds
 inline constexpr uint64_t kStorageGbDefault = 10;            // of a tier that does not say
@@ -55,16 +55,16 @@ BOOST_DESCRIBE_STRUCT(SandboxSettings, (), (allow_outside_dev, supervisor))
 
 // Of a cluster of machines.
 struct ClusterMember {
-  std::string name;                // the engine's
-  std::string address;             // where consumers reach what runs there
-  std::string bind_address;        // of its own, where ports are opened; empty: all it has
+  std::string name;          // the engine's
+  std::string address;       // where consumers reach what runs there
+  std::string bind_address;  // of its own, where ports are opened; empty: all it has
   bool operator==(const ClusterMember&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ClusterMember, (), (name, address, bind_address))
 
 struct DockerSettings {
   std::string socket = "/var/run/docker.sock";
-  std::string network;             // an existing network; empty: one of our own
+  std::string network;                 // an existing network; empty: one of our own
   std::vector<ClusterMember> members;  // of a swarm that the engine manages; none: one machine
   bool operator==(const DockerSettings&) const = default;
 };
@@ -81,7 +81,7 @@ BOOST_DESCRIBE_STRUCT(ImageAlias, (), (name, image))
 // A server of images: "ubuntu" in "ubuntu:22.04".
 struct ImageRemote {
   std::string name;
-  std::string url;                 // simplestreams over https
+  std::string url;  // simplestreams over https
   bool operator==(const ImageRemote&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(ImageRemote, (), (name, url))
@@ -112,30 +112,30 @@ BOOST_DESCRIBE_STRUCT(ProxmoxSettings, (), (pool, ca_file, pinned_key, images, f
 
 // A base image of virtual machines.
 struct KvmImageSettings {
-  std::string name;                // the image that a consumer or a template asks for
-  std::string path;                // or url
+  std::string name;  // the image that a consumer or a template asks for
+  std::string path;  // or url
   std::string url;
-  std::string sha256;              // needed with url
+  std::string sha256;  // needed with url
   bool operator==(const KvmImageSettings&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(KvmImageSettings, (), (name, path, url, sha256))
 
 struct KvmSettings {
-  std::string accelerator = "kvm"; // "auto": emulation where KVM does not work; "tcg": always
-  std::string egress = "none";     // "host": guests reach whatever this machine reaches
-  std::string base_image_sha256;   // of kvm_base_image_path or kvm_base_image_url
+  std::string accelerator = "kvm";  // "auto": emulation where KVM does not work; "tcg": always
+  std::string egress = "none";      // "host": guests reach whatever this machine reaches
+  std::string base_image_sha256;    // of kvm_base_image_path or kvm_base_image_url
   std::vector<KvmImageSettings> images;
-  std::string supervisor;          // path of its helper program; empty: beside the daemon
+  std::string supervisor;  // path of its helper program; empty: beside the daemon
   bool operator==(const KvmSettings&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(KvmSettings, (), (accelerator, egress, base_image_sha256, images, supervisor))
 
 // Earnings that are taken out by themselves.
 struct PayoutSettings {
-  uint64_t above_sats = 0;         // when so much is free at a mint; 0: never
-  uint64_t keep_sats = 0;          // of it stays
-  std::string directory;           // for the tokens, one file each
-  std::string lightning_address;   // instead of them
+  uint64_t above_sats = 0;        // when so much is free at a mint; 0: never
+  uint64_t keep_sats = 0;         // of it stays
+  std::string directory;          // for the tokens, one file each
+  std::string lightning_address;  // instead of them
   bool operator==(const PayoutSettings&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(PayoutSettings, (), (above_sats, keep_sats, directory, lightning_address))
@@ -152,11 +152,11 @@ struct ProviderConfig {
   std::string proxmox_bridge;
   uint32_t vmid_range_start = 1000;  // numbers of leases, inclusive
   uint32_t vmid_range_end = 1999;
-  std::string nostr_private_key;     // secret: hex or nsec, exactly as written (wallet seed)
+  std::string nostr_private_key;  // secret: hex or nsec, exactly as written (wallet seed)
   std::vector<std::string> nostr_relays;
   std::string provider_name = "Paygress Provider";
   std::optional<std::string> provider_location;
-  std::string public_ip;             // or a host name: where consumers connect to
+  std::string public_ip;  // or a host name: where consumers connect to
   std::vector<std::string> capabilities;
   std::vector<market::PodSpec> specs;
   std::vector<std::string> whitelisted_mints;
@@ -169,22 +169,22 @@ struct ProviderConfig {
   std::string cashu_wallet_db_path = "./paygress-cashu-wallet.sqlite";
   // Keys of the existing network's newer versions.
   bool proxmox_accept_invalid_certs = false;
-  std::string workload_state_path;   // read and not used: the ledger replaces it
-  std::string standby_state_path;    // read and not used: the ledger replaces it
+  std::string workload_state_path;               // read and not used: the ledger replaces it
+  std::string standby_state_path;                // read and not used: the ledger replaces it
   std::optional<std::string> http_bind_addr;     // read and not used
   std::optional<std::string> lightning_address;  // read and not used
   std::optional<std::string> kvm_base_image_path;
   std::optional<std::string> kvm_base_image_url;
   // Ours.
-  std::string data_dir;              // empty: beside the config file
+  std::string data_dir;                               // empty: beside the config file
   std::optional<std::string> nostr_private_key_file;  // instead of nostr_private_key
   std::optional<uint64_t> maximum_duration_seconds;   // cap of one lease
   SoldCapacity capacity;
-  std::vector<std::string> allowed_images;  // patterns with '*'; empty: every well-formed name
+  std::vector<std::string> allowed_images;    // patterns with '*'; empty: every well-formed name
   std::optional<std::string> templates_file;  // extends the known ones (core/market/template.h)
-  std::vector<std::string> blocked_keys;    // public keys whose requests are dropped
-  uint64_t relay_events_per_second = 3;     // to each relay; public ones refuse about 8
-  std::string failover_profile = "default";  // "default", "fast"; "demo" on loopback only
+  std::vector<std::string> blocked_keys;      // public keys whose requests are dropped
+  uint64_t relay_events_per_second = 3;       // to each relay; public ones refuse about 8
+  std::string failover_profile = "default";   // "default", "fast"; "demo" on loopback only
   std::optional<std::string> metrics_bind_addr = "127.0.0.1:9464";
   // Keys of encrypted volumes, in memory (a tmpfs) while their leases last.
   std::string volume_key_dir = "/run/paygress/volume-keys";
@@ -196,23 +196,25 @@ struct ProviderConfig {
   PayoutSettings payout;
   bool operator==(const ProviderConfig&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ProviderConfig, (), (
-    backend_type, proxmox_url, proxmox_token_id, proxmox_token_secret, proxmox_node,
-    proxmox_storage, proxmox_template, proxmox_bridge, vmid_range_start, vmid_range_end,
-    nostr_private_key, nostr_relays, provider_name, provider_location, public_ip, capabilities,
-    specs, whitelisted_mints, heartbeat_interval_secs, minimum_duration_seconds, tunnel_enabled,
-    tunnel_interface, ssh_port_start, ssh_port_end, cashu_wallet_db_path,
-    proxmox_accept_invalid_certs, workload_state_path, standby_state_path, http_bind_addr,
-    lightning_address, kvm_base_image_path, kvm_base_image_url, data_dir, nostr_private_key_file,
-    maximum_duration_seconds, capacity, allowed_images, templates_file, blocked_keys,
-    relay_events_per_second, failover_profile, metrics_bind_addr, volume_key_dir, docker, lxd,
-    sandbox, kvm, proxmox, payout))
+BOOST_DESCRIBE_STRUCT(ProviderConfig, (),
+                      (backend_type, proxmox_url, proxmox_token_id, proxmox_token_secret,
+                       proxmox_node, proxmox_storage, proxmox_template, proxmox_bridge,
+                       vmid_range_start, vmid_range_end, nostr_private_key, nostr_relays,
+                       provider_name, provider_location, public_ip, capabilities, specs,
+                       whitelisted_mints, heartbeat_interval_secs, minimum_duration_seconds,
+                       tunnel_enabled, tunnel_interface, ssh_port_start, ssh_port_end,
+                       cashu_wallet_db_path, proxmox_accept_invalid_certs, workload_state_path,
+                       standby_state_path, http_bind_addr, lightning_address, kvm_base_image_path,
+                       kvm_base_image_url, data_dir, nostr_private_key_file,
+                       maximum_duration_seconds, capacity, allowed_images, templates_file,
+                       blocked_keys, relay_events_per_second, failover_profile, metrics_bind_addr,
+                       volume_key_dir, docker, lxd, sandbox, kvm, proxmox, payout))
 
 enum class Severity : uint8_t { Warning, Error };
 BOOST_DESCRIBE_ENUM(Severity, Warning, Error)
 
 struct Finding {
-  std::string path;        // "specs[1].rate_msats_per_sec"; empty: the file as a whole
+  std::string path;  // "specs[1].rate_msats_per_sec"; empty: the file as a whole
   Severity severity = Severity::Error;
   std::string message;     // never holds a secret
   std::string suggestion;  // what to write or do; may be empty
@@ -221,9 +223,9 @@ struct Finding {
 BOOST_DESCRIBE_STRUCT(Finding, (), (path, severity, message, suggestion))
 
 struct ConfigReport {
-  ProviderConfig config;   // what could be read; defaults elsewhere
+  ProviderConfig config;          // what could be read; defaults elsewhere
   std::vector<Finding> findings;  // of reading, unknown keys, then of checking
-  bool usable() const;     // no finding is an Error
+  bool usable() const;            // no finding is an Error
 };
 
 ConfigReport parse_config(std::string_view json);

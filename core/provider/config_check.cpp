@@ -211,8 +211,7 @@ void Checker::check_kvm() {
           "set kvm_base_image_path, or name an image");
   if (has_base)
     check_kvm_image("kvm_base_image", {"base", c_.kvm_base_image_path.value_or(""),
-                                       c_.kvm_base_image_url.value_or(""),
-                                       kvm.base_image_sha256});
+                                       c_.kvm_base_image_url.value_or(""), kvm.base_image_sha256});
   std::set<std::string> names;
   for (size_t i = 0; i < kvm.images.size(); ++i) {
     const std::string path = at("kvm.images", i);
@@ -223,8 +222,7 @@ void Checker::check_kvm() {
 }
 
 void Checker::check_kvm_image(const std::string& path, const KvmImageSettings& image) {
-  if (image.path.empty() && image.url.empty())
-    error(path + ".path", "is missing, and so is url");
+  if (image.path.empty() && image.url.empty()) error(path + ".path", "is missing, and so is url");
   if (!image.path.empty() && !image.path.starts_with('/'))
     error(path + ".path", "must be an absolute path");
   if (image.path.empty() && !image.url.empty() && !image.url.starts_with("https://"))
@@ -382,8 +380,8 @@ void Checker::check_times() {
     profile->heartbeat = micros(Seconds{static_cast<int64_t>(beat)});
     if (auto ok = failover::check_profile(*profile); !ok)
       error("heartbeat_interval_secs",
-            "is too long for the fail-over profile \"" + c_.failover_profile + "\": " +
-                ok.error().message,
+            "is too long for the fail-over profile \"" + c_.failover_profile +
+                "\": " + ok.error().message,
             "at most " + std::to_string(left.value / 1'000'000));
   }
   if (c_.relay_events_per_second == 0 || c_.relay_events_per_second > kRelayEventsPerSecondMax)
@@ -496,8 +494,6 @@ std::vector<Finding> Checker::run() {
 
 }  // namespace
 
-std::vector<Finding> check_config(const ProviderConfig& config) {
-  return Checker(config).run();
-}
+std::vector<Finding> check_config(const ProviderConfig& config) { return Checker(config).run(); }
 
 }  // namespace paygress::provider

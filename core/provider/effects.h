@@ -18,17 +18,30 @@ namespace paygress::provider {
 
 // --- relays: OpenLink is answered by LinkUp or LinkLost; the others are not answered
 // ---------------
-struct OpenLink { nostr::LinkId link; std::string url; };
-struct CloseLink { nostr::LinkId link; };
-struct PingLink { nostr::LinkId link; };
-struct SendFrame { nostr::LinkId link; nostr::ClientMessage message; };
+struct OpenLink {
+  nostr::LinkId link;
+  std::string url;
+};
+struct CloseLink {
+  nostr::LinkId link;
+};
+struct PingLink {
+  nostr::LinkId link;
+};
+struct SendFrame {
+  nostr::LinkId link;
+  nostr::ClientMessage message;
+};
 BOOST_DESCRIBE_STRUCT(OpenLink, (), (link, url))
 BOOST_DESCRIBE_STRUCT(CloseLink, (), (link))
 BOOST_DESCRIBE_STRUCT(PingLink, (), (link))
 BOOST_DESCRIBE_STRUCT(SendFrame, (), (link, message))
 
 // --- cryptography with our key -------------------------------------------------------------------
-struct SignEvent { CallId id; nostr::Draft draft; };  // answered by EventSigned
+struct SignEvent {
+  CallId id;
+  nostr::Draft draft;
+};  // answered by EventSigned
 // Encrypts `json` for `to`: NIP-17 gift wrap, or kind 4 with an `e` tag naming `reply_to`. Answered
 // by ReplySealed.
 struct SealReply {
@@ -60,15 +73,25 @@ BOOST_DESCRIBE_STRUCT(KeepVolumeKey, (), (lease, key))
 
 // --- the operator ------------------------------------------------------------------------------
 enum class Level : uint8_t { Info, Warning, Alarm };
-struct Tell { Level level = Level::Info; std::string text; };  // holds no secret
+struct Tell {
+  Level level = Level::Info;
+  std::string text;
+};  // holds no secret
 BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 // What was asked for by Withdraw is over. Without a problem it is a token or a paid invoice, in
 // LeaseBook::withdrawals(); with one, nothing left the wallet but the fee that stands there.
-struct WithdrawalSettled { ClaimId withdrawal; std::string problem; };
+struct WithdrawalSettled {
+  ClaimId withdrawal;
+  std::string problem;
+};
 BOOST_DESCRIBE_STRUCT(WithdrawalSettled, (), (withdrawal, problem))
 // An invoice of a Lightning address (LUD-16) over this amount; answered by InvoiceFetched. Nothing
 // is paid by asking.
-struct FetchInvoice { ClaimId id; std::string address; Msat amount; };
+struct FetchInvoice {
+  ClaimId id;
+  std::string address;
+  Msat amount;
+};
 BOOST_DESCRIBE_STRUCT(FetchInvoice, (), (id, address, amount))
 // What was found is in the ledger.
 struct WalletSearched {
@@ -77,14 +100,16 @@ struct WalletSearched {
   std::map<std::string, cashu::Searched> units;
 };
 // Empty: the provider works again. Else what is waited for.
-struct ReleaseSettled { std::vector<std::string> waits_for; };
+struct ReleaseSettled {
+  std::vector<std::string> waits_for;
+};
 BOOST_DESCRIBE_STRUCT(WalletSearched, (), (mint, complete, units))
 BOOST_DESCRIBE_STRUCT(ReleaseSettled, (), (waits_for))
 
-using Effect = std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply,
-                            cashu::MintCall, cashu::MakeOutputs, cashu::OpenSignatures,
-                            cashu::CheckToken, workload::Call, GuardHold, GuardFreeze, GuardKill,
-                            GuardRelease, GuardQuery, KeepVolumeKey, Tell, WithdrawalSettled,
-                            WalletSearched, ReleaseSettled, FetchInvoice>;
+using Effect =
+    std::variant<OpenLink, CloseLink, PingLink, SendFrame, SignEvent, SealReply, cashu::MintCall,
+                 cashu::MakeOutputs, cashu::OpenSignatures, cashu::CheckToken, workload::Call,
+                 GuardHold, GuardFreeze, GuardKill, GuardRelease, GuardQuery, KeepVolumeKey, Tell,
+                 WithdrawalSettled, WalletSearched, ReleaseSettled, FetchInvoice>;
 
 }  // namespace paygress::provider

@@ -36,17 +36,15 @@ FreeMoney free_money(const lease::LeaseBook& leases, const cashu::RedeemState& w
     if (operation.refund || operation.closed) continue;
     if (lease::MintUnit{opened.mint, opened.unit} != purse) continue;
     ++obligations;
-    for (const cashu::Proof& input : opened.inputs)
-      money.receiving += msat_of(input.amount, unit);
+    for (const cashu::Proof& input : opened.inputs) money.receiving += msat_of(input.amount, unit);
   }
   money.owed = leases.liabilities(purse);
   if (const auto totals = leases.totals().find(purse); totals != leases.totals().end())
     money.withdrawing = totals->second.withdrawing;
-  if (obligations > 0)
-    money.margin = Msat{obligations * kFeeMarginCoins * msat_of(1, unit).value};
+  if (obligations > 0) money.margin = Msat{obligations * kFeeMarginCoins * msat_of(1, unit).value};
   const Msat spoken_for = money.owed + money.margin + money.withdrawing;
-  money.free = std::max(Msat{0}, std::min(money.wallet - spoken_for,
-                                          money.wallet - money.in_doubt));
+  money.free =
+      std::max(Msat{0}, std::min(money.wallet - spoken_for, money.wallet - money.in_doubt));
   return money;
 }
 

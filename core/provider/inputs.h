@@ -26,8 +26,8 @@ enum class Transport : uint8_t { Nip17, Nip04 };
 struct PrivateMessage {
   PubKey sender;
   EventId message;
-  EventId event;            // as it came over the relay
-  UnixSeconds created_at;   // of the rumor: the sender's word
+  EventId event;                          // as it came over the relay
+  UnixSeconds created_at;                 // of the rumor: the sender's word
   std::optional<UnixSeconds> expires_at;  // NIP-40: not to be handled after it
   Transport transport = Transport::Nip17;
   std::variant<market::Request, std::string> body;  // the text: what was wrong with it
@@ -39,7 +39,9 @@ BOOST_DESCRIBE_STRUCT(PrivateMessage, (),
                        token_problem))
 
 // --- relays ------------------------------------------------------------------------------------
-struct LinkUp { nostr::LinkId link; };
+struct LinkUp {
+  nostr::LinkId link;
+};
 struct LinkLost {
   nostr::LinkId link;
   nostr::LinkDown reason = nostr::LinkDown::Closed;
@@ -50,41 +52,62 @@ struct RelaySaid {
   nostr::RelayMessage message;
   std::optional<PrivateMessage> opened;  // when the event is a private message that could be opened
 };
-struct Pong { nostr::LinkId link; };
+struct Pong {
+  nostr::LinkId link;
+};
 BOOST_DESCRIBE_STRUCT(LinkUp, (), (link))
 BOOST_DESCRIBE_STRUCT(LinkLost, (), (link, reason, text))
 BOOST_DESCRIBE_STRUCT(RelaySaid, (), (link, message, opened))
 BOOST_DESCRIBE_STRUCT(Pong, (), (link))
 
 // --- answers to effects ------------------------------------------------------------------------
-struct EventSigned { CallId id; nostr::Event event; };
-struct ReplySealed { CallId id; std::optional<nostr::Event> event; std::string problem; };
+struct EventSigned {
+  CallId id;
+  nostr::Event event;
+};
+struct ReplySealed {
+  CallId id;
+  std::optional<nostr::Event> event;
+  std::string problem;
+};
 BOOST_DESCRIBE_STRUCT(EventSigned, (), (id, event))
 BOOST_DESCRIBE_STRUCT(ReplySealed, (), (id, event, problem))
 
 // --- the world ---------------------------------------------------------------------------------
-struct Tick {};                                      // next_deadline() has come
-struct PortsInUse { std::vector<uint16_t> ports; };  // somebody listens there; replaces the last
-struct Drain { bool on = true; };                    // the operator: no new leases
+struct Tick {};  // next_deadline() has come
+struct PortsInUse {
+  std::vector<uint16_t> ports;
+};  // somebody listens there; replaces the last
+struct Drain {
+  bool on = true;
+};  // the operator: no new leases
 // The operator takes earnings out, as a token or to pay an invoice; answered by WithdrawalSettled,
 // now or later. With the id of a withdrawal that is known it is that one, whatever else it says.
 struct Withdraw {
-  ClaimId id;               // drawn at random by who asks
-  std::string mint;         // normalised
+  ClaimId id;        // drawn at random by who asks
+  std::string mint;  // normalised
   std::string unit;
   cashu::Amount amount = 0;  // of the token; the mint's fee leaves the wallet beside it
-  bool up_to = false;       // then: the most that leaves the wallet, fees included
-  std::string purpose;      // lease::kSend, lease::kPayout or lease::kPay
-  std::string invoice;      // to pay this one; without `up_to` whatever is free may leave for it
-  bool force = false;       // also of what is owed to others
+  bool up_to = false;        // then: the most that leaves the wallet, fees included
+  std::string purpose;       // lease::kSend, lease::kPayout or lease::kPay
+  std::string invoice;       // to pay this one; without `up_to` whatever is free may leave for it
+  bool force = false;        // also of what is owed to others
 };
 // The answer to FetchInvoice; the invoice is checked by who asked.
-struct InvoiceFetched { ClaimId id; std::string invoice; std::string problem; };
-struct TokenDelivered { ClaimId withdrawal; };       // a payout's token is in its file
+struct InvoiceFetched {
+  ClaimId id;
+  std::string invoice;
+  std::string problem;
+};
+struct TokenDelivered {
+  ClaimId withdrawal;
+};  // a payout's token is in its file
 // The operator has the mints searched for what the seed owns; answered by a WalletSearched for each
 // of Redeemer::mints().
 struct SearchWallet {};
-struct Release { bool force = false; };  // ends a recovery; answered by ReleaseSettled
+struct Release {
+  bool force = false;
+};  // ends a recovery; answered by ReleaseSettled
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))

@@ -11,8 +11,8 @@
 
 namespace paygress::provider {
 
-inline constexpr size_t kSealingMax = 4096;         // replies waiting for their encryption
-inline constexpr Seconds kPassingKept{60};          // an interim or status reply: then forgotten
+inline constexpr size_t kSealingMax = 4096;  // replies waiting for their encryption
+inline constexpr Seconds kPassingKept{60};   // an interim or status reply: then forgotten
 
 class Outbox {
  public:

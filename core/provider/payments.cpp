@@ -24,13 +24,13 @@ const cashu::TokenQuote& token_of(const std::variant<SpawnQuote, TopUpQuote>& qu
 
 // --- accepted ----------------------------------------------------------------------------------
 
-void Payments::accept_spawn(const RequestKey& key, const PrivateMessage& message,
-                            SpawnQuote quote, Step& out) {
+void Payments::accept_spawn(const RequestKey& key, const PrivateMessage& message, SpawnQuote quote,
+                            Step& out) {
   check({key, message, RequestKind::Spawn, std::move(quote)}, out);
 }
 
-void Payments::accept_top_up(const RequestKey& key, const PrivateMessage& message,
-                             TopUpQuote quote, Step& out) {
+void Payments::accept_top_up(const RequestKey& key, const PrivateMessage& message, TopUpQuote quote,
+                             Step& out) {
   check({key, message, RequestKind::TopUp, std::move(quote)}, out);
 }
 
@@ -69,8 +69,11 @@ void Payments::on(Instant now, const cashu::Checked& event, Step& out) {
     return refuse(now, check.key, check.message, check.kind, *why, out);
   if (!event.result.problem.empty())
     return refuse(now, check.key, check.message, check.kind,
-                  {ErrorType::InvalidToken, text::invalid_token(event.result.problem),
-                   TokenState::Untouched, {}, {}},
+                  {ErrorType::InvalidToken,
+                   text::invalid_token(event.result.problem),
+                   TokenState::Untouched,
+                   {},
+                   {}},
                   out);
   Intent intent{check.key, std::move(check.message), {}};
   if (auto* spawn = std::get_if<SpawnQuote>(&check.verdict))
@@ -91,8 +94,11 @@ void Payments::begin(Instant now, Intent intent, const std::vector<cashu::Point>
       return interim(plain(now), ErrorType::TokenPending, m.sender, m.transport, m.event,
                      market::request_id_of(std::get<market::Request>(m.body)), out);
     return refuse(now, intent.key, m, kind,
-                  {ErrorType::TokenAlreadySpent, text::token_already_spent(),
-                   TokenState::SpentElsewhere, {}, {}},
+                  {ErrorType::TokenAlreadySpent,
+                   text::token_already_spent(),
+                   TokenState::SpentElsewhere,
+                   {},
+                   {}},
                   out);
   }
   if (auto refused = reserve(now, intent, op, out))
@@ -120,16 +126,22 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
   const SpawnQuote& quote = std::get<SpawnQuote>(intent.quote);
   // Asked again here: others may have been quoted at the same time.
   if (m_.leases.unpaid_of(intent.message.sender) >= kReservationsPerKeyMax)
-    return Refused{ErrorType::RateLimited, text::rate_limited(kInterimRetry),
-                   TokenState::Untouched, kInterimRetry, {}};
+    return Refused{ErrorType::RateLimited,
+                   text::rate_limited(kInterimRetry),
+                   TokenState::Untouched,
+                   kInterimRetry,
+                   {}};
   if (workload_id_taken(m_.leases, quote.workload_id))
-    return Refused{ErrorType::InvalidRequest, std::string(kWorkloadIdTaken), TokenState::Untouched,
-                   {}, {}};
+    return Refused{
+        ErrorType::InvalidRequest, std::string(kWorkloadIdTaken), TokenState::Untouched, {}, {}};
   const uint16_t ports = port_count(m_.settings, quote);
   const auto found = m_.leases.allocator().find(quote.tier, ports);
   if (!found)
-    return Refused{ErrorType::NoCapacity, text::no_capacity("this tier"), TokenState::Untouched,
-                   Seconds{60}, {}};
+    return Refused{ErrorType::NoCapacity,
+                   text::no_capacity("this tier"),
+                   TokenState::Untouched,
+                   Seconds{60},
+                   {}};
   lease::LeaseReserved terms;
   terms.lease = RequestBook::lease_of(intent.key);
   terms.op = op;
@@ -146,8 +158,7 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
   if (quote.template_info) {
     terms.template_slug = quote.template_info->slug;
     terms.open_files_max = quote.template_info->open_files_max;
-    auto variables =
-        market::environment_of(*quote.template_info, quote.variables, terms.password);
+    auto variables = market::environment_of(*quote.template_info, quote.variables, terms.password);
     PG_CHECK(variables.has_value());  // the quote has seen them
     terms.env = *std::move(variables);
     for (const market::TemplatePort& p : quote.template_info->ports)
@@ -235,8 +246,8 @@ void Payments::recover(Instant now, Step& out) {
     settle(now, id, out);
   }
   for (const auto& [key, request] : m_.requests.all()) {
-    const bool fresh = request.answer && (request.answer->at + Seconds{86400} > now.wall ||
-                                          owes(key));
+    const bool fresh =
+        request.answer && (request.answer->at + Seconds{86400} > now.wall || owes(key));
     if (fresh && !request.delivered && policy_.outbox)
       m_.outbox.send_answer(plain(now), request, out);
     if (!request.answer && request.opened.kind == RequestKind::TopUp)

@@ -28,7 +28,7 @@
 
 namespace paygress::provider {
 
-inline constexpr size_t kChecksMax = 256;          // tokens being checked at a time
+inline constexpr size_t kChecksMax = 256;            // tokens being checked at a time
 inline constexpr size_t kReservationsPerKeyMax = 2;  // unpaid, in doubt (money-sagas.md section 4)
 inline constexpr Micros kInterimAfter = 8'000'000_us;  // in doubt so long: say so, once (flaw 20)
 
@@ -51,10 +51,10 @@ inline constexpr Seconds kInterimRetry{30};
 
 // Each rule that a test may switch off to show that it is missed.
 struct DeskPolicy {
-  Rule record_refusals;  // off: a refusal is said and forgotten (flaw 7)
-  Rule credit_in_batch;  // off: the credit of a spawn follows its proofs in a later batch
-  Rule top_up_in_batch;  // off: so does the extension
-  Rule outbox;           // off: an answer is sent once, and not again after a restart
+  Rule record_refusals;       // off: a refusal is said and forgotten (flaw 7)
+  Rule credit_in_batch;       // off: the credit of a spawn follows its proofs in a later batch
+  Rule top_up_in_batch;       // off: so does the extension
+  Rule outbox;                // off: an answer is sent once, and not again after a restart
   Rule identity_before_age;   // off: what is too old is refused, known or not (flaw 1)
   Rule refund_after_absence;  // off: a lease is over, and paid back, when its end begins (flaw 2)
   Rule answer_to_its_owner;   // off: whoever shows a token hears the first answer (flaw 8)
@@ -81,7 +81,9 @@ struct PaymentMachines {
 class Payments {
  public:
   explicit Payments(PaymentMachines machines, DeskPolicy policy = {})
-      : m_(machines), policy_(policy), refunds_(m_.leases, m_.wallet),
+      : m_(machines),
+        policy_(policy),
+        refunds_(m_.leases, m_.wallet),
         withdrawals_(m_.leases, m_.wallet, policy.spend_only_free),
         payouts_(m_.settings, m_.leases, m_.wallet, m_.entropy) {}
   void set_install(const InstallId& install) { install_ = install; }
@@ -116,9 +118,8 @@ class Payments {
 
   // Refuses unless the token is known: what the ledger says of a token goes before everything else
   // (flaws 1 and 8). A token that was taken must never be called untouched.
-  void refuse_unless_known(lease::Instant now, const RequestKey& key,
-                           const PrivateMessage& message, RequestKind kind, Refused refused,
-                           Step& out);
+  void refuse_unless_known(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
+                           RequestKind kind, Refused refused, Step& out);
   // Refuses before anything was touched; the refusal is a record (flaw 7).
   void refuse(lease::Instant now, const RequestKey& key, const PrivateMessage& message,
               RequestKind kind, const Refused& refused, Step& out);
@@ -142,7 +143,7 @@ class Payments {
   void recover(lease::Instant now, Step& out);
 
  private:
-  struct Check {   // a token whose points are being computed
+  struct Check {  // a token whose points are being computed
     RequestKey key;
     PrivateMessage message;
     RequestKind kind;

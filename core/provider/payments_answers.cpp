@@ -53,8 +53,7 @@ void Payments::answer_known_token(Instant now, const RequestKey& key, const Priv
 void Payments::answer_again(Instant now, const Request& request, const PrivateMessage& message,
                             Step& out) {
   if (!request.answer) {
-    if (request.opened.op)
-      take(now, m_.wallet.ask(plain(now), *request.opened.op), out);
+    if (request.opened.op) take(now, m_.wallet.ask(plain(now), *request.opened.op), out);
     return interim(plain(now), request, out);
   }
   std::optional<market::RequestId> asked_id;
@@ -83,10 +82,9 @@ void Payments::stop(Instant now, const RequestKey& key, const PrivateMessage& me
                     const std::string& pod, Step& out) {
   const lease::Lease* lease = stoppable(message.sender, pod);
   if (lease == nullptr)
-    return refuse(now, key, message, RequestKind::Stop,
-                  {ErrorType::NotFound, text::workload_not_found(pod), TokenState::Untouched, {},
-                   {}},
-                  out);
+    return refuse(
+        now, key, message, RequestKind::Stop,
+        {ErrorType::NotFound, text::workload_not_found(pod), TokenState::Untouched, {}, {}}, out);
   const LeaseId id = lease->terms.lease;
   record_opened(plain(now), key, message, RequestKind::Stop, id, std::nullopt, out);
   lease::LeaseStep step;
@@ -125,10 +123,10 @@ void Payments::settle(Instant now, const LeaseId& id, Step& out) {
   if (lease->phase == lease::Phase::Ended && spawn != nullptr && !spawn->answer) {
     const bool stopped = lease->end_reason == lease::EndReason::Stopped;
     answer(plain(now), spawn->opened.key,
-           stopped ? refund_reply(ErrorType::RaceLost, text::stopped_before_running(), refunds)
-                   : refund_reply(ErrorType::BackendError,
-                                  text::backend_error("the workload could not be started"),
-                                  refunds),
+           stopped
+               ? refund_reply(ErrorType::RaceLost, text::stopped_before_running(), refunds)
+               : refund_reply(ErrorType::BackendError,
+                              text::backend_error("the workload could not be started"), refunds),
            out);
   }
   for (const RequestKey& key : m_.requests.stops_of(id))
@@ -157,8 +155,8 @@ market::ErrorReply Payments::reply_without_lease(
     const Request& request, std::string_view reason,
     const std::vector<market::RefundToken>& refunds) const {
   const lease::Lease* lease = m_.leases.find(*request.opened.lease);
-  const bool little = reason == lease::kClaimLittle ||
-                      (reason.empty() && lease != nullptr && !lease->cancelled);
+  const bool little =
+      reason == lease::kClaimLittle || (reason.empty() && lease != nullptr && !lease->cancelled);
   if (request.opened.kind == RequestKind::TopUp)
     return refund_reply(ErrorType::RaceLost, text::race_lost(), refunds);
   if (lease != nullptr && lease->cancelled)
@@ -166,8 +164,8 @@ market::ErrorReply Payments::reply_without_lease(
   if (little && lease != nullptr)
     return refund_reply(
         ErrorType::InsufficientPayment,
-        text::insufficient_payment(lease->terms.minimum, static_cast<uint64_t>(
-                                       lease->terms.tier.rate_per_second.value)),
+        text::insufficient_payment(lease->terms.minimum,
+                                   static_cast<uint64_t>(lease->terms.tier.rate_per_second.value)),
         refunds);
   return refund_reply(ErrorType::RaceLost, text::paid_too_late(), refunds);
 }
@@ -176,8 +174,7 @@ market::StatusReply Payments::status_of(const lease::Lease& lease, Now now) cons
   const auto claims = final_claims(lease);
   if (claims)
     return end_reply(m_.settings, m_.leases, lease, refunds_of(m_.leases.claims(), *claims), now);
-  return status_reply(m_.settings, m_.leases, lease, m_.workloads.state_of(lease.terms.lease),
-                      now);
+  return status_reply(m_.settings, m_.leases, lease, m_.workloads.state_of(lease.terms.lease), now);
 }
 
 void Payments::settled(Instant now, const ClaimId& claim, Step& out) {
@@ -230,10 +227,11 @@ void Payments::interim(Now now, ErrorType type, const PubKey& to, Transport tran
 // --- records of requests -------------------------------------------------------------------------
 
 void Payments::record_opened(Now now, const RequestKey& key, const PrivateMessage& message,
-                             RequestKind kind, std::optional<LeaseId> lease,
-                             std::optional<OpId> op, Step& out) {
-  RequestOpened opened{key,  message.sender, message.event, message.transport, std::nullopt,
-                       kind, lease,          op,            "",                now.wall};
+                             RequestKind kind, std::optional<LeaseId> lease, std::optional<OpId> op,
+                             Step& out) {
+  RequestOpened opened{key,          message.sender, message.event, message.transport,
+                       std::nullopt, kind,           lease,         op,
+                       "",           now.wall};
   if (const auto* body = std::get_if<market::Request>(&message.body)) {
     opened.request_id = market::request_id_of(*body);
     if (const auto* top_up = std::get_if<market::TopUpRequest>(body)) opened.pod = top_up->pod_npub;

@@ -24,8 +24,7 @@ void Payments::take(Instant now, cashu::RedeemStep step, Step& out) {
   append(step, out);
   for (auto& effect : step.effects)
     std::visit([&](auto& e) { out.effects.push_back(std::move(e)); }, effect);
-  for (const auto& event : step.events)
-    std::visit([&](const auto& e) { on(now, e, out); }, event);
+  for (const auto& event : step.events) std::visit([&](const auto& e) { on(now, e, out); }, event);
 }
 
 void Payments::on(Instant now, const cashu::Opened& event, Step& out) {
@@ -264,13 +263,12 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
       const bool ending = lease != nullptr && lease->phase == lease::Phase::Ending;
       if (ending && !policy_.settle_at_end) continue;
       m_.leases.on_down(now, down->lease, down->since, down->own_exit, told);
-      out.tell(Level::Warning, "a workload went down: lease " +
-                                      down->lease.hex().substr(0, 12));
+      out.tell(Level::Warning, "a workload went down: lease " + down->lease.hex().substr(0, 12));
     } else if (const auto* up = std::get_if<workload::CameUp>(&event)) {
       m_.leases.on_up(now, up->lease, up->backoff, told);
     } else if (const auto* gave_up = std::get_if<workload::GaveUp>(&event)) {
       out.tell(Level::Alarm, "a workload failed: lease " + gave_up->lease.hex().substr(0, 12) +
-                                    ": " + gave_up->reason);
+                                 ": " + gave_up->reason);
       m_.leases.on_gave_up(now, gave_up->lease, told);
     } else if (const auto* taken = std::get_if<workload::PortsTaken>(&event)) {
       move_ports(now, taken->lease, out);
@@ -307,8 +305,10 @@ void Payments::take(Instant now, lease::LeaseStep step, Step& out) {
     workload::Step wanted;
     lease::LeaseStep told;  // what is taken for granted with a rule off
     if (const auto* look = std::get_if<lease::Look>(&event)) {
-      if (policy_.look_before_end) m_.workloads.look(plain(now), look->lease, wanted);
-      else m_.leases.on_sighted(now, look->lease, told);
+      if (policy_.look_before_end)
+        m_.workloads.look(plain(now), look->lease, wanted);
+      else
+        m_.leases.on_sighted(now, look->lease, told);
     } else if (const auto* retire = std::get_if<lease::Retire>(&event)) {
       m_.workloads.retire(plain(now), retire->lease, wanted);
       if (!policy_.refund_after_absence) m_.leases.on_gone(now, retire->lease, std::nullopt, told);

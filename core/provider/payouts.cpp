@@ -35,9 +35,10 @@ Payouts::Turn Payouts::look(Now now) {
       begin(now, purse, money.free - rule.keep, turn);
       continue;
     }
-    Withdraw payout{{}, purse.first, purse.second,
-                    coins_of(money.free - rule.keep, purse.second), true,
-                    std::string(lease::kPayout), {}, false};
+    Withdraw payout{{},           purse.first,
+                    purse.second, coins_of(money.free - rule.keep, purse.second),
+                    true,         std::string(lease::kPayout),
+                    {},           false};
     entropy_.fill(payout.id.bytes);
     turn.withdraw.push_back(std::move(payout));
   }

@@ -21,9 +21,9 @@
 
 namespace paygress::provider {
 
-inline constexpr Seconds kPayoutEvery{600};         // to an address, from one mint
+inline constexpr Seconds kPayoutEvery{600};  // to an address, from one mint
 inline constexpr Seconds kPayoutRetryMax{6 * 3600};
-inline constexpr int64_t kPayoutSlackCoins = 10;    // left out, beside a share of what is paid
+inline constexpr int64_t kPayoutSlackCoins = 10;  // left out, beside a share of what is paid
 
 class Payouts {
  public:
@@ -50,7 +50,7 @@ class Payouts {
     cashu::Amount most = 0;  // that may leave the wallet
   };
   struct Pace {
-    uint32_t failures = 0;   // in a row
+    uint32_t failures = 0;  // in a row
     Micros not_before;
   };
   void begin(Now now, const lease::MintUnit& purse, Msat spendable, Turn& turn);

@@ -31,7 +31,8 @@ Provider::Provider(Settings settings, Entropy& entropy, uint64_t jitter_seed, Po
       entropy_(entropy),
       jitter_seed_(jitter_seed),
       leases_(settings_.sold, settings_.ranges),
-      workloads_({}, [this] { return workload_calls_.next(); }, policies.workloads),
+      workloads_(
+          {}, [this] { return workload_calls_.next(); }, policies.workloads),
       wallet_(settings_.mints, policies.redeem),
       failover_(settings_.self, micros(settings_.heartbeat_interval), policies.failover),
       failover_policy_(policies.failover),
@@ -189,10 +190,12 @@ void Provider::route(Now now, const Input& input, Step& out) {
     if (const auto* proofs = std::get_if<cashu::ProofsReady>(&input)) of_wallet = *proofs;
     if (const auto* checked = std::get_if<cashu::TokenChecked>(&input)) of_wallet = *checked;
     running_->payments.take(instant(now), wallet_.handle(now, of_wallet), out);
-    if (waiting_.size() > 0) handle_waiting(now, waiting_.take([&](const PrivateMessage& m) {
-      const auto quote = wallet_.quote(*m.token, now);
-      return quote || quote.error().reason != cashu::RefusalReason::MintNotReady;
-    }), Patience::MayWait, out);
+    if (waiting_.size() > 0)
+      handle_waiting(now, waiting_.take([&](const PrivateMessage& m) {
+        const auto quote = wallet_.quote(*m.token, now);
+        return quote || quote.error().reason != cashu::RefusalReason::MintNotReady;
+      }),
+                     Patience::MayWait, out);
   }
 }
 
@@ -230,7 +233,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
           record(AnswerDelivered{*key}, out);
       } else if (auto* health = std::get_if<pool::HealthChanged>(&output)) {
         out.tell(Level::Info, "relay " + running_->pool.url(health->relay) + ": " +
-                                     std::string(to_string(health->status.health)));
+                                  std::string(to_string(health->status.health)));
       }
     }
   }
@@ -335,13 +338,15 @@ void Provider::refuse_over_limit(Now now, const PrivateMessage& message, Step& o
   const auto& id = market::request_id_of(*request);
   const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
   const Seconds again{60};
-  const Refused refused{market::ErrorType::RateLimited, market::text::rate_limited(again),
-                        market::TokenState::Untouched, again, {}};
+  const Refused refused{market::ErrorType::RateLimited,
+                        market::text::rate_limited(again),
+                        market::TokenState::Untouched,
+                        again,
+                        {}};
   if (message.token == std::nullopt)
     return running_->outbox.send_passing(now, message.sender, message.transport, message.event,
                                          to_wire(error_reply_of(refused), id), out);
-  if (requests_.find(key) != nullptr || running_->payments.under_way(key) ||
-      waiting_.contains(key))
+  if (requests_.find(key) != nullptr || running_->payments.under_way(key) || waiting_.contains(key))
     return;  // the answer it has, or will have, stands
   const auto kind = std::holds_alternative<market::TopUpRequest>(*request) ? RequestKind::TopUp
                                                                            : RequestKind::Spawn;
@@ -363,7 +368,9 @@ void Provider::handle_request(Now now, const PrivateMessage& message, Patience p
   const bool stale = too_old_or_new(now, message);
   const Refused expired{market::ErrorType::RequestExpired,
                         market::text::request_expired(elapsed(message.created_at, now.wall)),
-                        market::TokenState::Untouched, {}, {}};
+                        market::TokenState::Untouched,
+                        {},
+                        {}};
   if (const Request* known = requests_.find(key)) {
     record(MessageSeen{message.event, now.wall}, out);
     if (stale && !desk_policy_.identity_before_age)
@@ -491,8 +498,8 @@ void Provider::check_conservation() const {
   }
   std::map<lease::MintUnit, Sums> leases;
   for (const auto& [purse, totals] : leases_.totals())
-    if (totals.redeemed > Msat{0}) leases[purse] = {totals.redeemed, totals.given,
-                                                    totals.withdrawn};
+    if (totals.redeemed > Msat{0})
+      leases[purse] = {totals.redeemed, totals.given, totals.withdrawn};
   PG_CHECK(wallet == leases);
 }
 

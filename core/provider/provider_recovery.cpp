@@ -69,9 +69,9 @@ void Provider::take_recovering(Now now, cashu::RedeemStep step, Step& out) {
 
 std::optional<Micros> Provider::recovery_deadline() const {
   std::optional<Micros> next;
-  for (const auto at : {announcer_.next_deadline(), wallet_.next_deadline(),
-                        running_->pool.next_deadline(), running_->outbox.next_deadline(),
-                        running_->recovery.next_deadline()})
+  for (const auto at :
+       {announcer_.next_deadline(), wallet_.next_deadline(), running_->pool.next_deadline(),
+        running_->outbox.next_deadline(), running_->recovery.next_deadline()})
     if (at && (!next || *at < *next)) next = at;
   return next;
 }

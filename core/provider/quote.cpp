@@ -142,8 +142,7 @@ std::expected<void, Refused> check_minimum(const lease::Tier& tier, const market
 
 // What cannot be encrypted is refused, never served in the clear.
 std::expected<std::optional<market::VolumeKey>, Refused> check_encryption(
-    const Settings& settings, const market::SpawnRequest& request,
-    const market::Template* info) {
+    const Settings& settings, const market::SpawnRequest& request, const market::Template* info) {
   const auto refusal = [](std::string_view why) {
     return refuse(ErrorType::InvalidVolumeEncryption, text::invalid_volume_encryption(why));
   };
@@ -179,8 +178,7 @@ std::expected<cashu::TokenQuote, Refused> quote_token(const QuoteBooks& books, N
 }
 
 // Refused rather than taken and returned.
-std::expected<void, Refused> check_maximum(const Settings& settings, Seconds left,
-                                           Seconds bought) {
+std::expected<void, Refused> check_maximum(const Settings& settings, Seconds left, Seconds bought) {
   const Seconds longest = std::min(settings.maximum_duration.value_or(kLeaseMax), kLeaseMax);
   if (bought <= longest + Seconds{1} && left + bought <= longest + Seconds{1}) return {};
   return refuse(ErrorType::InvalidRequest, "Payment buys more than the longest lease of " +
@@ -200,8 +198,8 @@ std::expected<void, Refused> check_amount(const Settings& settings, const lease:
 }  // namespace
 
 const lease::Tier* Settings::tier(std::string_view id) const {
-  const auto it = std::find_if(tiers.begin(), tiers.end(),
-                               [&](const lease::Tier& t) { return t.id == id; });
+  const auto it =
+      std::find_if(tiers.begin(), tiers.end(), [&](const lease::Tier& t) { return t.id == id; });
   return it == tiers.end() ? nullptr : &*it;
 }
 
@@ -240,8 +238,8 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   }
   quote.workload_id = request.workload_id.value_or("");
   quote.standby = *std::move(standby);
-  quote.checkpointed = request.replication &&
-                       request.replication->mode == market::ReplicationKind::Checkpointed;
+  quote.checkpointed =
+      request.replication && request.replication->mode == market::ReplicationKind::Checkpointed;
   const std::string& asked = request.ssh_password;
   const auto alphanumeric = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -267,9 +265,9 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
     return refuse(ErrorType::NotFound, text::pod_not_found(pod));
   if (found->terms.owner != message.sender) return refuse(ErrorType::NotOwner, text::not_owner());
   if (found->phase == lease::Phase::Reserved) return std::unexpected(not_paid_yet());
-  const bool over = found->phase == lease::Phase::Ending || found->phase == lease::Phase::Ended ||
-                    (found->phase == lease::Phase::Running &&
-                     books.leases.remaining(*found, now) == Seconds{0});
+  const bool over =
+      found->phase == lease::Phase::Ending || found->phase == lease::Phase::Ended ||
+      (found->phase == lease::Phase::Running && books.leases.remaining(*found, now) == Seconds{0});
   if (over) return refuse(ErrorType::LeaseExpired, text::lease_expired(pod));
   if (books.settings.tier(found->terms.tier.id) == nullptr)
     return refuse(ErrorType::SpecUnavailable, text::spec_unavailable(pod, found->terms.tier.id));
@@ -287,8 +285,11 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
 }
 
 Refused not_paid_yet() {
-  return {ErrorType::NotFound, "The lease is not paid yet; try again shortly",
-          market::TokenState::Untouched, Seconds{10}, {}};
+  return {ErrorType::NotFound,
+          "The lease is not paid yet; try again shortly",
+          market::TokenState::Untouched,
+          Seconds{10},
+          {}};
 }
 
 bool workload_id_taken(const lease::LeaseBook& leases, const std::string& workload_id) {
@@ -361,9 +362,8 @@ bool image_allowed(const std::vector<std::string>& patterns, std::string_view im
   if (image.empty() || image.size() > kImageBytesMax || image.front() == '-' ||
       !std::all_of(image.begin(), image.end(), fit))
     return false;
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const auto& p) {
-           return matches_pattern(p, image);
-         });
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(),
+                                         [&](const auto& p) { return matches_pattern(p, image); });
 }
 
 }  // namespace paygress::provider

@@ -32,13 +32,13 @@ struct Refused {
 struct SpawnQuote {
   cashu::TokenQuote token;
   lease::Tier tier;
-  std::string image;                    // empty: the backend makes the template's itself
+  std::string image;                              // empty: the backend makes the template's itself
   std::optional<market::Template> template_info;  // nothing: a plain box
   std::vector<market::EnvironmentVariable> variables;  // the buyer's; the template lists each
   std::string workload_id;
   std::optional<std::string> password;  // the requester's, when it is fit to be used
   bool checkpointed = false;
-  std::optional<failover::Terms> standby;  // of a warm-standby workload
+  std::optional<failover::Terms> standby;       // of a warm-standby workload
   std::optional<market::VolumeKey> volume_key;  // secret; absent: not to be encrypted
 };
 

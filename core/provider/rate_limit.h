@@ -8,9 +8,9 @@
 
 namespace paygress::provider {
 
-inline constexpr uint32_t kRequestsPerMinute = 30;  // per key
+inline constexpr uint32_t kRequestsPerMinute = 30;     // per key
 inline constexpr uint32_t kComplaintsPerMinute = 120;  // for all keys together
-inline constexpr size_t kLimitedKeysMax = 4096;     // the key that was quiet longest is forgotten
+inline constexpr size_t kLimitedKeysMax = 4096;  // the key that was quiet longest is forgotten
 
 class RateLimit {
  public:

@@ -16,9 +16,9 @@
 
 namespace paygress::provider {
 
-inline constexpr Seconds kRefundRetry{30};           // no funds, or the mint is not there
+inline constexpr Seconds kRefundRetry{30};  // no funds, or the mint is not there
 inline constexpr Seconds kRefundBusyRetry{5};
-inline constexpr Seconds kRedeemedFirstLook{3600};   // whether its owner has spent the token
+inline constexpr Seconds kRedeemedFirstLook{3600};  // whether its owner has spent the token
 inline constexpr Seconds kRedeemedLookEvery{86400};
 
 class Refunds {

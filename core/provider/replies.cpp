@@ -72,9 +72,9 @@ market::AccessDetails standby_details(const Settings& settings, const lease::Lea
   details.pod_spec_name = lease.terms.tier.name;
   details.pod_spec_description = lease.terms.tier.description;
   details.host_address = settings.address;
-  details.instructions = market::standby_instructions(
-      terms.rank - 1, static_cast<uint32_t>(terms.members.size() - 1), terms.workload_id,
-      terms.members[0].key.hex());
+  details.instructions =
+      market::standby_instructions(terms.rank - 1, static_cast<uint32_t>(terms.members.size() - 1),
+                                   terms.workload_id, terms.members[0].key.hex());
   details.workload_id = terms.workload_id;
   details.epoch = 0;
   details.guarantee = failover::to_text(failover::guarantee_of(terms));
@@ -109,8 +109,8 @@ market::TopUpReply top_up_reply(const lease::LeaseBook& leases, const lease::Lea
   reply.pod_npub = std::move(pod);
   reply.extended_duration_seconds = static_cast<uint64_t>(bought.value);
   reply.new_expires_at = {leases.expires_at(lease, now)};
-  reply.message = market::topup_text(
-      bought, paid, static_cast<uint64_t>(lease.terms.tier.rate_per_second.value));
+  reply.message = market::topup_text(bought, paid,
+                                     static_cast<uint64_t>(lease.terms.tier.rate_per_second.value));
   return reply;
 }
 
@@ -142,8 +142,8 @@ market::StatusReply end_reply(const Settings& settings, const lease::LeaseBook& 
                               const lease::Lease& lease,
                               const std::vector<market::RefundToken>& refunds, Now now) {
   market::StatusReply reply = status_reply(settings, leases, lease, std::nullopt, now);
-  const bool ran_out = lease.phase == lease::Phase::Ended &&
-                       lease.end_reason == lease::EndReason::Expired;
+  const bool ran_out =
+      lease.phase == lease::Phase::Ended && lease.end_reason == lease::EndReason::Expired;
   reply.status = ran_out ? "Expired" : "Stopped";
   put_refunds(refunds, reply);
   return reply;

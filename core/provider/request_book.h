@@ -13,10 +13,10 @@
 
 namespace paygress::provider {
 
-inline constexpr Seconds kRequestAgeMax{600};       // a request never seen before
+inline constexpr Seconds kRequestAgeMax{600};  // a request never seen before
 inline constexpr Seconds kRequestFutureMax{900};
-inline constexpr Seconds kRefusalKept{1500};        // 600 + 900: longer than it could be fresh
-inline constexpr Seconds kRequestKept{30 * 86400};  // after its answer
+inline constexpr Seconds kRefusalKept{1500};         // 600 + 900: longer than it could be fresh
+inline constexpr Seconds kRequestKept{30 * 86400};   // after its answer
 inline constexpr Seconds kSeenFor{3 * 86400 + 900};  // gift wraps are dated back up to two days
 inline constexpr size_t kSeenMax = 100'000;
 
@@ -34,12 +34,12 @@ class RequestBook {
   static LeaseId lease_of(const RequestKey& key);
 
   const Request* find(const RequestKey& key) const;
-  const Request* by_op(const OpId& op) const;      // the first request with that token
+  const Request* by_op(const OpId& op) const;  // the first request with that token
   const Request* spawn_of(const LeaseId& lease) const;
   // Stops of this lease that wait for its end.
   std::vector<RequestKey> stops_of(const LeaseId& lease) const;
   bool seen(const EventId& event) const { return seen_.contains(event); }
-  std::vector<EventId> seen_events() const;        // oldest first, for the relay pool's memory
+  std::vector<EventId> seen_events() const;  // oldest first, for the relay pool's memory
   const std::map<RequestKey, Request>& all() const { return requests_; }
 
   // Records that are due: forgotten requests. Call it now and then; it looks only at what is due.

@@ -29,20 +29,20 @@ struct Settings {
   std::string name;
   std::optional<std::string> location;
   std::vector<std::string> capabilities;
-  std::vector<lease::Tier> tiers;         // each with a rate above zero, ids distinct
-  std::vector<std::string> mints;         // normalised, as the wallet knows them
+  std::vector<lease::Tier> tiers;                // each with a rate above zero, ids distinct
+  std::vector<std::string> mints;                // normalised, as the wallet knows them
   std::vector<std::string> mints_as_configured;  // for the offer
   std::vector<std::string> relays;
-  uint32_t relay_events_per_second = 3;   // sent to each relay, in bursts of twice as many; not 0
+  uint32_t relay_events_per_second = 3;  // sent to each relay, in bursts of twice as many; not 0
   Seconds heartbeat_interval{60};
   Seconds minimum_duration{60};
   std::optional<Seconds> maximum_duration;
   lease::Ranges ranges;
   lease::Resources sold;
-  std::string address;                    // consumers connect here; ports are published on it
-  std::vector<std::string> images;        // patterns with '*'; empty: every well-formed name
+  std::string address;              // consumers connect here; ports are published on it
+  std::vector<std::string> images;  // patterns with '*'; empty: every well-formed name
   market::IsolationLevel isolation = market::IsolationLevel::SharedKernel;
-  bool serves_ssh = true;                 // the backend can give a login
+  bool serves_ssh = true;                                     // the backend can give a login
   workload::Encrypts encrypts = workload::Encrypts::Nothing;  // of what the backend makes
   std::string engine = "docker";  // whose images of the templates are used; empty: none are served
   market::TemplateRegistry templates = market::TemplateRegistry::built_in();

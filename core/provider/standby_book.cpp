@@ -18,8 +18,7 @@ void StandbyBook::apply(const Record& record) {
       notices_.erase(taken->key);
     }
   } else if (const auto* of_lease = std::get_if<lease::LeaseRecord>(&record)) {
-    if (const auto* voided = std::get_if<lease::LeaseVoided>(of_lease))
-      terms_.erase(voided->lease);
+    if (const auto* voided = std::get_if<lease::LeaseVoided>(of_lease)) terms_.erase(voided->lease);
   } else if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&record)) {
     if (const auto* joined = std::get_if<failover::Joined>(of_failover))
       terms_.erase(joined->lease);
@@ -34,8 +33,8 @@ const failover::Terms* StandbyBook::terms_of(const LeaseId& lease) const {
 RequestKey StandbyBook::notice_key(const LeaseId& lease, uint64_t epoch, failover::News news) {
   const Bytes what = encode_bytes(epoch);
   const uint8_t kind = static_cast<uint8_t>(news);
-  const auto digest = crypto::sha256({as_bytes("paygress-notice-v1"), ByteView(lease.bytes),
-                                      ByteView(what), ByteView(&kind, 1)});
+  const auto digest = crypto::sha256(
+      {as_bytes("paygress-notice-v1"), ByteView(lease.bytes), ByteView(what), ByteView(&kind, 1)});
   RequestKey key;
   std::copy_n(digest.begin(), key.bytes.size(), key.bytes.begin());
   return key;

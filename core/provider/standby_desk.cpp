@@ -88,8 +88,8 @@ bool StandbyDesk::paid(Instant now, const LeaseId& lease, workload::Spec spec,
   failover::Step step;
   const auto joined = m_.failover.join(plain(now), lease, terms, step);
   if (!joined) {  // it was quoted while it could be served: the money goes back
-    out.tell(Level::Alarm, "a warm-standby lease was paid and cannot be served: " +
-                               to_string(joined.error()));
+    out.tell(Level::Alarm,
+             "a warm-standby lease was paid and cannot be served: " + to_string(joined.error()));
     lease::LeaseStep ended;
     m_.leases.on_gave_up(now, lease, ended);
     m_.payments.take(now, std::move(ended), out);
@@ -277,8 +277,8 @@ void StandbyDesk::perform(Instant now, const failover::TellOwner& o, Step& out) 
 std::string StandbyDesk::notice_text(const lease::Lease& lease, const failover::TellOwner& news,
                                      Now now) const {
   if (news.news != failover::News::TookOver) {
-    auto status = status_reply(m_.settings, m_.leases, lease,
-                               m_.workloads.state_of(lease.terms.lease), now);
+    auto status =
+        status_reply(m_.settings, m_.leases, lease, m_.workloads.state_of(lease.terms.lease), now);
     describe(lease, now, status);
     return to_wire(std::move(status), {});
   }

@@ -77,7 +77,7 @@ class StandbyDesk : public LeaseHooks {
  private:
   static constexpr uint64_t kPublishIdBase = uint64_t{1} << 40;  // the outbox's are below
   enum class Ask : uint8_t { Query, Hold, Group, Freeze, Kill, Release };
-  struct Asked {                // of the guard
+  struct Asked {  // of the guard
     Ask what = Ask::Query;
     LeaseId lease;
     std::string name;
@@ -90,8 +90,8 @@ class StandbyDesk : public LeaseHooks {
     size_t freezing = 0;             // answers to Freeze and Kill that are awaited
     bool stopping = false;           // fail-over waits for the word that it does not run
     bool kill = false;
-    bool by_engine = false;          // the guard could not: the engine was asked
-    std::optional<Micros> again;     // ask for the stop again
+    bool by_engine = false;       // the guard could not: the engine was asked
+    std::optional<Micros> again;  // ask for the stop again
   };
   using Slot = std::pair<LeaseId, uint16_t>;  // what a newer event replaces; no lease: heartbeats
   struct Signing {
@@ -160,7 +160,7 @@ class StandbyDesk : public LeaseHooks {
   std::optional<Micros> query_guard_at_;
   std::map<CallId, Asked> asked_;
   std::map<LeaseId, Guarded> guarded_;
-  std::map<LeaseId, uint32_t> removing_;  // superseded copies being deleted -> their generation
+  std::map<LeaseId, uint32_t> removing_;    // superseded copies being deleted -> their generation
   std::map<std::string, Micros> releases_;  // groups to be released -> when to ask (again)
   std::map<CallId, Signing> signing_;
   std::map<Slot, nostr::PublishId> newest_;

@@ -8,7 +8,7 @@ namespace {
 using failover::WorkloadNews;
 using lease::Instant;
 
-constexpr Seconds kAskAgain{1};        // a stop or a question that the guard did not confirm
+constexpr Seconds kAskAgain{1};  // a stop or a question that the guard did not confirm
 constexpr Seconds kReleaseAgain{30};
 
 }  // namespace

@@ -39,8 +39,7 @@ void StandbyDesk::perform(Instant now, const failover::PublishBeat& o, Step& out
                              vitals.unreserved.storage_gb};
   beat.holds = o.holds;
   beat.fence_secs = whole_seconds(m_.settings.profile.fence);
-  beat.silence_secs =
-      static_cast<uint64_t>(m_.settings.profile.silence.value / kMicrosPerSecond);
+  beat.silence_secs = static_cast<uint64_t>(m_.settings.profile.silence.value / kMicrosPerSecond);
   std::set<RelayIndex> relays;
   for (uint32_t i = 0; i < m_.pool.relay_count(); ++i) relays.insert(RelayIndex{i});
   const std::vector<RelayIndex> own(relays.begin(), relays.end());
@@ -139,9 +138,9 @@ void StandbyDesk::perform(Instant now, const failover::Watch& o, Step& out) {
       watches_.add(plain(now), id, {terms->relays, filters_of(*terms), terms->profile.delay});
   if (!relays) {  // no evidence, no heartbeat there: it can only be fenced
     watch_again_[o.lease] = now.mono + micros(kWatchAgain);
-    return out.tell(Level::Alarm, "the relays of workload " + terms->workload_id +
-                                      " cannot be used, trying again in 30 s: " +
-                                      to_string(relays.error()));
+    return out.tell(Level::Alarm,
+                    "the relays of workload " + terms->workload_id +
+                        " cannot be used, trying again in 30 s: " + to_string(relays.error()));
   }
   watch_of_[id] = o.lease;
   watched_[o.lease] = {id, *std::move(relays), false};

@@ -13,9 +13,7 @@ struct Step {
   std::vector<Record> records;
   std::vector<Effect> effects;
 
-  void tell(Level level, std::string text) {
-    effects.push_back(Tell{level, std::move(text)});
-  }
+  void tell(Level level, std::string text) { effects.push_back(Tell{level, std::move(text)}); }
 };
 
 // Call ids of one run of the program: the ledger's boot count in the upper bits, so that no answer

@@ -18,7 +18,7 @@ namespace paygress::provider {
 inline constexpr int64_t kMintPatienceSeconds = 25;
 inline constexpr Seconds kMintPatience{kMintPatienceSeconds};
 static_assert(kMintPatience > cashu::kMintReadTimeout + cashu::kRefreshUnreadMint);
-inline constexpr size_t kWaitingMax = 256;   // requests waiting at a time; others are refused
+inline constexpr size_t kWaitingMax = 256;  // requests waiting at a time; others are refused
 
 class WaitingRoom {
  public:

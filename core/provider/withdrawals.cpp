@@ -30,8 +30,8 @@ std::string why_not(cashu::NoRefund reason, const Withdraw& asked, const FreeMon
     case cashu::NoRefund::NoFunds: break;
   }
   return std::to_string(money.free.value) + " msat are free at " + asked.mint + " (of " +
-         std::to_string(money.wallet.value) + ": " + std::to_string(money.owed.value) +
-         " owed, " + std::to_string(money.margin.value) + " kept for fees, " +
+         std::to_string(money.wallet.value) + ": " + std::to_string(money.owed.value) + " owed, " +
+         std::to_string(money.margin.value) + " kept for fees, " +
          std::to_string(money.withdrawing.value) + " being withdrawn, " +
          std::to_string(money.in_doubt.value) +
          " in doubt); the mint's fee comes out of what is free, too";
@@ -155,8 +155,8 @@ Withdrawals::Turn Withdrawals::on_paid(Now now, const cashu::InvoicePaid& paid) 
   const lease::Withdrawal* known = leases_.withdrawals().find(paid.withdrawal);
   PG_CHECK(known != nullptr && known->state == lease::WithdrawalState::Open);
   const std::string unit = known->opened.lot.unit;
-  leases_.invoice_settled(now, paid.withdrawal, msat_in(paid.amount, unit),
-                          msat_in(paid.fee, unit), paid.preimage, turn.leases);
+  leases_.invoice_settled(now, paid.withdrawal, msat_in(paid.amount, unit), msat_in(paid.fee, unit),
+                          paid.preimage, turn.leases);
   turn.settled.push_back({paid.withdrawal, ""});
   return turn;
 }
@@ -165,8 +165,7 @@ Withdrawals::Turn Withdrawals::on_not_paid(Now now, const cashu::InvoiceNotPaid&
   Turn turn;
   const lease::Withdrawal* known = leases_.withdrawals().find(unpaid.withdrawal);
   PG_CHECK(known != nullptr && known->state == lease::WithdrawalState::Open);
-  leases_.withdrawal_dropped(now, unpaid.withdrawal,
-                             msat_in(unpaid.fee, known->opened.lot.unit),
+  leases_.withdrawal_dropped(now, unpaid.withdrawal, msat_in(unpaid.fee, known->opened.lot.unit),
                              unpaid.problem.empty() ? "the mint could not pay it" : unpaid.problem,
                              turn.leases);
   turn.settled.push_back({unpaid.withdrawal, why_dropped(*known->dropped)});

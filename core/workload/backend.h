@@ -46,7 +46,16 @@ enum class Running : uint8_t { Unknown, Running, Stopped, Paused, Absent };
 // Why a call failed. Only NotFound proves absence; Busy and Unreachable are worth another try.
 // PortTaken: somebody else listens on a port that is to be published.
 enum class Fault : uint8_t {
-  None, Unreachable, Refused, NotFound, Conflict, Invalid, Busy, Quota, Internal, PortTaken
+  None,
+  Unreachable,
+  Refused,
+  NotFound,
+  Conflict,
+  Invalid,
+  Busy,
+  Quota,
+  Internal,
+  PortTaken
 };
 
 // A port of the workload that is published on the provider's address.
@@ -61,12 +70,12 @@ BOOST_DESCRIBE_STRUCT(PublishedPort, (), (host_port, container_port, label))
 
 // Carried by every object of ours, on every engine, so that it can be found and adopted.
 struct Labels {
-  InstallId install;         // of this provider's data directory: two daemons never mix
+  InstallId install;  // of this provider's data directory: two daemons never mix
   PubKey provider;
   LeaseId lease;
   PubKey owner;
-  uint32_t generation = 0;   // of the lease's object, from 1
-  std::string spec_digest;   // hex SHA-256 of the spec, to tell "the same" from "a namesake"
+  uint32_t generation = 0;  // of the lease's object, from 1
+  std::string spec_digest;  // hex SHA-256 of the spec, to tell "the same" from "a namesake"
 
   bool operator==(const Labels&) const = default;
 };
@@ -74,26 +83,27 @@ BOOST_DESCRIBE_STRUCT(Labels, (), (install, provider, lease, owner, generation, 
 
 // Everything an engine needs to make a workload. Limits are exact, never advisory.
 struct Spec {
-  std::string name;               // "paygress-<12 hex of lease>-g<generation>"
+  std::string name;  // "paygress-<12 hex of lease>-g<generation>"
   Labels labels;
-  std::string image;              // as the engine understands it; empty for a template's own
-  std::string template_slug;      // empty for a plain box
+  std::string image;          // as the engine understands it; empty for a template's own
+  std::string template_slug;  // empty for a plain box
   std::map<std::string, std::string> env;
   uint64_t cpu_millicores = 0;
-  uint64_t memory_mb = 0;         // MiB; swap is off
-  uint64_t storage_gb = 0;        // GiB
-  std::string address;            // of the provider: ports are published on this one
+  uint64_t memory_mb = 0;                 // MiB; swap is off
+  uint64_t storage_gb = 0;                // GiB
+  std::string address;                    // of the provider: ports are published on this one
   std::optional<uint16_t> ssh_host_port;  // absent: the workload has no SSH
   std::vector<PublishedPort> ports;
-  std::string root_password;      // secret: never in argv, inspect output or a log
+  std::string root_password;  // secret: never in argv, inspect output or a log
   // Its data is encrypted with the consumer's key, which is not in here: it never touches a disk.
   bool encrypted = false;
-  bool guarded = false;           // warm standby: inside the guard's group of its name (guard.h)
-  uint64_t open_files_max = 0;    // of a process (RLIMIT_NOFILE); 0: the engine's default
+  bool guarded = false;         // warm standby: inside the guard's group of its name (guard.h)
+  uint64_t open_files_max = 0;  // of a process (RLIMIT_NOFILE); 0: the engine's default
 };
-BOOST_DESCRIBE_STRUCT(Spec, (), (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
-                                 storage_gb, address, ssh_host_port, ports, root_password,
-                                 encrypted, guarded, open_files_max))
+BOOST_DESCRIBE_STRUCT(Spec, (),
+                      (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
+                       storage_gb, address, ssh_host_port, ports, root_password, encrypted, guarded,
+                       open_files_max))
 
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
@@ -117,14 +127,14 @@ struct Object {
   std::optional<UnixSeconds> stopped_at;  // the ENGINE's time of the last stop, when it keeps one
   // Of an exit by itself. Absent when it was killed from outside, or the engine does not know.
   std::optional<int32_t> exit_code;
-  bool unfinished = false;   // its create did not come to its end: another one completes it
+  bool unfinished = false;  // its create did not come to its end: another one completes it
   // Of a cluster: which of its members has the object, and where consumers reach that one. Empty:
   // not a cluster, or not known; then the ports are on the provider's own address.
   std::string node;
   std::string address;
 };
-BOOST_DESCRIBE_STRUCT(Object, (), (name, labels, running, stopped_at, exit_code, unfinished, node,
-                                   address))
+BOOST_DESCRIBE_STRUCT(Object, (),
+                      (name, labels, running, stopped_at, exit_code, unfinished, node, address))
 
 // The engine's own word that something became of a lease's object; without a lease, that such words
 // may have been lost. A hint and no proof: it may come late, twice or never. Who hears it looks.
@@ -153,13 +163,14 @@ struct Answer {
   std::string name;
   Outcome outcome = Outcome::Unknown;
   Fault fault = Fault::None;
-  std::string message;            // for the operator's log; never sent to a consumer
+  std::string message;  // for the operator's log; never sent to a consumer
   std::vector<Object> objects;
   std::optional<NodeCapacity> capacity;
   bool serves_ssh = true;  // after Create: whether this object has an SSH server to log in to
   Encrypts encrypts = Encrypts::Nothing;  // after Probe
 };
-BOOST_DESCRIBE_STRUCT(Answer, (), (id, verb, name, outcome, fault, message, objects, capacity,
-                                   serves_ssh, encrypts))
+BOOST_DESCRIBE_STRUCT(Answer, (),
+                      (id, verb, name, outcome, fault, message, objects, capacity, serves_ssh,
+                       encrypts))
 
 }  // namespace paygress::workload

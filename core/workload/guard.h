@@ -34,19 +34,34 @@ inline constexpr Micros kGuardHoldMax = micros(Seconds{900});
 // back: an earlier one changes nothing and is Done. Failed, and nothing changes, when `until` has
 // passed, and at or after the deadline that the group has: only after a GuardFreeze, which clears
 // it, a GuardHold begins anew (and thaws). `until` is monotonic time: CLOCK_BOOTTIME for both.
-struct GuardHold { CallId id; std::string name; Micros until; };
+struct GuardHold {
+  CallId id;
+  std::string name;
+  Micros until;
+};
 // Freezes now, whatever the deadline was, and makes the group, frozen, when there is none. Done
 // only when the kernel confirmed that every process of the group is frozen: a confirmed pause
 // (rule 2). Failed when it did not within kGuardConfirm; it freezes as soon as the kernel can.
-struct GuardFreeze { CallId id; std::string name; };
+struct GuardFreeze {
+  CallId id;
+  std::string name;
+};
 // Freezes, then ends every process of the group without letting any run again. Done only when the
 // group was seen empty. The group stays, frozen.
-struct GuardKill { CallId id; std::string name; };
+struct GuardKill {
+  CallId id;
+  std::string name;
+};
 // Forgets the group and removes it. Failed while processes are in it. Done when there is none.
-struct GuardRelease { CallId id; std::string name; };
+struct GuardRelease {
+  CallId id;
+  std::string name;
+};
 // Asks for every group. What a guard knew before a reboot is forgotten, so a deadline in the answer
 // is always of this boot.
-struct GuardQuery { CallId id; };
+struct GuardQuery {
+  CallId id;
+};
 BOOST_DESCRIBE_STRUCT(GuardHold, (), (id, name, until))
 BOOST_DESCRIBE_STRUCT(GuardFreeze, (), (id, name))
 BOOST_DESCRIBE_STRUCT(GuardKill, (), (id, name))
@@ -71,7 +86,7 @@ BOOST_DESCRIBE_STRUCT(GuardGroup, (), (name, state, deadline, populated))
 struct GuardAnswered {
   CallId id;
   Outcome outcome = Outcome::Unknown;
-  std::string message;     // for the operator's log
+  std::string message;  // for the operator's log
   std::vector<GuardGroup> groups;
   Micros now;
 };
@@ -80,7 +95,10 @@ BOOST_DESCRIBE_STRUCT(GuardAnswered, (), (id, outcome, message, groups, now))
 // Not an answer: told at the start and at every change. Without a working guard no warm-standby
 // lease may be accepted and none started; what runs is still stopped by the guard's last deadline
 // when the guard lives, and by nobody when it does not.
-struct GuardHealth { bool works = false; std::string reason; };
+struct GuardHealth {
+  bool works = false;
+  std::string reason;
+};
 BOOST_DESCRIBE_STRUCT(GuardHealth, (), (works, reason))
 
 }  // namespace paygress::workload

@@ -210,8 +210,7 @@ void Supervisor::on_create(Now now, const LeaseId& lease, Workload& w, const Ans
 void Supervisor::on_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
                          Step& out) {
   if (w.retired) return on_retired_look(now, lease, w, answer, out);
-  const bool taken_for_absent =
-      planted(Bug::unknown_is_absent) || !policy_.unknown_is_not_absent;
+  const bool taken_for_absent = planted(Bug::unknown_is_absent) || !policy_.unknown_is_not_absent;
   const bool unknown = answer.outcome == Outcome::Unknown;
   if (proves_absence(answer) || (unknown && taken_for_absent)) {
     Object absent;
@@ -238,8 +237,8 @@ void Supervisor::on_retired_look(Now now, const LeaseId& lease, Workload& w, con
   const Running running = told ? answer.objects.front().running : Running::Absent;
   const bool down = running == Running::Absent || running == Running::Stopped;
   if (!std::exchange(w.settled, true) && w.state == State::Live && down)
-    out.events.push_back(WentDown{
-        lease, told ? answer.objects.front().stopped_at : std::nullopt, false});
+    out.events.push_back(
+        WentDown{lease, told ? answer.objects.front().stopped_at : std::nullopt, false});
   advance(now, lease, w, out);
 }
 

@@ -25,21 +25,21 @@
 namespace paygress::workload {
 
 struct SupervisorConfig {
-  Seconds sweep_every{60};          // List: sights, strays, confirmations (money-sagas.md flaw 4)
-  Seconds create_deadline{300};     // an image pull takes its time
+  Seconds sweep_every{60};       // List: sights, strays, confirmations (money-sagas.md flaw 4)
+  Seconds create_deadline{300};  // an image pull takes its time
   Seconds call_deadline{30};
-  Seconds give_up_after{1200};      // Provisioning without success
+  Seconds give_up_after{1200};       // Provisioning without success
   Seconds give_up_down_after{1800};  // Respawning without success
-  Seconds create_lost_after{1800};  // a create so old is no longer carried out
-  Seconds quarantine{600};          // an object of no lease is stopped so long before its removal
+  Seconds create_lost_after{1800};   // a create so old is no longer carried out
+  Seconds quarantine{600};           // an object of no lease is stopped so long before its removal
   uint32_t create_failures_max = 4;
   Seconds attempts_reset_after{600};  // Live this long: the restart count begins anew
-  size_t calls_max = 32;            // under way at once, so that one slow pull delays nobody
+  size_t calls_max = 32;              // under way at once, so that one slow pull delays nobody
 };
 
 // Each rule that a test may switch off to show that it is missed.
 struct SupervisorPolicy {
-  Rule labels;        // off: objects are known by their newest name alone, and nothing is swept
+  Rule labels;  // off: objects are known by their newest name alone, and nothing is swept
   Rule unknown_is_not_absent;  // off: an engine that does not answer has lost the object
 };
 
@@ -125,9 +125,9 @@ class Supervisor {
     Spec spec;
     RestartPolicy restart;
     State state = State::Provisioning;
-    UnixSeconds since;          // of the state
-    uint8_t attempts = 0;       // restarts used
-    uint32_t generation = 0;    // 0: none asked for yet
+    UnixSeconds since;        // of the state
+    uint8_t attempts = 0;     // restarts used
+    uint32_t generation = 0;  // 0: none asked for yet
     bool started_once = false;
     bool retired = false;
     bool gated = false;
@@ -148,12 +148,12 @@ class Supervisor {
     bool removed = false;       // the engine confirmed a removal; absence is not yet confirmed
     bool create_lost = false;   // the last create has no answer: it may still come
     bool serves_ssh = true;
-    bool noticed = false;       // the look under way may be older than what the engine spoke of
-    std::string node;           // where it was seen running
+    bool noticed = false;  // the look under way may be older than what the engine spoke of
+    std::string node;      // where it was seen running
     std::string address;
-    bool settled = false;       // retired: it is known whether it ran until then (flaw 11)
+    bool settled = false;  // retired: it is known whether it ran until then (flaw 11)
     std::optional<Micros> seen_running;
-    bool may_start = true;      // the next look that finds it stopped may start it
+    bool may_start = true;  // the next look that finds it stopped may start it
     Micros live_since;
     Micros provisioning_since;
     Seconds backoff_charged;
@@ -181,8 +181,7 @@ class Supervisor {
   void on_observed(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void on_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
   void on_not_running(Now now, const LeaseId& lease, Workload& w, const Object& object, Step& out);
-  void on_retired_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer,
-                       Step& out);
+  void on_retired_look(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
   void confirm_gone(Now now, const LeaseId& lease, Workload& w, Step& out);
   void on_trouble(Now now, const LeaseId& lease, Workload& w, const Answer& answer, Step& out);
   void make_generation(Now now, const LeaseId& lease, Workload& w, Step& out);
@@ -200,10 +199,10 @@ class Supervisor {
   LookupMap<uint64_t, LeaseId, std::hash<uint64_t>> calls_;  // call id -> lease
   struct Stray {
     std::string name;
-    bool remove = false;   // as soon as it is stopped
+    bool remove = false;  // as soon as it is stopped
   };
-  std::map<CallId, Stray> stray_calls_;                      // stop/remove of objects of nobody
-  std::map<std::string, Micros> quarantined_;                // objects of no lease: stopped since
+  std::map<CallId, Stray> stray_calls_;        // stop/remove of objects of nobody
+  std::map<std::string, Micros> quarantined_;  // objects of no lease: stopped since
   std::optional<CallId> list_call_;
   Micros list_asked_at_;
   std::set<LeaseId> removed_;      // every workload with `removed`
@@ -212,7 +211,7 @@ class Supervisor {
   Micros next_sweep_;
   bool has_inventory_ = false;
   bool quorum_lost_ = false;
-  uint64_t engine_losses_ = 0;     // how often the engine was found not to answer
+  uint64_t engine_losses_ = 0;  // how often the engine was found not to answer
   size_t running_count_ = 0;
 };
 

@@ -82,15 +82,14 @@ uint32_t Supervisor::generation_of(const LeaseId& lease) const {
 
 void Supervisor::on_found(Now now, const LeaseId& lease, Workload& w, const Object& object,
                           Step& out) {
-  if (object.running == Running::Unknown)
-    return schedule(lease, w, now.mono + micros(kLookAgain));
+  if (object.running == Running::Unknown) return schedule(lease, w, now.mono + micros(kLookAgain));
   const bool runs = object.running == Running::Running;
   if (!runs) fence(now, lease, w, object.stopped_at, out);
   out.events.push_back(Found{lease, object.running, runs && !w.started_here});
 }
 
-void Supervisor::fence(Now now, const LeaseId& lease, Workload& w,
-                       std::optional<UnixSeconds> since, Step& out) {
+void Supervisor::fence(Now now, const LeaseId& lease, Workload& w, std::optional<UnixSeconds> since,
+                       Step& out) {
   if (w.state != State::Live && w.state != State::Respawning) return;
   const bool ran = w.state == State::Live;
   become(now, lease, State::Fenced, 0, "", out);

@@ -38,9 +38,18 @@ BOOST_DESCRIBE_STRUCT(RestartPolicy, (), (attempts_max))
 // --- records -----------------------------------------------------------------------------------
 // The intent to have this workload; `spec.name` and generation are filled in per generation.
 // `spec.labels.generation`: of objects of this lease that are gone; new ones count on.
-struct WorkloadWanted { Spec spec; RestartPolicy restart; UnixSeconds at; bool gated = false; };
+struct WorkloadWanted {
+  Spec spec;
+  RestartPolicy restart;
+  UnixSeconds at;
+  bool gated = false;
+};
 // Durable BEFORE the create call of that generation. Only the newest generation may be started.
-struct WorkloadGeneration { LeaseId lease; uint32_t generation = 0; UnixSeconds at; };
+struct WorkloadGeneration {
+  LeaseId lease;
+  uint32_t generation = 0;
+  UnixSeconds at;
+};
 struct WorkloadMoved {
   LeaseId lease;
   State state = State::Provisioning;
@@ -49,8 +58,14 @@ struct WorkloadMoved {
   std::string reason;
 };
 // From here the workload is to be stopped and removed, retried until its absence is confirmed.
-struct WorkloadRetired { LeaseId lease; UnixSeconds at; };
-struct WorkloadGone { LeaseId lease; UnixSeconds at; };
+struct WorkloadRetired {
+  LeaseId lease;
+  UnixSeconds at;
+};
+struct WorkloadGone {
+  LeaseId lease;
+  UnixSeconds at;
+};
 // Of one that never ran: its next generation is published on these ports.
 struct WorkloadPorts {
   LeaseId lease;
@@ -69,26 +84,57 @@ using WorkloadRecord = std::variant<WorkloadWanted, WorkloadGeneration, Workload
                                     WorkloadRetired, WorkloadGone, WorkloadPorts>;
 
 // --- what the owner of the supervisor is told --------------------------------------------------
-struct Started { LeaseId lease; bool serves_ssh = true; };  // first time running: the clock starts
+struct Started {
+  LeaseId lease;
+  bool serves_ssh = true;
+};  // first time running: the clock starts
 // `since` is the engine's stop time; nothing when it keeps none, and then only the last sight is
 // known (money-sagas.md flaw 10). `own_exit`: the workload ended by itself; otherwise engine, host
 // or provider were the reason and the time is given back.
-struct WentDown { LeaseId lease; std::optional<UnixSeconds> since; bool own_exit = false; };
-struct CameUp { LeaseId lease; Seconds backoff; };  // backoff: what an own exit costs its owner
-struct GaveUp { LeaseId lease; std::string reason; };
+struct WentDown {
+  LeaseId lease;
+  std::optional<UnixSeconds> since;
+  bool own_exit = false;
+};
+struct CameUp {
+  LeaseId lease;
+  Seconds backoff;
+};  // backoff: what an own exit costs its owner
+struct GaveUp {
+  LeaseId lease;
+  std::string reason;
+};
 // Somebody else listens on a port of one that never ran: set_ports() gives it others.
-struct PortsTaken { LeaseId lease; };
+struct PortsTaken {
+  LeaseId lease;
+};
 // Confirmed absent, every generation. `unanswered`: a create of it was never answered, and may
 // still be carried out until then: what it would use is nobody else's (money-sagas.md flaw 4).
-struct Gone { LeaseId lease; std::optional<UnixSeconds> unanswered; };
-struct Sighted { LeaseId lease; };                  // seen running just now
+struct Gone {
+  LeaseId lease;
+  std::optional<UnixSeconds> unanswered;
+};
+struct Sighted {
+  LeaseId lease;
+};  // seen running just now
 // A gated workload that is not allowed to run was looked at. `unstopped`: it runs, and nothing of
 // this process ever started or resumed it.
-struct Found { LeaseId lease; Running running = Running::Unknown; bool unstopped = false; };
+struct Found {
+  LeaseId lease;
+  Running running = Running::Unknown;
+  bool unstopped = false;
+};
 // A guarded object of this name is about to be made: say group_made() when the guard has its group.
-struct GroupWanted { LeaseId lease; std::string name; };
+struct GroupWanted {
+  LeaseId lease;
+  std::string name;
+};
 // Seen running on this member of a cluster, and not there the last time; before Started and CameUp.
-struct Placed { LeaseId lease; std::string node; std::string address; };
+struct Placed {
+  LeaseId lease;
+  std::string node;
+  std::string address;
+};
 using WorkloadEvent = std::variant<Started, WentDown, CameUp, GaveUp, Gone, Sighted, Found,
                                    GroupWanted, PortsTaken, Placed>;
 

@@ -44,15 +44,15 @@ inline constexpr size_t kMessageBytesMax = 1000;  // of Answer::message
 
 // Objects are directories under `root`; see sandbox_layout.h for what is in them.
 struct SandboxConfig {
-  std::filesystem::path root;        // "<data_dir>/sandbox"; made when absent (0700)
+  std::filesystem::path root;  // "<data_dir>/sandbox"; made when absent (0700)
   // The program that stays with each workload. Empty: paygress-sandbox-init beside this program.
   std::filesystem::path supervisor;
 };
 
 // A member of a cluster.
 struct Member {
-  std::string address;               // where consumers reach it
-  std::string bind_address;          // where ports are opened on it; empty: everywhere
+  std::string address;       // where consumers reach it
+  std::string bind_address;  // where ports are opened on it; empty: everywhere
 };
 
 struct DockerConfig {
@@ -67,8 +67,8 @@ struct DockerConfig {
 struct LxdConfig {
   std::filesystem::path socket = "/var/lib/lxd/unix.socket";
   std::string project = "paygress";
-  std::string pool;                  // empty: the first one there is
-  std::string network = "lxdbr0";    // a managed network; empty: workloads have no network card
+  std::string pool;                // empty: the first one there is
+  std::string network = "lxdbr0";  // a managed network; empty: workloads have no network card
   std::map<std::string, std::string> images;   // a name that tenants ask for -> an image of ours
   std::map<std::string, std::string> remotes;  // "ubuntu" in "ubuntu:22.04" -> simplestreams URL
   std::map<std::string, Member> members;       // by name; empty: a server that is in no cluster
@@ -76,16 +76,16 @@ struct LxdConfig {
 
 // Containers (LXC) on one node of a Proxmox VE cluster.
 struct ProxmoxConfig {
-  std::string url;                   // "https://host:8006/api2/json"
-  std::string token_id;              // "user@realm!name"
+  std::string url;       // "https://host:8006/api2/json"
+  std::string token_id;  // "user@realm!name"
   std::string token_secret;
-  std::string ca_file;               // PEM; empty: the system's store
-  std::string pinned_key;            // "sha256//..." of the server's key, instead of any authority
+  std::string ca_file;     // PEM; empty: the system's store
+  std::string pinned_key;  // "sha256//..." of the server's key, instead of any authority
   std::string node;
   std::string storage;
   std::string bridge;
-  std::string pool;                  // empty: none
-  uint32_t vmid_first = 1000;        // numbers that containers may get, inclusive
+  std::string pool;            // empty: none
+  uint32_t vmid_first = 1000;  // numbers that containers may get, inclusive
   uint32_t vmid_last = 1999;
   // Proxmox' templates ("local:vztmpl/...") by the name that a spec asks for. kAnyImage serves
   // every image name that is not there, and no template of ours.
@@ -102,7 +102,7 @@ enum class Egress : uint8_t { None, Host };
 
 // Machines are directories under `root`; vm_layout.h says what is in them.
 struct KvmConfig {
-  std::filesystem::path root;        // "<data_dir>/kvm"; made when absent (0700)
+  std::filesystem::path root;             // "<data_dir>/kvm"; made when absent (0700)
   std::filesystem::path image_directory;  // where fetched base images are kept
   // Keys of encrypted disks (volume_key.h). Empty, or not in memory: none can be made.
   std::filesystem::path key_directory;
@@ -113,7 +113,7 @@ struct KvmConfig {
   std::map<std::string, KvmImage> images;
   Acceleration acceleration = Acceleration::Kvm;
   Egress egress = Egress::None;
-  std::chrono::seconds boot_limit{120};   // from the start until SSH answers
+  std::chrono::seconds boot_limit{120};  // from the start until SSH answers
 };
 inline constexpr const char* kAnyImage = "*";
 
@@ -122,7 +122,7 @@ enum class Kind : uint8_t { Sandbox, Docker, Lxd, Proxmox, Kvm };
 
 struct BackendConfig {
   Kind kind = Kind::Sandbox;
-  InstallId install;                 // only objects that carry it are ours; no other is seen
+  InstallId install;  // only objects that carry it are ours; no other is seen
   SandboxConfig sandbox;
   DockerConfig docker;
   LxdConfig lxd;

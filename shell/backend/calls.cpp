@@ -30,14 +30,13 @@ Micros bounded_deadline(const Call& call) { return std::clamp(call.deadline, 0_u
 
 bool is_object_name(std::string_view name) {
   if (name.empty() || name.size() > 63 || name.front() == '-') return false;
-  return std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  return std::ranges::all_of(
+      name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 std::string what_is_wrong_with(const Call& call, Guarding guarding) {
-  const bool named = call.verb != Verb::Probe && call.verb != Verb::List &&
-                     call.verb != Verb::Capacity;
+  const bool named =
+      call.verb != Verb::Probe && call.verb != Verb::List && call.verb != Verb::Capacity;
   if (named && !is_object_name(call.name)) return "not a name of an object";
   if (call.verb != Verb::Create) return {};
   if (!call.spec) return "create without a spec";

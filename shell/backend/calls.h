@@ -34,7 +34,7 @@ class Calls : public std::enable_shared_from_this<Calls> {
 
  private:
   struct Entry {
-    workload::Answer unknown;   // given when the deadline passes
+    workload::Answer unknown;  // given when the deadline passes
     Backend::Done done;
     net::TimerId timer;
   };

@@ -104,7 +104,7 @@ void DockerBackend::capacity(const Op& op) {
          if (answered.status != 200) return fail_from(op, answered);
          auto info = parse_docker_info(answered.body);
          if (!info) return fail_as(op, Fault::Internal, to_string(info.error()));
-         struct statvfs disk {};
+         struct statvfs disk{};
          // The socket is local, so the engine's directory usually is too.
          if (statvfs(info->root_dir.c_str(), &disk) == 0)
            info->capacity.storage_gb = uint64_t{disk.f_bavail} * disk.f_frsize >> 30;
@@ -114,8 +114,11 @@ void DockerBackend::capacity(const Op& op) {
 }
 
 void DockerBackend::list(const Op& op) {
-  send(op, {.method = "GET", .path = "/containers/json?all=1&filters=" + install_filter(install_),
-            .body = {}, .on_line = {}},
+  send(op,
+       {.method = "GET",
+        .path = "/containers/json?all=1&filters=" + install_filter(install_),
+        .body = {},
+        .on_line = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          auto names = parse_docker_names(answered.body);
@@ -140,8 +143,11 @@ void DockerBackend::start(const Op& op, const DockerContainer& container) {
   if (container.object.running == Running::Paused)
     return fail_as(op, Fault::Conflict, "it is paused: resume it");
   if (container.object.running == Running::Running) return done(op);
-  send(op, {.method = "POST", .path = container_path(op->call.name) + "/start", .body = {},
-            .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = container_path(op->call.name) + "/start",
+        .body = {},
+        .on_line = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status != 204 && answered.status != 304) return fail_from(op, answered);
          // "Started" is also said of what ends at once; a paid workload that does is not running.
@@ -149,8 +155,9 @@ void DockerBackend::start(const Op& op, const DockerContainer& container) {
            inspect(op, op->call.name, [this, op](const DockerContainer* after) {
              if (!after) return fail_as(op, Fault::NotFound, "it was removed");
              if (after->object.running != Running::Stopped) return done(op);
-             fail_as(op, Fault::Internal, "it ended at once with exit code " +
-                                              std::to_string(after->object.exit_code.value_or(-1)));
+             fail_as(op, Fault::Internal,
+                     "it ended at once with exit code " +
+                         std::to_string(after->object.exit_code.value_or(-1)));
            });
          });
        });
@@ -174,17 +181,21 @@ void DockerBackend::change(const Op& op, const DockerContainer& container) {
   // A paused container takes no signal, so stop and remove resume it first.
   if (verb != Verb::Pause && !paused) return carry_on();
   const std::string action = verb == Verb::Pause ? "/pause" : "/unpause";
-  send(op, {.method = "POST", .path = container_path(op->call.name) + action, .body = {},
-            .on_line = {}},
-       [this, op, carry_on](const net::Answered& answered) {
-         if (answered.status != 204) return fail_from(op, answered);
-         carry_on();
-       });
+  send(
+      op,
+      {.method = "POST", .path = container_path(op->call.name) + action, .body = {}, .on_line = {}},
+      [this, op, carry_on](const net::Answered& answered) {
+        if (answered.status != 204) return fail_from(op, answered);
+        carry_on();
+      });
 }
 
 void DockerBackend::stop(const Op& op) {
-  send(op, {.method = "POST", .path = container_path(op->call.name) + "/stop?t=10", .body = {},
-            .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = container_path(op->call.name) + "/stop?t=10",
+        .body = {},
+        .on_line = {}},
        [this, op](const net::Answered& answered) {
          const bool stopped = answered.status == 204 || answered.status == 304;
          if (!stopped && answered.status != 404) return fail_from(op, answered);
@@ -198,8 +209,11 @@ void DockerBackend::confirm_stopped(const Op& op, bool killed) {
     if (!container || container->object.running == Running::Stopped) return done(op);
     if (killed) return later(kLookAgain, [this, op] { confirm_stopped(op, true); });
     log_.warn("{} runs after it was stopped: killing it", op->call.name);
-    send(op, {.method = "POST", .path = container_path(op->call.name) + "/kill?signal=KILL",
-              .body = {}, .on_line = {}},
+    send(op,
+         {.method = "POST",
+          .path = container_path(op->call.name) + "/kill?signal=KILL",
+          .body = {},
+          .on_line = {}},
          [this, op](const net::Answered& answered) {
            // 409: it has ended meanwhile.
            if (answered.status != 204 && answered.status != 404 && answered.status != 409)
@@ -210,8 +224,11 @@ void DockerBackend::confirm_stopped(const Op& op, bool killed) {
 }
 
 void DockerBackend::remove(const Op& op) {
-  send(op, {.method = "DELETE", .path = container_path(op->call.name) + "?force=1&v=1",
-            .body = {}, .on_line = {}},
+  send(op,
+       {.method = "DELETE",
+        .path = container_path(op->call.name) + "?force=1&v=1",
+        .body = {},
+        .on_line = {}},
        [this, op](const net::Answered& answered) {
          // 409: somebody's removal is under way; whether it succeeds is seen below.
          if (answered.status != 204 && answered.status != 404 && answered.status != 409)

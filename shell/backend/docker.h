@@ -59,7 +59,7 @@ class DockerBackend final : public DockerClient {
   // Our own one; empty while it is not known to be there. One whose making was never acknowledged
   // may stand beside it: all of them go when they are tidied.
   std::string network_id_;
-  std::weak_ptr<Operation> network_task_; // is making or removing it; the others wait
+  std::weak_ptr<Operation> network_task_;  // is making or removing it; the others wait
   // Held by every Create under way: what it makes needs the network.
   std::shared_ptr<int> creating_ = std::make_shared<int>(0);
   std::unique_ptr<DockerEvents> events_;

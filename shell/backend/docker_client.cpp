@@ -53,8 +53,8 @@ void DockerClient::send(const Op& op, Request request, Handler handler) {
 
 void DockerClient::with_version(const Op& op, Next next) {
   if (version_ && op->call.verb != Verb::Probe) return next();
-  send(op, {.method = "GET", .path = "/version", .body = {}, .on_line = {},
-            .api = Api::Unversioned},
+  send(op,
+       {.method = "GET", .path = "/version", .body = {}, .on_line = {}, .api = Api::Unversioned},
        [this, op, next = std::move(next)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          auto version = negotiate_docker_version(answered.body);
@@ -64,15 +64,14 @@ void DockerClient::with_version(const Op& op, Next next) {
        });
 }
 
-void DockerClient::look_up_image(const Op& op, const std::string& image, Next found,
-                                 Next missing) {
+void DockerClient::look_up_image(const Op& op, const std::string& image, Next found, Next missing) {
   // A reference may hold '/', which is part of the path; what it may not hold is refused by name.
   const bool usable = !image.empty() && image.find_first_of("?#% \"\\<>") == image.npos &&
                       image.find("..") == image.npos && image.front() != '/';
   if (!usable) return fail_as(op, Fault::Invalid, "not the name of an image");
   send(op, {.method = "GET", .path = "/images/" + image + "/json", .body = {}, .on_line = {}},
-       [this, op, found = std::move(found), missing = std::move(missing)](
-           const net::Answered& answered) {
+       [this, op, found = std::move(found),
+        missing = std::move(missing)](const net::Answered& answered) {
          if (answered.status == 404 && missing) return missing();
          if (answered.status != 200) return fail_from(op, answered);
          auto known = parse_docker_image(answered.body);
@@ -89,12 +88,15 @@ void DockerClient::pull(const Op& op, const std::string& image, Next pulled) {
     if (auto error = pull_error(line)) op->pull_failure = *error;
     if (auto step = pull_step(line)) log_.info("pulling {}: {}", op->call.spec->image, *step);
   };
-  send(op, {.method = "POST", .path = "/images/create?" + pull_query(image), .body = {},
-            .on_line = on_line},
+  send(op,
+       {.method = "POST",
+        .path = "/images/create?" + pull_query(image),
+        .body = {},
+        .on_line = on_line},
        [this, op, image, pulled = std::move(pulled)](const net::Answered& answered) {
          if (answered.status != 200)
-           return fail_as(op, fault_of(answered), "pulling " + image + ": " +
-                                                      docker_message(answered.body));
+           return fail_as(op, fault_of(answered),
+                          "pulling " + image + ": " + docker_message(answered.body));
          if (!op->pull_failure.empty()) return fail_as(op, Fault::Refused, op->pull_failure);
          log_.info("pulled {}", image);
          pulled();

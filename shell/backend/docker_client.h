@@ -26,7 +26,7 @@ class DockerClient : public EngineClient<DockerScratch> {
   enum class Api : uint8_t { Versioned, Unversioned };
   struct Request {
     std::string method;
-    std::string path;               // with the query, without the version
+    std::string path;  // with the query, without the version
     std::string body;
     std::string type = "application/json";
     std::function<void(std::string_view)> on_line;

@@ -79,13 +79,17 @@ void DockerBackend::import_hello(const Op& op, Next imported) {
   tar.add_file("bin/busybox", busybox, 0755);
   tar.add_symlink("bin/sh", "busybox");
   tar.add_file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n");
-  const std::string query = std::string("fromSrc=-&repo=") + url_encode(kHelloName) + "&tag=" +
-                            kHelloTag + "&changes=" + url_encode("ENV PATH=/bin");
+  const std::string query = std::string("fromSrc=-&repo=") + url_encode(kHelloName) +
+                            "&tag=" + kHelloTag + "&changes=" + url_encode("ENV PATH=/bin");
   const auto on_line = [op](std::string_view line) {
     if (auto error = pull_error(line)) op->pull_failure = *error;
   };
-  send(op, {.method = "POST", .path = "/images/create?" + query, .body = tar.finish(),
-            .type = "application/x-tar", .on_line = on_line},
+  send(op,
+       {.method = "POST",
+        .path = "/images/create?" + query,
+        .body = tar.finish(),
+        .type = "application/x-tar",
+        .on_line = on_line},
        [this, op, imported = std::move(imported)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          if (!op->pull_failure.empty()) return fail_as(op, Fault::Internal, op->pull_failure);
@@ -94,8 +98,11 @@ void DockerBackend::import_hello(const Op& op, Next imported) {
 }
 
 void DockerBackend::list_networks(const Op& op, Ids seen) {
-  send(op, {.method = "GET", .path = "/networks?filters=" + install_filter(install_), .body = {},
-            .on_line = {}},
+  send(op,
+       {.method = "GET",
+        .path = "/networks?filters=" + install_filter(install_),
+        .body = {},
+        .on_line = {}},
        [this, op, seen = std::move(seen)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          auto ids = parse_docker_ids(answered.body);
@@ -116,8 +123,11 @@ void DockerBackend::with_network(const Op& op, Next next) {
   };
   list_networks(op, [this, op, is_there](std::vector<std::string> ids) {
     if (!ids.empty()) return is_there(ids.front());
-    send(op, {.method = "POST", .path = "/networks/create",
-              .body = own_network_body(install_, net::Loop::now().mono.value), .on_line = {}},
+    send(op,
+         {.method = "POST",
+          .path = "/networks/create",
+          .body = own_network_body(install_, net::Loop::now().mono.value),
+          .on_line = {}},
          [this, op, is_there](const net::Answered& answered) {
            if (answered.status != 201) return fail_from(op, answered);
            const auto id = parse_docker_id(answered.body);
@@ -130,8 +140,11 @@ void DockerBackend::with_network(const Op& op, Next next) {
 void DockerBackend::tidy_network(const Op& op) {
   const auto needed = [this] { return creating_.use_count() > 1; };
   if (!config_.network.empty() || needed() || !network_task_.expired()) return done(op);
-  send(op, {.method = "GET", .path = "/containers/json?all=1&filters=" + install_filter(install_),
-            .body = {}, .on_line = {}},
+  send(op,
+       {.method = "GET",
+        .path = "/containers/json?all=1&filters=" + install_filter(install_),
+        .body = {},
+        .on_line = {}},
        [this, op, needed](const net::Answered& answered) {
          const auto names = parse_docker_names(answered.body);
          // It is only tidying: whatever stands in its way, the object itself is gone.
@@ -140,9 +153,8 @@ void DockerBackend::tidy_network(const Op& op) {
            return done(op);
          network_task_ = op;
          network_id_.clear();
-         list_networks(op, [this, op](std::vector<std::string> ids) {
-           remove_networks(op, std::move(ids));
-         });
+         list_networks(
+             op, [this, op](std::vector<std::string> ids) { remove_networks(op, std::move(ids)); });
        });
 }
 
@@ -163,11 +175,19 @@ void DockerBackend::make_container(const Op& op) {
   const std::string& network = config_.network.empty() ? network_id_ : config_.network;
   ContainerOptions options{op->image, ssh, network, {}, op->call.guard_group};
   if (is_own_hello(spec))
-    options.command = {kImageBusybox, "httpd", "-f", "-h", "/www", "-p",
+    options.command = {kImageBusybox,
+                       "httpd",
+                       "-f",
+                       "-h",
+                       "/www",
+                       "-p",
                        std::to_string(spec.ports[0].container_port)};
   op->answer.serves_ssh = ssh;
-  send(op, {.method = "POST", .path = "/containers/create?name=" + url_encode(spec.name),
-            .body = container_body(spec, options), .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = "/containers/create?name=" + url_encode(spec.name),
+        .body = container_body(spec, options),
+        .on_line = {}},
        [this, op, ssh](const net::Answered& answered) {
          // Somebody was faster: what he made is looked at.
          if (answered.status == 409) return create(op);
@@ -203,10 +223,13 @@ void DockerBackend::put_password(const Op& op) {
 
 void DockerBackend::upload(const Op& op, const std::string& directory, std::string archive,
                            Next next) {
-  const std::string path =
-      container_path(op->call.name) + "/archive?path=" + url_encode(directory);
-  send(op, {.method = "PUT", .path = path, .body = std::move(archive),
-            .type = "application/x-tar", .on_line = {}},
+  const std::string path = container_path(op->call.name) + "/archive?path=" + url_encode(directory);
+  send(op,
+       {.method = "PUT",
+        .path = path,
+        .body = std::move(archive),
+        .type = "application/x-tar",
+        .on_line = {}},
        [this, op, next = std::move(next)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          next();

@@ -10,8 +10,8 @@ namespace paygress::backend {
 namespace {
 
 constexpr Seconds kStreamLasts{600};
-constexpr Seconds kEndsLate{60};         // an engine that does not end it by itself
-constexpr Micros kHeld{60'000'000};      // a stream that lasted so long was none of a row of losses
+constexpr Seconds kEndsLate{60};     // an engine that does not end it by itself
+constexpr Micros kHeld{60'000'000};  // a stream that lasted so long was none of a row of losses
 constexpr uint32_t kDoublingsMax = 6;
 constexpr size_t kLineBytesMax = size_t{1} << 20;  // it repeats every label of the image
 

@@ -32,10 +32,10 @@ class DockerEvents {
   const std::string socket_;
   const InstallId install_;
   const Backend::Hear hear_;
-  UnixSeconds since_;             // everything earlier was heard
-  UnixSeconds until_;             // of the stream that is open
+  UnixSeconds since_;  // everything earlier was heard
+  UnixSeconds until_;  // of the stream that is open
   Micros opened_at_;
-  uint32_t losses_ = 0;           // in a row
+  uint32_t losses_ = 0;  // in a row
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   net::HttpClient http_;  // last: its callbacks use the others
 };

@@ -84,8 +84,8 @@ Result<DockerImage> parse_docker_image(std::string_view body) {
     if (const auto* digests = object.if_contains("RepoDigests"); digests && digests->is_array())
       if (!digests->get_array().empty()) image.digest = text_of(digests->get_array().front());
     const auto* config = object.if_contains("Config");
-    const auto* labels = config && config->is_object() ? config->get_object().if_contains("Labels")
-                                                       : nullptr;
+    const auto* labels =
+        config && config->is_object() ? config->get_object().if_contains("Labels") : nullptr;
     if (labels && labels->is_object())
       image.serves_ssh = text_or_empty(labels->get_object(), "paygress.ssh") == "1";
     return image;
@@ -109,9 +109,12 @@ Result<DockerContainer> parse_docker_container(std::string_view body) {
     const std::string status = text_of(state.at("Status"));
     // Its files, the password among them, may not be there yet; another create puts them again.
     container.created_only = seen.unfinished = status == "created";
-    if (status == "paused") seen.running = Running::Paused;
-    else if (status == "running" || status == "restarting") seen.running = Running::Running;
-    else seen.running = Running::Stopped;  // created, exited, dead, removing
+    if (status == "paused")
+      seen.running = Running::Paused;
+    else if (status == "running" || status == "restarting")
+      seen.running = Running::Running;
+    else
+      seen.running = Running::Stopped;  // created, exited, dead, removing
     if (seen.running == Running::Stopped && !container.created_only) {
       seen.stopped_at = parse_docker_time(text_or_empty(state, "FinishedAt"));
       const auto code = state.at("ExitCode").to_number<int32_t>();
@@ -150,8 +153,7 @@ Result<DockerInfo> parse_docker_info(std::string_view body) {
                              std::pair{"SwapLimit", "swap is not limited"},
                              std::pair{"CpuCfsQuota", "processor time is not limited"},
                              std::pair{"PidsLimit", "the number of processes is not limited"},
-                             std::pair{"BridgeNfIptables",
-                                       "tenants can reach each other's ports"}})
+                             std::pair{"BridgeNfIptables", "tenants can reach each other's ports"}})
       if (const auto* offered = object.if_contains(key); !offered || *offered != json::value(true))
         info.missing.emplace_back(text);
     return info;
@@ -169,8 +171,8 @@ std::string container_body(const Spec& spec, const ContainerOptions& options) {
   if (options.ssh) publish(exposed, bindings, spec.address, *spec.ssh_host_port, kSshPort);
   for (const auto& port : spec.ports)
     publish(exposed, bindings, spec.address, port.host_port, port.container_port);
-  json::object body{{"Image", options.image.id},     {"Hostname", spec.name},
-                    {"Labels", std::move(labels)},   {"Env", environment_json(spec)},
+  json::object body{{"Image", options.image.id},          {"Hostname", spec.name},
+                    {"Labels", std::move(labels)},        {"Env", environment_json(spec)},
                     {"ExposedPorts", std::move(exposed)}, {"StopTimeout", kStopSeconds}};
   if (!options.command.empty()) body["Cmd"] = json::value_from(options.command);
   body["HostConfig"] = host_config(spec, options, std::move(bindings));
@@ -245,11 +247,13 @@ std::string url_encode(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string encoded;
   for (char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     const auto byte = static_cast<uint8_t>(c);
-    if (plain) encoded += c;
-    else encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    if (plain)
+      encoded += c;
+    else
+      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
   }
   return encoded;
 }
@@ -286,11 +290,11 @@ std::string pull_query(std::string_view image) {
   const size_t slash = image.rfind('/');
   const size_t colon = image.find(':', slash == image.npos ? 0 : slash);
   if (digest != image.npos)
-    return "fromImage=" + url_encode(image.substr(0, digest)) + "&tag=" +
-           url_encode(image.substr(digest + 1));
+    return "fromImage=" + url_encode(image.substr(0, digest)) +
+           "&tag=" + url_encode(image.substr(digest + 1));
   if (colon == image.npos) return "fromImage=" + url_encode(image) + "&tag=latest";
-  return "fromImage=" + url_encode(image.substr(0, colon)) + "&tag=" +
-         url_encode(image.substr(colon + 1));
+  return "fromImage=" + url_encode(image.substr(0, colon)) +
+         "&tag=" + url_encode(image.substr(colon + 1));
 }
 
 std::optional<UnixSeconds> parse_docker_time(std::string_view text) {

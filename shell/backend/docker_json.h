@@ -17,24 +17,24 @@ inline constexpr int kDockerApiNewest = 47;
 inline constexpr uint16_t kSshPort = 22;
 
 struct DockerVersion {
-  int minor = 0;           // of the API, "1.<minor>"
-  std::string engine;      // "20.10.24"
+  int minor = 0;       // of the API, "1.<minor>"
+  std::string engine;  // "20.10.24"
 };
 // The newest version that both sides know, from the body of GET /version.
 Result<DockerVersion> negotiate_docker_version(std::string_view body);
 
 // What an image says of itself (GET /images/{name}/json).
 struct DockerImage {
-  std::string id;          // "sha256:...", what a container is made from
-  std::string digest;      // of the registry, "name@sha256:..."; empty for a local image
-  bool serves_ssh = false; // label paygress.ssh=1: logs root in by /etc/shadow on port 22
+  std::string id;           // "sha256:...", what a container is made from
+  std::string digest;       // of the registry, "name@sha256:..."; empty for a local image
+  bool serves_ssh = false;  // label paygress.ssh=1: logs root in by /etc/shadow on port 22
 };
 Result<DockerImage> parse_docker_image(std::string_view body);
 
 struct DockerContainer {
   workload::Object object;
-  bool created_only = false;  // was never started
-  std::string guard_group;    // empty: not guarded
+  bool created_only = false;     // was never started
+  std::string guard_group;       // empty: not guarded
   bool frozen_by_guard = false;  // filled in by whoever looked at the group
   bool serves_ssh = false;
 };
@@ -46,17 +46,17 @@ Result<std::vector<std::string>> parse_docker_names(std::string_view body);
 struct DockerInfo {
   workload::NodeCapacity capacity;  // storage is 0: it is not said
   std::string root_dir;
-  std::string cgroup_driver;        // "cgroupfs" or "systemd"
-  std::vector<std::string> missing; // limits that this engine does not enforce
+  std::string cgroup_driver;         // "cgroupfs" or "systemd"
+  std::vector<std::string> missing;  // limits that this engine does not enforce
 };
 Result<DockerInfo> parse_docker_info(std::string_view body);
 
 struct ContainerOptions {
   DockerImage image;
-  bool ssh = false;                 // publish port 22
+  bool ssh = false;  // publish port 22
   std::string network;
-  std::vector<std::string> command; // empty: the image's own
-  std::string guard_group = {};     // empty: not guarded
+  std::vector<std::string> command;  // empty: the image's own
+  std::string guard_group = {};      // empty: not guarded
 };
 // The body of POST /containers/create.
 std::string container_body(const workload::Spec& spec, const ContainerOptions& options);

@@ -27,8 +27,9 @@ inline constexpr const char* kGuardGroup = "paygress.guard-group";
 
 // What an SSH server and the usual entry points that give up root need.
 inline constexpr const char* kCapabilities[] = {
-    "CAP_CHOWN",  "CAP_DAC_OVERRIDE",     "CAP_FOWNER", "CAP_SETGID",     "CAP_SETUID",
-    "CAP_NET_BIND_SERVICE", "CAP_KILL", "CAP_SYS_CHROOT", "CAP_AUDIT_WRITE"};
+    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",
+    "CAP_SETGID", "CAP_SETUID",       "CAP_NET_BIND_SERVICE",
+    "CAP_KILL",   "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE"};
 
 // Runs `read` on the parsed body; whatever Boost.JSON throws on the way is an error.
 template <class T, class Read>
@@ -80,9 +81,8 @@ inline json::array environment_json(const workload::Spec& spec) {
 
 inline json::array ulimits_json(const workload::Spec& spec) {
   if (spec.open_files_max == 0) return {};
-  return {json::object{{"Name", "nofile"},
-                       {"Soft", spec.open_files_max},
-                       {"Hard", spec.open_files_max}}};
+  return {json::object{
+      {"Name", "nofile"}, {"Soft", spec.open_files_max}, {"Hard", spec.open_files_max}}};
 }
 
 inline json::object log_options_json() { return {{"max-size", "10m"}, {"max-file", "3"}}; }

@@ -123,7 +123,7 @@ class EngineClient : public Backend {
  private:
   std::shared_ptr<Calls> calls_;
   std::map<std::string, std::deque<Op>> queues_;  // by name; the first one is under way
-  net::HttpClient http_;  // last: its callbacks use the others
+  net::HttpClient http_;                          // last: its callbacks use the others
 };
 
 }  // namespace paygress::backend

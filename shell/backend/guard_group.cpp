@@ -49,8 +49,8 @@ std::string path_in_hierarchy(const std::string& group) {
     std::istringstream fields(line);
     std::string device, where, type;
     fields >> device >> where >> type;
-    const bool inside = group.size() > where.size() && group.starts_with(where) &&
-                        group[where.size()] == '/';
+    const bool inside =
+        group.size() > where.size() && group.starts_with(where) && group[where.size()] == '/';
     if (type.starts_with("cgroup") && inside) return group.substr(where.size());
   }
   return {};

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 StateLock::StateLock(const fs::path& state)
     : fd_(open((state / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   if (fd_ < 0 || fcntl(fd_, F_OFD_SETLK, &lock) == 0) return;

@@ -42,7 +42,7 @@ class BoundedLog {
 
 struct KeeperNames {
   const char* program;
-  const char* kept;     // what stays with it: "machine"
+  const char* kept;  // what stays with it: "machine"
 };
 // All of such a program. Takes the lock of the state directory that is its argument and runs `keep`
 // in a child in the background, in a session of its own with no terminal. `keep` gets a descriptor:

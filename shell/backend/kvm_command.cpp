@@ -25,7 +25,7 @@ std::string yaml_text(std::string_view text) {
 std::string written_file(const std::string& path, const std::string& mode,
                          const std::string& content) {
   return "  - path: " + yaml_text(path) + "\n    permissions: " + yaml_text(mode) +
-         "\n    encoding: b64\n    content: " + 
+         "\n    encoding: b64\n    content: " +
          yaml_text(to_base64(as_bytes(content), Base64::Standard, true)) + "\n";
 }
 
@@ -43,8 +43,8 @@ std::string environment_file(const Spec& spec) {
 std::string forwards(const Spec& spec) {
   std::string text;
   const auto forward = [&](uint16_t host, uint16_t guest) {
-    text += ",hostfwd=tcp:" + spec.address + ":" + std::to_string(host) + "-:" +
-            std::to_string(guest);
+    text +=
+        ",hostfwd=tcp:" + spec.address + ":" + std::to_string(host) + "-:" + std::to_string(guest);
   };
   if (spec.ssh_host_port) forward(*spec.ssh_host_port, kGuestSshPort);
   for (const auto& port : spec.ports) forward(port.host_port, port.container_port);
@@ -117,8 +117,8 @@ Machine machine_of(const Spec& spec, const Accelerator& accelerator, Egress egre
   add({"-blockdev", std::string("node-name=base,read-only=on,file=base-file,driver=") +
                         (paths.base_is_qcow2 ? "qcow2" : "raw")});
   add({"-blockdev", "node-name=disk-file,driver=file,discard=unmap,filename=" + disk});
-  add({"-blockdev", "node-name=disk,driver=qcow2,discard=unmap,file=disk-file,backing=base" +
-                        crypt});
+  add({"-blockdev",
+       "node-name=disk,driver=qcow2,discard=unmap,file=disk-file,backing=base" + crypt});
   add({"-blockdev", "node-name=seed-file,driver=file,read-only=on,filename=" + seed});
   add({"-blockdev", "node-name=seed,driver=raw,read-only=on,file=seed-file"});
   add({"-device", "virtio-blk-pci,drive=disk,bootindex=1,serial=root"});
@@ -138,15 +138,18 @@ std::string seed_meta_data(const Spec& spec) {
 }
 
 std::string seed_user_data(const Spec& spec, const std::string& password_hash) {
-  std::string text = "#cloud-config\n"
-                     "disable_root: false\n"
-                     "ssh_pwauth: true\n"
-                     "timezone: Etc/UTC\n";
+  std::string text =
+      "#cloud-config\n"
+      "disable_root: false\n"
+      "ssh_pwauth: true\n"
+      "timezone: Etc/UTC\n";
   if (!password_hash.empty())
-    text += "users:\n"
-            "  - name: root\n"
-            "    lock_passwd: false\n"
-            "    hashed_passwd: " + yaml_text(password_hash) + "\n";
+    text +=
+        "users:\n"
+        "  - name: root\n"
+        "    lock_passwd: false\n"
+        "    hashed_passwd: " +
+        yaml_text(password_hash) + "\n";
   text += "write_files:\n";
   // sshd takes the first value it meets, and reads these files first.
   text += written_file("/etc/ssh/sshd_config.d/00-paygress.conf", "0644",

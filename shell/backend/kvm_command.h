@@ -24,7 +24,7 @@ struct Accelerator {
 struct MachineFiles {
   std::filesystem::path base;
   bool base_is_qcow2 = true;
-  std::filesystem::path disk;                // qcow2, an overlay on base
+  std::filesystem::path disk;  // qcow2, an overlay on base
   std::filesystem::path seed;
   std::optional<std::filesystem::path> key;  // of an encrypted disk: a passphrase, on a tmpfs
 };

@@ -34,14 +34,14 @@ using workload::Spec;
 
 constexpr const char* kDiskFile = "disk.qcow2";
 constexpr const char* kSeedFile = "seed.iso";
-constexpr uint64_t kPidsMax = 256;      // threads of one qemu
-constexpr int kEmulatedSlower = 4;       // at least
+constexpr uint64_t kPidsMax = 256;  // threads of one qemu
+constexpr int kEmulatedSlower = 4;  // at least
 constexpr auto kFetchLimit = 30min;
-constexpr auto kToolLimit = 300s;       // qemu-img, xorrisofs
-constexpr auto kStartLimit = 300s;      // until the supervisor has the machine running
+constexpr auto kToolLimit = 300s;   // qemu-img, xorrisofs
+constexpr auto kStartLimit = 300s;  // until the supervisor has the machine running
 constexpr auto kStopLimit = std::chrono::seconds(kShutdownGraceSeconds + kQuitGraceSeconds + 4);
 constexpr auto kKillLimit = 30s;
-constexpr auto kWordLimit = 15s;        // of the supervisor
+constexpr auto kWordLimit = 15s;  // of the supervisor
 
 Result<void> put(const fs::path& file, std::string_view content, mode_t mode) {
   if (!write_file_whole(file, content, mode)) return fail("cannot write", file.string());
@@ -140,7 +140,8 @@ void KvmEngine::leave() {
 
 Answer KvmEngine::probe(const Call& call) {
   for (const auto& argv : {std::vector<std::string>{"qemu-system-x86_64", "--version"},
-                           {"qemu-img", "--version"}, {"xorrisofs", "--version"}})
+                           {"qemu-img", "--version"},
+                           {"xorrisofs", "--version"}})
     if (run_program(argv, kToolLimit).status != 0)
       return failed(call, Fault::Unreachable,
                     argv.front() + " is needed (packages qemu-system-x86, qemu-utils, xorriso)");
@@ -158,8 +159,8 @@ Answer KvmEngine::probe(const Call& call) {
   const auto keys = config_.key_directory.empty() ? fail("no directory for keys is configured")
                                                   : open_key_directory(config_.key_directory);
   if (!keys)
-    notes += std::string(notes.empty() ? "" : "; ") + "no disk is encrypted: " +
-             to_string(keys.error());
+    notes +=
+        std::string(notes.empty() ? "" : "; ") + "no disk is encrypted: " + to_string(keys.error());
   Answer answer = done(call, notes);
   answer.encrypts = keys ? workload::Encrypts::Disk : workload::Encrypts::Nothing;
   return answer;
@@ -198,8 +199,15 @@ Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
     fs::permissions(dir, fs::perms::owner_all, error);
     if (error) return fail("cannot make a directory: " + error.message(), dir.string());
   }
-  std::vector<std::string> create = {"qemu-img", "create", "-q", "-f", "qcow2", "-b",
-                                     base.path.string(), "-F", base.qcow2 ? "qcow2" : "raw"};
+  std::vector<std::string> create = {"qemu-img",
+                                     "create",
+                                     "-q",
+                                     "-f",
+                                     "qcow2",
+                                     "-b",
+                                     base.path.string(),
+                                     "-F",
+                                     base.qcow2 ? "qcow2" : "raw"};
   if (spec.encrypted) {
     // The key is 256 random bits: stretching it would only cost time, at every start too.
     const fs::path key = volume_key_file(config_.key_directory, spec.labels.lease);
@@ -212,8 +220,8 @@ Result<void> KvmEngine::fill(const fs::path& draft, const Spec& spec,
   if (auto ok = make_disk(create); !ok) return ok;
   chmod((draft / kDiskFile).c_str(), 0600);
   if (auto ok = make_seed(draft, spec); !ok) return ok;
-  if (auto ok = put(draft / "base", base.path.string() + (base.qcow2 ? "\nqcow2\n" : "\nraw\n"),
-                    0600);
+  if (auto ok =
+          put(draft / "base", base.path.string() + (base.qcow2 ? "\nqcow2\n" : "\nraw\n"), 0600);
       !ok)
     return ok;
   return put_object(draft, {spec, spec.ssh_host_port.has_value()});
@@ -239,12 +247,12 @@ Result<void> KvmEngine::prepare(const StoredObject& object, const Accelerator& a
   if (!write_groups(spec.name, groups)) return fail("cannot write the list of groups");
   if (auto ok = put(dir / "state" / kFilesFile, files_text(machine.files), 0600); !ok) return ok;
   if (geteuid() == 0) {
-    struct stat kvm {};
+    struct stat kvm{};
     const uint32_t user = user_of(spec.labels);
-    const gid_t extra = accelerator.name == "kvm" && stat("/dev/kvm", &kvm) == 0 ? kvm.st_gid
-                                                                               : user;
-    const std::string line = std::to_string(user) + " " + std::to_string(user) + " " +
-                             std::to_string(extra) + "\n";
+    const gid_t extra =
+        accelerator.name == "kvm" && stat("/dev/kvm", &kvm) == 0 ? kvm.st_gid : user;
+    const std::string line =
+        std::to_string(user) + " " + std::to_string(user) + " " + std::to_string(extra) + "\n";
     if (auto ok = put(dir / "state" / kUserFile, line, 0600); !ok) return ok;
   }
   return put(dir / "state" / kArgsFile, args, 0600);
@@ -276,8 +284,7 @@ std::optional<Answer> KvmEngine::launch(const Call& call, const StoredObject& ob
 }
 
 // The machine runs at once; what was bought is a login. Its clock starts with this answer.
-Answer KvmEngine::await_guest(const Call& call, const StoredObject& object,
-                              int slower) const {
+Answer KvmEngine::await_guest(const Call& call, const StoredObject& object, int slower) const {
   if (!object.serves_ssh) return done(call);
   const fs::path dir = state(call.name);
   const Spec& spec = object.spec;
@@ -330,16 +337,14 @@ bool KvmEngine::kill_machine(const std::string& name) const {
 }
 
 Answer KvmEngine::remove(const Call& call, const StoredObject& object) {
-  if (!kill_machine(call.name))
-    return uncertain(call, "it does not end");
+  if (!kill_machine(call.name)) return uncertain(call, "it does not end");
   const auto groups = cgroup_paths(cgroups_, group_name(call.name));
   // A group is free a moment after its last member died.
   if (!wait_until([&] { return remove_cgroups(groups); }, kKillLimit))
     return uncertain(call, "its control groups remain");
   // A supervisor that a provider started before it died may come as late as now.
   const StateLock lock(state(call.name));
-  if (!lock.held())
-    return uncertain(call, "it was started meanwhile");
+  if (!lock.held()) return uncertain(call, "it was started meanwhile");
   if (object.spec.encrypted) {
     if (auto ok = destroy_qcow2_luks_header(root_ / call.name / kDiskFile); !ok)
       return failed(call, Fault::Internal, to_string(ok.error()));

@@ -30,7 +30,7 @@ class Sha256 {
 
  private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(),
-                                                                    EVP_MD_CTX_free};
+                                                                   EVP_MD_CTX_free};
 };
 
 // A file that is written while it is hashed.
@@ -54,7 +54,7 @@ int is_abandoned(void* flag, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 }
 
 std::string look_of(const fs::path& file) {
-  struct stat status {};
+  struct stat status{};
   if (stat(file.c_str(), &status) != 0) return {};
   return std::to_string(status.st_dev) + " " + std::to_string(status.st_ino) + " " +
          std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
@@ -87,8 +87,8 @@ Result<void> check_image(const KvmImage& image) {
   if (image.url.empty()) return fail("a path or a URL is needed", "path");
   if (!image.url.starts_with("https://") && !is_local(image.url))
     return fail("must be https://", "url");
-  if (image.sha256.empty()) return fail("is needed with a URL: what is fetched is verified",
-                                        "sha256");
+  if (image.sha256.empty())
+    return fail("is needed with a URL: what is fetched is verified", "sha256");
   return {};
 }
 
@@ -135,8 +135,7 @@ Result<fs::path> KvmImages::fetch(const KvmImage& image, std::chrono::seconds li
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
                                                                  curl_easy_cleanup);
   curl_easy_setopt(curl.get(), CURLOPT_URL, image.url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR,
-                   is_local(image.url) ? "http" : "https");
+  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, is_local(image.url) ? "http" : "https");
   curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, "https");
   curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_MAXREDIRS, 5L);
@@ -152,7 +151,8 @@ Result<fs::path> KvmImages::fetch(const KvmImage& image, std::chrono::seconds li
   const bool whole = fsync(sink.fd) == 0 && code == CURLE_OK;
   close(sink.fd);
   std::string why;
-  if (!whole) why = std::string("the base image cannot be fetched: ") + curl_easy_strerror(code);
+  if (!whole)
+    why = std::string("the base image cannot be fetched: ") + curl_easy_strerror(code);
   else if (sink.digest.hex() != image.sha256)
     why = "the fetched base image has another SHA-256 than the configured one";
   else if (chmod(draft.c_str(), 0444) != 0 || rename(draft.c_str(), file.c_str()) != 0)

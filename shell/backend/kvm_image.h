@@ -29,7 +29,7 @@ Result<void> check_image(const KvmImage& image);
 
 struct VerifiedImage {
   std::filesystem::path path;
-  bool qcow2 = true;   // else raw
+  bool qcow2 = true;  // else raw
 };
 
 // May be used from several threads; one fetches at a time.

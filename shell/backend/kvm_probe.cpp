@@ -49,8 +49,8 @@ Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wante
   std::string name = scratch / (std::string(kProbePrefix) + "XXXXXX");
   const int fd = mkostemp(name.data(), O_CLOEXEC);
   const std::string content = boot_disk();
-  const bool written = fd >= 0 && write(fd, content.data(), content.size()) ==
-                                      static_cast<ssize_t>(content.size());
+  const bool written =
+      fd >= 0 && write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
   if (fd >= 0) close(fd);
   const fs::path disk = name;
   if (!written) return fail("cannot write", disk.string());
@@ -74,13 +74,35 @@ Result<Accelerator> find_accelerator(const fs::path& scratch, Acceleration wante
     const auto limit = std::chrono::seconds(kvm ? 10 : 120);
     const auto result = run_program(
         // It must not outlive us, even if we die before the signal for that is set.
-        {"setpriv", "--pdeathsig", "KILL", "--", "sh", "-c",
-         "[ $PPID = \"$1\" ] && shift && exec \"$@\"", "sh", std::to_string(getpid()),
-         "qemu-system-x86_64", "-nodefaults",
-         "-no-user-config", "-display", "none", "-machine",
-         "q35", "-accel", candidate.name, "-cpu", candidate.cpu, "-m", "32", "-drive",
-         "if=none,id=d,format=raw,readonly=on,file=" + disk.string(), "-device",
-         "virtio-blk-pci,drive=d,bootindex=1", "-chardev", "stdio,id=c,signal=off", "-serial",
+        {"setpriv",
+         "--pdeathsig",
+         "KILL",
+         "--",
+         "sh",
+         "-c",
+         "[ $PPID = \"$1\" ] && shift && exec \"$@\"",
+         "sh",
+         std::to_string(getpid()),
+         "qemu-system-x86_64",
+         "-nodefaults",
+         "-no-user-config",
+         "-display",
+         "none",
+         "-machine",
+         "q35",
+         "-accel",
+         candidate.name,
+         "-cpu",
+         candidate.cpu,
+         "-m",
+         "32",
+         "-drive",
+         "if=none,id=d,format=raw,readonly=on,file=" + disk.string(),
+         "-device",
+         "virtio-blk-pci,drive=d,bootindex=1",
+         "-chardev",
+         "stdio,id=c,signal=off",
+         "-serial",
          "chardev:c"},
         limit, kSpoken);
     if (result.output.find(kSpoken) != std::string::npos) {

@@ -124,8 +124,11 @@ void LxdBackend::send(const Op& op, Request request, Handler handler) {
 void LxdBackend::with_project(const Op& op, Next next) {
   if (ready_ && op->call.verb != Verb::Probe) return next();
   const auto make = [this, op, next] {
-    send(op, {.method = "POST", .path = "/1.0/projects", .body = lxd_project_body(config_.project),
-              .scope = Scope::Server},
+    send(op,
+         {.method = "POST",
+          .path = "/1.0/projects",
+          .body = lxd_project_body(config_.project),
+          .scope = Scope::Server},
          [this, op, next](const net::Answered& answered) {
            // 409 or 400: somebody was faster.
            const bool there = has(lxd_message(answered.body), "already exists");
@@ -135,8 +138,11 @@ void LxdBackend::with_project(const Op& op, Next next) {
          });
   };
   const auto look = [this, op, next, make] {
-    send(op, {.method = "GET", .path = "/1.0/projects/" + url_encode(config_.project), .body = {},
-              .scope = Scope::Server},
+    send(op,
+         {.method = "GET",
+          .path = "/1.0/projects/" + url_encode(config_.project),
+          .body = {},
+          .scope = Scope::Server},
          [this, op, next, make](const net::Answered& answered) {
            if (answered.status == 404) return make();
            if (answered.status != 200) return fail_from(op, answered);
@@ -150,8 +156,9 @@ void LxdBackend::with_project(const Op& op, Next next) {
          const auto server = parse_lxd_server(answered.body);
          if (!server) return fail_as(op, Fault::Internal, to_string(server.error()));
          if (!server->trusted)
-           return fail_as(op, Fault::Refused, "the server does not trust us: the provider's user "
-                                              "must be in the group of its socket");
+           return fail_as(op, Fault::Refused,
+                          "the server does not trust us: the provider's user "
+                          "must be in the group of its socket");
          op->answer.message = "LXD " + server->version;
          clustered_ = server->clustered;
          look();
@@ -172,9 +179,10 @@ void LxdBackend::operate(const Op& op, Request request, Ended ended) {
 
 void LxdBackend::wait_for(const Op& op, const std::string& path, Ended ended) {
   const int64_t wait = std::min(kWaitAtOnce.value, time_left(op).value / 1'000'000);
-  send(op, {.method = "GET",
-            .path = path + "/wait?timeout=" + std::to_string(std::max<int64_t>(wait, 0)),
-            .body = {}},
+  send(op,
+       {.method = "GET",
+        .path = path + "/wait?timeout=" + std::to_string(std::max<int64_t>(wait, 0)),
+        .body = {}},
        [this, op, path, ended = std::move(ended)](const net::Answered& answered) {
          // The server forgot it: it was started anew, or took minutes to be asked.
          if (answered.status == 404) return unknown(op, "the server lost the operation");
@@ -218,8 +226,10 @@ void LxdBackend::inspect(const Op& op, Seen seen) {
 
 void LxdBackend::complete(workload::Object& object) const {
   const auto member = config_.members.find(object.node);
-  if (member == config_.members.end()) object.node.clear();
-  else object.address = member->second.address;
+  if (member == config_.members.end())
+    object.node.clear();
+  else
+    object.address = member->second.address;
 }
 
 void LxdBackend::probe(const Op& op) {
@@ -236,12 +246,13 @@ void LxdBackend::probe(const Op& op) {
 }
 
 void LxdBackend::probe_pool(const Op& op) {
-  send(op, {.method = "GET", .path = "/1.0/storage-pools/" + url_encode(op->options.pool),
-            .body = {}},
+  send(op,
+       {.method = "GET", .path = "/1.0/storage-pools/" + url_encode(op->options.pool), .body = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status == 404)
-           return fail_as(op, Fault::Refused, "there is no storage pool " + op->options.pool +
-                                                  ": name one in lxd.pool");
+           return fail_as(
+               op, Fault::Refused,
+               "there is no storage pool " + op->options.pool + ": name one in lxd.pool");
          if (answered.status != 200) return fail_from(op, answered);
          const auto driver = parse_lxd_pool_driver(answered.body);
          if (!driver) return fail_as(op, Fault::Internal, to_string(driver.error()));
@@ -260,8 +271,9 @@ void LxdBackend::probe_network(const Op& op) {
   send(op, {.method = "GET", .path = "/1.0/networks/" + url_encode(config_.network), .body = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status == 404)
-           return fail_as(op, Fault::Refused, "there is no network " + config_.network +
-                                                  ": run `lxd init`, or name one in lxd.network");
+           return fail_as(op, Fault::Refused,
+                          "there is no network " + config_.network +
+                              ": run `lxd init`, or name one in lxd.network");
          if (answered.status != 200) return fail_from(op, answered);
          probe_members(op);
        });
@@ -274,8 +286,11 @@ void LxdBackend::probe_members(const Op& op) {
                    clustered_ ? "the server is in a cluster: name its members in lxd.members"
                               : "the server is in no cluster: take lxd.members out");
   if (!clustered_) return done(op);
-  send(op, {.method = "GET", .path = "/1.0/cluster/members?recursion=1", .body = {},
-            .scope = Scope::Server},
+  send(op,
+       {.method = "GET",
+        .path = "/1.0/cluster/members?recursion=1",
+        .body = {},
+        .scope = Scope::Server},
        [this, op](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          const auto members = parse_lxd_members(answered.body);
@@ -286,7 +301,8 @@ void LxdBackend::probe_members(const Op& op) {
              return fail_as(op, Fault::Refused,
                             "lxd.members does not say where " + member.name +
                                 " is reached: name it there, or have nothing placed on it (`lxc "
-                                "cluster set " + member.name + " scheduler.instance manual`)");
+                                "cluster set " +
+                                member.name + " scheduler.instance manual`)");
            names += (names.empty() ? "" : ", ") + member.name +
                     (member.online ? "" : " (does not answer)");
          }
@@ -325,9 +341,10 @@ void LxdBackend::capacity_of_next(const Op& op) {
 }
 
 void LxdBackend::free_space(const Op& op, const std::string& target, Next next) {
-  send(op, {.method = "GET",
-            .path = "/1.0/storage-pools/" + url_encode(op->options.pool) + "/resources" + target,
-            .body = {}},
+  send(op,
+       {.method = "GET",
+        .path = "/1.0/storage-pools/" + url_encode(op->options.pool) + "/resources" + target,
+        .body = {}},
        [this, op, next = std::move(next)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          const auto free_gb = parse_lxd_free_gb(answered.body);
@@ -383,8 +400,10 @@ void LxdBackend::act_on(const Op& op, const LxdInstance& instance) {
 
 void LxdBackend::change_state(const Op& op, LxdAction action, Next next) {
   const Seconds patience = action == LxdAction::Stop ? kStopPatience : kStatePatience;
-  operate(op, {.method = "PUT", .path = lxd_instance_path(op->call.name) + "/state",
-               .body = lxd_state_body(action, patience)},
+  operate(op,
+          {.method = "PUT",
+           .path = lxd_instance_path(op->call.name) + "/state",
+           .body = lxd_state_body(action, patience)},
           [this, op, action, next = std::move(next)](const LxdOperation& ended) {
             if (ended.state == LxdOperation::State::Success) return next();
             // It did not stop by itself in time: it is not asked again.

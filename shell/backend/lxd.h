@@ -16,8 +16,8 @@ namespace paygress::backend {
 struct LxdScratch {
   LxdOptions options;
   bool serves_ssh = false;
-  std::string bind_address;            // where its ports are opened
-  std::vector<std::string> members;    // still to be asked (Capacity)
+  std::string bind_address;          // where its ports are opened
+  std::vector<std::string> members;  // still to be asked (Capacity)
 };
 
 class LxdBackend final : public EngineClient<LxdScratch> {
@@ -31,7 +31,7 @@ class LxdBackend final : public EngineClient<LxdScratch> {
   enum class Scope : uint8_t { Project, Server };
   struct Request {
     std::string method;
-    std::string path;               // "/1.0/...", its query included, without the project
+    std::string path;  // "/1.0/...", its query included, without the project
     std::string body;
     net::HttpHeaders headers = {};  // beside the content's type, which is JSON unless said
     Scope scope = Scope::Project;
@@ -97,8 +97,8 @@ class LxdBackend final : public EngineClient<LxdScratch> {
 
   const LxdConfig config_;
   shell::Logger log_{"lxd"};
-  bool ready_ = false;   // with_project found everything in place
-  bool clustered_ = false;  // as with_project saw it
+  bool ready_ = false;              // with_project found everything in place
+  bool clustered_ = false;          // as with_project saw it
   std::weak_ptr<Operation> maker_;  // is making an instance; the others wait
 };
 

@@ -114,8 +114,10 @@ void LxdBackend::make_instance(const Op& op) {
     return later(kMakerLooksAgain, [this, op] { make_instance(op); });
   }
   maker_ = op;
-  operate(op, {.method = "POST", .path = "/1.0/instances",
-               .body = lxd_instance_body(*op->call.spec, op->options)},
+  operate(op,
+          {.method = "POST",
+           .path = "/1.0/instances",
+           .body = lxd_instance_body(*op->call.spec, op->options)},
           [this, op](const LxdOperation& ended) {
             maker_.reset();
             if (ended.state == LxdOperation::State::Success) return place(op);
@@ -154,8 +156,10 @@ void LxdBackend::prepare(const Op& op) {
 }
 
 void LxdBackend::find_ssh_server(const Op& op) {
-  send(op, {.method = "GET", .path = lxd_instance_path(op->call.name) + "/files?path=/usr/sbin",
-            .body = {}},
+  send(op,
+       {.method = "GET",
+        .path = lxd_instance_path(op->call.name) + "/files?path=/usr/sbin",
+        .body = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status == 404) return put_environment(op);
          if (answered.status != 200) return fail_from(op, answered);
@@ -169,22 +173,25 @@ void LxdBackend::find_ssh_server(const Op& op) {
 
 // Into the instance's own shadow file, so that the password is in no argument and no key.
 void LxdBackend::put_password(const Op& op) {
-  send(op, {.method = "GET", .path = lxd_instance_path(op->call.name) + "/files?path=/etc/shadow",
-            .body = {}},
+  send(op,
+       {.method = "GET",
+        .path = lxd_instance_path(op->call.name) + "/files?path=/etc/shadow",
+        .body = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status != 200 && answered.status != 404) return fail_from(op, answered);
          const std::string shadow = answered.status == 200 ? answered.body : "";
          const std::string hash = shadow_hash(op->call.spec->root_password);
          if (hash.empty()) return fail_as(op, Fault::Internal, "the password cannot be hashed");
-         put_file(op, "/etc/shadow", with_root_hash(shadow, hash), [this, op] {
-           allow_root_login(op);
-         });
+         put_file(op, "/etc/shadow", with_root_hash(shadow, hash),
+                  [this, op] { allow_root_login(op); });
        });
 }
 
 void LxdBackend::allow_root_login(const Op& op) {
-  send(op, {.method = "GET",
-            .path = lxd_instance_path(op->call.name) + "/files?path=" + kSshdDirectory, .body = {}},
+  send(op,
+       {.method = "GET",
+        .path = lxd_instance_path(op->call.name) + "/files?path=" + kSshdDirectory,
+        .body = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status == 404) return put_environment(op);  // another server than OpenSSH's
          if (answered.status != 200) return fail_from(op, answered);
@@ -201,8 +208,10 @@ void LxdBackend::put_environment(const Op& op) {
 }
 
 void LxdBackend::end_create(const Op& op) {
-  send(op, {.method = "PATCH", .path = lxd_instance_path(op->call.name),
-            .body = lxd_prepared_body(*op->call.spec, op->serves_ssh, op->bind_address)},
+  send(op,
+       {.method = "PATCH",
+        .path = lxd_instance_path(op->call.name),
+        .body = lxd_prepared_body(*op->call.spec, op->serves_ssh, op->bind_address)},
        [this, op](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          op->answer.serves_ssh = op->serves_ssh;
@@ -221,10 +230,11 @@ void LxdBackend::put_directory(const Op& op, const std::string& path, Next next)
 void LxdBackend::put(const Op& op, const std::string& path, const char* type, std::string content,
                      Next next) {
   // The content's type matters: the server takes a form apart before it looks at the file.
-  send(op, {.method = "POST",
-            .path = lxd_instance_path(op->call.name) + "/files?path=" + url_encode(path),
-            .body = std::move(content),
-            .headers = file_headers(type)},
+  send(op,
+       {.method = "POST",
+        .path = lxd_instance_path(op->call.name) + "/files?path=" + url_encode(path),
+        .body = std::move(content),
+        .headers = file_headers(type)},
        [this, op, next = std::move(next)](const net::Answered& answered) {
          if (answered.status != 200) return fail_from(op, answered);
          next();

@@ -233,8 +233,7 @@ Result<workload::NodeCapacity> parse_lxd_resources(std::string_view body) {
   return parse<workload::NodeCapacity>(body, [](const json::value& value) {
     const auto& object = value.as_object();
     workload::NodeCapacity capacity;
-    capacity.cpu_millicores =
-        object.at("cpu").as_object().at("total").to_number<uint64_t>() * 1000;
+    capacity.cpu_millicores = object.at("cpu").as_object().at("total").to_number<uint64_t>() * 1000;
     capacity.memory_mb = object.at("memory").as_object().at("total").to_number<uint64_t>() >> 20;
     return capacity;
   });
@@ -280,8 +279,7 @@ std::string lxd_instance_body(const Spec& spec, const LxdOptions& options) {
                       {"security.privileged", "false"},
                       {"security.idmap.isolated", "true"},
                       {"security.devlxd", "false"}};
-  if (spec.open_files_max > 0)
-    config["limits.kernel.nofile"] = std::to_string(spec.open_files_max);
+  if (spec.open_files_max > 0) config["limits.kernel.nofile"] = std::to_string(spec.open_files_max);
   for (const auto& [label, text] : label_texts(spec.labels))
     config[std::string(kLabel) + label] = text;
   json::object devices{{"root", json::object{{"type", "disk"},
@@ -326,14 +324,15 @@ std::string lxd_state_body(LxdAction action, Seconds timeout) {
 }
 
 std::string lxd_project_body(const std::string& project) {
-  return json::serialize(json::object{
-      {"name", project},
-      {"description", "workloads that Paygress sells"},
-      {"config", {{"features.images", "false"},  // the operator's, in the default project
-                  {"features.profiles", "true"},
-                  {"features.storage.volumes", "true"},
-                  {"restricted", "true"},
-                  {"restricted.devices.proxy", "allow"}}}});
+  return json::serialize(
+      json::object{{"name", project},
+                   {"description", "workloads that Paygress sells"},
+                   {"config",
+                    {{"features.images", "false"},  // the operator's, in the default project
+                     {"features.profiles", "true"},
+                     {"features.storage.volumes", "true"},
+                     {"restricted", "true"},
+                     {"restricted.devices.proxy", "allow"}}}});
 }
 
 std::string lxd_environment_file(const Spec& spec) {

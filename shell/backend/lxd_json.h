@@ -25,7 +25,7 @@ Result<LxdServer> parse_lxd_server(std::string_view body);
 struct LxdMember {
   std::string name;
   bool online = false;
-  bool placed_on = false;   // instances that name no member may land on it
+  bool placed_on = false;  // instances that name no member may land on it
 };
 // GET /1.0/cluster/members?recursion=1
 Result<std::vector<LxdMember>> parse_lxd_members(std::string_view body);
@@ -34,7 +34,7 @@ Result<std::vector<LxdMember>> parse_lxd_members(std::string_view body);
 Result<std::string> parse_lxd_started(std::string_view body);
 struct LxdOperation {
   enum class State : uint8_t { UnderWay, Success, Failure };
-  std::string path;                    // "/1.0/operations/<id>"
+  std::string path;  // "/1.0/operations/<id>"
   State state = State::UnderWay;
   std::string error;
   std::vector<std::string> instances;  // the names it works on
@@ -75,13 +75,13 @@ bool is_lxd_member_away(std::string_view error);
 // Where an instance's image comes from: a fingerprint of this server, or a remote server's alias.
 struct LxdImage {
   std::string fingerprint;
-  std::string server;       // of simplestreams; empty: this one
-  std::string alias;        // on that server
+  std::string server;  // of simplestreams; empty: this one
+  std::string alias;   // on that server
 };
 struct LxdOptions {
   LxdImage image;
   std::string pool;
-  std::string network;      // empty: no network card
+  std::string network;  // empty: no network card
 };
 // The body of POST /1.0/instances. Holds no secret: the password and the variables are put into
 // files of the instance, which its description does not show. Publishes nothing: on which machine

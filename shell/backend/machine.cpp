@@ -10,8 +10,8 @@
 namespace paygress::backend {
 
 Result<workload::NodeCapacity> machine_capacity(const std::filesystem::path& root) {
-  struct sysinfo memory {};
-  struct statvfs disk {};
+  struct sysinfo memory{};
+  struct statvfs disk{};
   if (sysinfo(&memory) != 0 || statvfs(root.c_str(), &disk) != 0)
     return fail("cannot read what is free", root.string());
   workload::NodeCapacity capacity;

@@ -32,8 +32,8 @@ Result<std::unique_ptr<Backend>> make_sandbox_backend(net::Loop& loop,
   sandbox.supervisor = program_beside_us(sandbox.supervisor, "paygress-sandbox-init");
   if (sandbox.root.empty()) return fail("the sandbox needs a directory", "sandbox.root");
   sandbox.root = fs::absolute(sandbox.root).lexically_normal();
-  auto engine = std::make_shared<SandboxEngine>(std::move(sandbox), config.install,
-                                                find_sandbox_host());
+  auto engine =
+      std::make_shared<SandboxEngine>(std::move(sandbox), config.install, find_sandbox_host());
   return std::make_unique<BlockingBackend>(
       loop, [engine](const workload::Call& call) { return engine->handle(call); }, kSandboxLanes);
 }

@@ -1,8 +1,8 @@
 #include "shell/backend/object_dir.h"
 
-#include <boost/json.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -72,8 +72,7 @@ Result<std::optional<StoredObject>> read_object(const fs::path& root, const std:
   if (!parsed) return std::unexpected(parsed.error());
   StoredObject object{std::move(*parsed), ssh->as_bool(), {}};
   const auto* group = json.get_object().if_contains("guard_group");
-  if (group != nullptr && group->is_string())
-    object.guard_group = std::string(group->get_string());
+  if (group != nullptr && group->is_string()) object.guard_group = std::string(group->get_string());
   return std::optional<StoredObject>(std::move(object));
 }
 

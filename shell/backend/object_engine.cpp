@@ -22,8 +22,7 @@ namespace {
 constexpr size_t kLogTailBytes = 400;
 }  // namespace
 
-ObjectEngine::ObjectEngine(fs::path root, fs::path supervisor, InstallId install,
-                           Guarding guarding)
+ObjectEngine::ObjectEngine(fs::path root, fs::path supervisor, InstallId install, Guarding guarding)
     : root_(std::move(root)),
       supervisor_(std::move(supervisor)),
       install_(install),

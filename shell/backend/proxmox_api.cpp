@@ -47,8 +47,7 @@ std::string errors_of(const json::value& body) {
   const auto* errors = body.is_object() ? body.get_object().if_contains("errors") : nullptr;
   if (errors == nullptr || !errors->is_object()) return text;
   for (const auto& [key, why] : errors->get_object())
-    if (why.is_string())
-      text += "; " + std::string(key) + ": " + json::value_to<std::string>(why);
+    if (why.is_string()) text += "; " + std::string(key) + ": " + json::value_to<std::string>(why);
   return text;
 }
 

@@ -1,7 +1,7 @@
 #include "shell/backend/proxmox_engine.h"
 
-#include <boost/json.hpp>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -30,8 +30,8 @@ using workload::Verb;
 constexpr std::string_view kLabelPrefix = "paygress.";
 constexpr const char* kTag = "paygress";
 constexpr const char* kPorts = "ports";
-constexpr int kShutdownSeconds = 20;     // from the shutdown to its force
-constexpr int kNumbersTriedMax = 20;     // numbers that somebody took meanwhile
+constexpr int kShutdownSeconds = 20;  // from the shutdown to its force
+constexpr int kNumbersTriedMax = 20;  // numbers that somebody took meanwhile
 constexpr Micros kAnswerMargin = 500'000_us;
 constexpr auto kNextLook = std::chrono::milliseconds(500);
 constexpr auto kForwarderLimit = std::chrono::seconds(20);
@@ -196,8 +196,10 @@ ProxmoxEngine::Found ProxmoxEngine::find(const std::string& name, Micros until) 
                           container->vmid <= api_.config().vmid_last;
     found.nameless |= in_range && container->object.name.empty() && !container->lock.empty();
     if (!container || (!name.empty() && container->object.name != name)) continue;
-    if (container->object.labels.install == install_) found.containers.push_back(*container);
-    else found.name_of_others = true;
+    if (container->object.labels.install == install_)
+      found.containers.push_back(*container);
+    else
+      found.name_of_others = true;
   }
   std::ranges::sort(found.containers, {}, [](const Container& c) { return c.object.name; });
   return found;
@@ -217,9 +219,11 @@ Answer ProxmoxEngine::probe(const Call& call, Micros until) const {
     for (const auto& row : storages.data.get_array())
       there |= row.is_object() && text_at(row.get_object(), "storage") == config.storage;
   if (!there)
-    return failed(call, Fault::Refused, "the node has no storage " + config.storage +
-                                            " for containers: name one in proxmox_storage");
-  if (config.forwarder.empty()) message += "; no port is published: proxmox.forwarder is not set";
+    return failed(call, Fault::Refused,
+                  "the node has no storage " + config.storage +
+                      " for containers: name one in proxmox_storage");
+  if (config.forwarder.empty())
+    message += "; no port is published: proxmox.forwarder is not set";
   else if (access(config.forwarder.c_str(), X_OK) != 0)
     return failed(call, Fault::Refused, "cannot run " + config.forwarder.string());
   return done(call, message);
@@ -330,8 +334,7 @@ Answer ProxmoxEngine::make(const Call& call, Micros until) {
 
 Answer ProxmoxEngine::start(const Call& call, const Container& found, Micros until) const {
   if (found.object.running == Running::Running) return forward(call, found, until);
-  const ProxmoxTask task =
-      api_.perform("POST", path_of(found.vmid) + "/status/start", {}, until);
+  const ProxmoxTask task = api_.perform("POST", path_of(found.vmid) + "/status/start", {}, until);
   // Started by a call whose answer was lost.
   if (task.outcome != Outcome::Done && task.fault != Fault::Conflict)
     return answer_from(call, task);
@@ -358,10 +361,9 @@ Answer ProxmoxEngine::forward(const Call& call, const Container& found, Micros u
   words >> host;
   for (std::string pair; words >> pair;) {
     const size_t colon = std::min(pair.find(':'), pair.size() - 1);
-    const auto result =
-        run_program({forwarder, "add", call.name, host, pair.substr(0, colon), address,
-                     pair.substr(colon + 1)},
-                    kForwarderLimit);
+    const auto result = run_program(
+        {forwarder, "add", call.name, host, pair.substr(0, colon), address, pair.substr(colon + 1)},
+        kForwarderLimit);
     if (result.status != 0)
       return failed(call, Fault::Internal, "the forwarder failed: " + result.output);
   }
@@ -370,9 +372,9 @@ Answer ProxmoxEngine::forward(const Call& call, const Container& found, Micros u
 
 Answer ProxmoxEngine::stop(const Call& call, const Container& found, Micros until) const {
   if (found.object.running != Running::Running) return done(call);
-  const ProxmoxTask task = api_.perform(
-      "POST", path_of(found.vmid) + "/status/shutdown",
-      {{"timeout", std::to_string(kShutdownSeconds)}, {"forceStop", "1"}}, until);
+  const ProxmoxTask task =
+      api_.perform("POST", path_of(found.vmid) + "/status/shutdown",
+                   {{"timeout", std::to_string(kShutdownSeconds)}, {"forceStop", "1"}}, until);
   if (task.outcome == Outcome::Done || task.fault == Fault::Conflict) return done(call);
   return answer_from(call, task);
 }
@@ -393,9 +395,9 @@ Answer ProxmoxEngine::remove(const Call& call, const Container& found, Micros un
   if (!now) return done(call);
   if (now->object.name != call.name || now->object.labels.install != install_)
     return failed(call, Fault::Conflict, "the number is another container's by now");
-  const ProxmoxTask task = api_.perform(
-      "DELETE", path_of(found.vmid),
-      {{"force", "1"}, {"purge", "1"}, {"destroy-unreferenced-disks", "1"}}, until);
+  const ProxmoxTask task =
+      api_.perform("DELETE", path_of(found.vmid),
+                   {{"force", "1"}, {"purge", "1"}, {"destroy-unreferenced-disks", "1"}}, until);
   if (task.outcome != Outcome::Done && task.fault != Fault::NotFound)
     return answer_from(call, task);
   const Found left = find(call.name, until);

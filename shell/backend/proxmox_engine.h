@@ -30,8 +30,8 @@ class ProxmoxEngine {
   struct Container {
     uint32_t vmid = 0;
     workload::Object object;
-    std::string lock;         // "create", "disk", ...: somebody works on it
-    std::string ports;        // that are published, as the description has them
+    std::string lock;   // "create", "disk", ...: somebody works on it
+    std::string ports;  // that are published, as the description has them
   };
   // The containers of ours with this name (or all of them), or why it is not known. More than one
   // cannot be: names are looked up before they are given.
@@ -39,7 +39,7 @@ class ProxmoxEngine {
     ProxmoxReply reply;
     std::vector<Container> containers;
     bool name_of_others = false;
-    bool nameless = false;    // one in our range is being made, and does not say whose it is yet
+    bool nameless = false;  // one in our range is being made, and does not say whose it is yet
   };
   Found find(const std::string& name, Micros until) const;
   std::optional<Container> look(const boost::json::object& row, ProxmoxReply& reply,

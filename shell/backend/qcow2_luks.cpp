@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kHeadBytes = 64 * 1024;           // the first cluster holds all extensions
+constexpr size_t kHeadBytes = 64 * 1024;  // the first cluster holds all extensions
 constexpr uint32_t kMagic = 0x514649fb;
 constexpr uint32_t kCryptoPointer = 0x0537be77;
 constexpr uint64_t kLuksBytesMax = uint64_t{64} << 20;
@@ -64,7 +64,7 @@ Result<void> destroy_qcow2_luks_header(const fs::path& disk) {
   const ssize_t n = pread(fd, head.data(), head.size(), 0);
   head.resize(n > 0 ? static_cast<size_t>(n) : 0);
   const auto region = find_header(head);
-  struct stat status {};
+  struct stat status{};
   const bool within = region && fstat(fd, &status) == 0 && region->length <= kLuksBytesMax &&
                       region->offset >= 512 &&
                       region->offset + region->length <= static_cast<uint64_t>(status.st_size);

@@ -9,8 +9,8 @@
 namespace paygress::backend {
 
 struct ProgramResult {
-  int status = -1;      // exit status, 128 + signal, or -1 when it could not be started
-  std::string output;   // the last kProgramOutputBytesMax of stdout and stderr together
+  int status = -1;     // exit status, 128 + signal, or -1 when it could not be started
+  std::string output;  // the last kProgramOutputBytesMax of stdout and stderr together
 };
 inline constexpr size_t kProgramOutputBytesMax = 4096;
 

@@ -18,13 +18,12 @@ constexpr const char* kTmpBytes = "268435456";  // of /tmp; it counts as memory
 
 // Writable by uid 0 or telling of the host: bwrap's new /proc shows them as the host's, and a
 // tenant whose root is the host's uid 0 could write /proc/sys without any capability.
-constexpr const char* kProcReadOnly[] = {"/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq",
-                                         "/proc/sysrq-trigger", "/proc/mtrr",
-                                         "/proc/dynamic_debug", "/proc/driver", "/proc/scsi"};
-constexpr const char* kProcHidden[] = {"/proc/kcore", "/proc/keys", "/proc/key-users",
-                                       "/proc/kmsg", "/proc/kallsyms", "/proc/timer_list",
-                                       "/proc/sched_debug", "/proc/latency_stats",
-                                       "/proc/iomem", "/proc/ioports"};
+constexpr const char* kProcReadOnly[] = {
+    "/proc/sys",  "/proc/bus",           "/proc/fs",     "/proc/irq", "/proc/sysrq-trigger",
+    "/proc/mtrr", "/proc/dynamic_debug", "/proc/driver", "/proc/scsi"};
+constexpr const char* kProcHidden[] = {
+    "/proc/kcore",      "/proc/keys",        "/proc/key-users",     "/proc/kmsg",  "/proc/kallsyms",
+    "/proc/timer_list", "/proc/sched_debug", "/proc/latency_stats", "/proc/iomem", "/proc/ioports"};
 
 std::string endpoint(const std::string& address, uint16_t port) {
   const bool v6 = boost::asio::ip::make_address(address).is_v6();
@@ -46,8 +45,10 @@ void add_system(std::vector<std::string>& options) {
   add(options, {"--ro-bind", "/usr", "/usr"});
   for (std::string dir : {"bin", "sbin", "lib", "lib64"}) {
     std::error_code error;
-    if (fs::is_symlink("/" + dir, error)) add(options, {"--symlink", "usr/" + dir, "/" + dir});
-    else if (fs::is_directory("/" + dir, error)) add(options, {"--ro-bind", "/" + dir, "/" + dir});
+    if (fs::is_symlink("/" + dir, error))
+      add(options, {"--symlink", "usr/" + dir, "/" + dir});
+    else if (fs::is_directory("/" + dir, error))
+      add(options, {"--ro-bind", "/" + dir, "/" + dir});
   }
   add(options, {"--proc", "/proc", "--dev", "/dev"});
   for (const std::string path : kProcReadOnly) add(options, {"--ro-bind-try", path, path});
@@ -96,20 +97,41 @@ std::vector<std::string> bwrap_options(const Spec& spec, const SandboxHost& host
                                        const fs::path& dir) {
   PG_CHECK(dir.is_absolute());
   std::vector<std::string> options;
-  add(options, {"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-                "--die-with-parent", "--new-session", "--hostname", spec.name, "--cap-drop",
-                "ALL"});
+  add(options,
+      {"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+       "--die-with-parent", "--new-session", "--hostname", spec.name, "--cap-drop", "ALL"});
   if (host.root)
     add(options, {"--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_CHOWN",
                   "--cap-add", "CAP_DAC_OVERRIDE"});
   else
     add(options, {"--unshare-user", "--uid", "0", "--gid", "0"});
   add_system(options);
-  add(options, {"--size", kTmpBytes, "--tmpfs", "/tmp", "--dir", "/var/tmp", "--dir", "/var/log",
-                "--bind", (dir / "etc").string(), "/etc", "--bind", (dir / "home").string(),
-                "/root", "--bind", (dir / "data").string(), "/data", "--ro-bind",
-                (dir / "www").string(), "/www", "--ro-bind", (dir / "run").string(),
-                "/run/paygress", "--chdir", "/root", "--clearenv"});
+  add(options, {"--size",
+                kTmpBytes,
+                "--tmpfs",
+                "/tmp",
+                "--dir",
+                "/var/tmp",
+                "--dir",
+                "/var/log",
+                "--bind",
+                (dir / "etc").string(),
+                "/etc",
+                "--bind",
+                (dir / "home").string(),
+                "/root",
+                "--bind",
+                (dir / "data").string(),
+                "/data",
+                "--ro-bind",
+                (dir / "www").string(),
+                "/www",
+                "--ro-bind",
+                (dir / "run").string(),
+                "/run/paygress",
+                "--chdir",
+                "/root",
+                "--clearenv"});
   for (const auto& [name, value] : spec.env) add(options, {"--setenv", name, value});
   add(options, {"--setenv", "PATH", kSearchPath, "--setenv", "HOME", "/root"});
   return options;

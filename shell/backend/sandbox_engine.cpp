@@ -29,9 +29,9 @@ using workload::Verb;
 
 constexpr uint64_t kPidsMax = 512;
 constexpr auto kProbeLimit = 60s;
-constexpr auto kStartLimit = 60s;        // until the supervisor has made the sandbox
-constexpr auto kListenLimit = 10s;       // until the workload listens on its ports
-constexpr auto kStopLimit = 14s;         // the supervisor's grace, and time for it to write down
+constexpr auto kStartLimit = 60s;   // until the supervisor has made the sandbox
+constexpr auto kListenLimit = 10s;  // until the workload listens on its ports
+constexpr auto kStopLimit = 14s;    // the supervisor's grace, and time for it to write down
 constexpr auto kKillLimit = 20s;
 // The run that is under way, also when its supervisor has not written it down yet.
 std::optional<Run> current_run(const fs::path& state) {
@@ -132,8 +132,7 @@ Answer SandboxEngine::await_ports(const Call& call, const StoredObject& object) 
     return listening == ports.size() || !is_locked(dir) || frozen();
   };
   const bool in_time = wait_until(settled, kListenLimit);
-  if (is_locked(dir) && frozen())
-    return uncertain(call, "the guard froze it while it started");
+  if (is_locked(dir) && frozen()) return uncertain(call, "the guard froze it while it started");
   const Answer answer = launched(call, in_time, "it does not listen on its port");
   if (answer.outcome != workload::Outcome::Done) kill_all(object);
   return answer;
@@ -182,8 +181,7 @@ bool SandboxEngine::kill_all(const StoredObject& object) const {
 
 Answer SandboxEngine::remove(const Call& call, const StoredObject& object) {
   const auto its_groups = groups(object);
-  if (!kill_all(object))
-    return uncertain(call, "it does not end");
+  if (!kill_all(object)) return uncertain(call, "it does not end");
   // A group is free a moment after its last member died.
   if (!wait_until([&] { return remove_cgroups(its_groups); }, kKillLimit))
     return uncertain(call, "its control groups remain");

@@ -30,8 +30,10 @@ void copy_host_etc(const fs::path& etc) {
                     "alternatives", "terminfo"}) {
     std::error_code ignored;  // each is a convenience
     const fs::path from = fs::path("/etc") / name;
-    if (fs::is_directory(from, ignored)) fs::copy(from, etc / name, how, ignored);
-    else fs::copy_file(from, etc / name, ignored);
+    if (fs::is_directory(from, ignored))
+      fs::copy(from, etc / name, how, ignored);
+    else
+      fs::copy_file(from, etc / name, ignored);
   }
   std::error_code ignored;
   fs::create_directories(etc / "ssl/certs", ignored);
@@ -50,8 +52,10 @@ Result<void> make_etc(const fs::path& etc, const Spec& spec) {
     mode_t mode;
   };
   const File files[] = {
-      {"passwd", "root:x:0:0:root:/root:/bin/sh\n"
-                 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n", 0644},
+      {"passwd",
+       "root:x:0:0:root:/root:/bin/sh\n"
+       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+       0644},
       {"group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n", 0644},
       {"shadow", "root:" + hash + ":19000::::::\nnobody:*:19000::::::\n", 0600},
       {"shells", "/bin/sh\n/bin/bash\n", 0644},
@@ -66,8 +70,8 @@ Result<void> make_etc(const fs::path& etc, const Spec& spec) {
 }
 
 Result<void> make_host_key(const fs::path& run) {
-  const auto made = run_program({"dropbearkey", "-t", "ed25519", "-f", (run / "hostkey").string()},
-                                kKeyLimit);
+  const auto made =
+      run_program({"dropbearkey", "-t", "ed25519", "-f", (run / "hostkey").string()}, kKeyLimit);
   if (made.status != 0) return fail("dropbearkey: " + made.output);
   return {};
 }

@@ -9,11 +9,11 @@
 namespace paygress::backend {
 
 struct SandboxHost {
-  bool root = false;                  // without it: a user namespace, no SSH, no limits
-  std::filesystem::path bwrap;        // empty: absent, as are the following
-  std::filesystem::path dropbear;     // used inside the sandbox, so only found below /usr
+  bool root = false;               // without it: a user namespace, no SSH, no limits
+  std::filesystem::path bwrap;     // empty: absent, as are the following
+  std::filesystem::path dropbear;  // used inside the sandbox, so only found below /usr
   std::filesystem::path dropbearkey;
-  std::filesystem::path busybox;      // likewise
+  std::filesystem::path busybox;  // likewise
   CgroupHost cgroups;
 
   bool can_ssh() const { return root && !dropbear.empty() && !dropbearkey.empty(); }

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 bool is_locked(const fs::path& state) {
   const int fd = open((state / kLockFile).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
   // Asks only: taking the lock, however briefly, could make a starting supervisor give up.

@@ -18,26 +18,27 @@
 
 namespace paygress::backend {
 
-inline constexpr int kStopGraceSeconds = 10;         // from SIGTERM to SIGKILL
+inline constexpr int kStopGraceSeconds = 10;            // from SIGTERM to SIGKILL
 inline constexpr size_t kSandboxLogBytesMax = 1 << 20;  // of state/log; the one before is kept
 
 // Files of state/.
-inline constexpr const char* kArgsFile = "args";     // bwrap's options, each ended by NUL
-inline constexpr const char* kGroupsFile = "groups"; // control groups to join, one path a line
-inline constexpr const char* kLockFile = "lock";     // locked (OFD) while the supervisor lives
-inline constexpr const char* kRunFile = "run";       // the processes of the current run
-inline constexpr const char* kExitFile = "exit";     // how the last run ended; absent while it runs
-inline constexpr const char* kServedFile = "served"; // what was bought could be reached in this run
+inline constexpr const char* kArgsFile = "args";      // bwrap's options, each ended by NUL
+inline constexpr const char* kGroupsFile = "groups";  // control groups to join, one path a line
+inline constexpr const char* kLockFile = "lock";      // locked (OFD) while the supervisor lives
+inline constexpr const char* kRunFile = "run";        // the processes of the current run
+inline constexpr const char* kExitFile = "exit";  // how the last run ended; absent while it runs
+inline constexpr const char* kServedFile =
+    "served";  // what was bought could be reached in this run
 inline constexpr const char* kLogFile = "log";
 
 // The workload lives exactly as long as its supervisor (bwrap --die-with-parent), and the lock as
 // long as the supervisor: so the lock alone tells whether it runs, across restarts and reboots.
 struct Run {
   ProcessId supervisor;
-  ProcessId init;        // first process of the workload's pid namespace: its death is everyone's
+  ProcessId init;  // first process of the workload's pid namespace: its death is everyone's
 };
 struct Exit {
-  int32_t code = 0;      // 128 + signal when it died of one
+  int32_t code = 0;  // 128 + signal when it died of one
   int64_t unix_s = 0;
 };
 

@@ -22,7 +22,7 @@ bool write_file_whole(const std::filesystem::path& file, std::string_view conten
 // A process that stays identified when its number is used again: number and start time.
 struct ProcessId {
   pid_t pid = 0;
-  uint64_t start_ticks = 0;   // field 22 of /proc/<pid>/stat
+  uint64_t start_ticks = 0;  // field 22 of /proc/<pid>/stat
 
   bool operator==(const ProcessId&) const = default;
 };

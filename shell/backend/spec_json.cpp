@@ -67,13 +67,17 @@ Spec spec_from(const json::object& object) {
 json::value spec_to_json(const Spec& spec) {
   json::array ports;
   for (const auto& port : spec.ports)
-    ports.push_back(json::object{{"host", port.host_port}, {"container", port.container_port},
-                                 {"label", port.label}});
-  json::object object{{"name", spec.name}, {"labels", labels_to_json(spec.labels)},
-                      {"image", spec.image}, {"template", spec.template_slug},
+    ports.push_back(json::object{
+        {"host", port.host_port}, {"container", port.container_port}, {"label", port.label}});
+  json::object object{{"name", spec.name},
+                      {"labels", labels_to_json(spec.labels)},
+                      {"image", spec.image},
+                      {"template", spec.template_slug},
                       {"env", json::value_from(spec.env)},
-                      {"cpu_millicores", spec.cpu_millicores}, {"memory_mb", spec.memory_mb},
-                      {"storage_gb", spec.storage_gb}, {"address", spec.address},
+                      {"cpu_millicores", spec.cpu_millicores},
+                      {"memory_mb", spec.memory_mb},
+                      {"storage_gb", spec.storage_gb},
+                      {"address", spec.address},
                       {"encrypted", spec.encrypted},
                       {"ports", std::move(ports)}};
   if (spec.guarded) object["guarded"] = true;

@@ -113,8 +113,10 @@ void SwarmBackend::inspect(const Op& op, Seen seen) {
 
 void SwarmBackend::complete(workload::Object& object) const {
   const auto member = config_.members.find(object.node);
-  if (member == config_.members.end()) object.node.clear();
-  else object.address = member->second.address;
+  if (member == config_.members.end())
+    object.node.clear();
+  else
+    object.address = member->second.address;
 }
 
 void SwarmBackend::list_nodes(const Op& op, std::function<void(const SwarmNodes&)> seen) {
@@ -138,10 +140,12 @@ void SwarmBackend::probe(const Op& op) {
          if (!swarm->manager)
            return fail_as(op, Fault::Refused,
                           "docker.members is set, and this engine manages no swarm (`docker swarm "
-                          "init`)" + (swarm->error.empty() ? "" : ": " + swarm->error));
+                          "init`)" +
+                              (swarm->error.empty() ? "" : ": " + swarm->error));
          if (swarm->history < 1)
-           return fail_as(op, Fault::Refused, "the swarm forgets at once how a task ended: `docker "
-                                              "swarm update --task-history-limit 5`");
+           return fail_as(op, Fault::Refused,
+                          "the swarm forgets at once how a task ended: `docker "
+                          "swarm update --task-history-limit 5`");
          op->answer.message = "engine " + version_->engine + ", API 1." +
                               std::to_string(version_->minor) +
                               "; disk space and swap are not limited";
@@ -161,23 +165,28 @@ void SwarmBackend::probe_nodes(const Op& op) {
       }
       bool& answers = found[node.name];
       if (node.ready && std::exchange(answers, true))
-        return fail_as(op, Fault::Refused, "two machines of the swarm call themselves " +
-                                               node.name + ": nobody could tell which has what");
+        return fail_as(op, Fault::Refused,
+                       "two machines of the swarm call themselves " + node.name +
+                           ": nobody could tell which has what");
     }
     std::string names;
     for (const auto& [name, member] : config_.members) {
       const auto there = found.find(name);
       names += (names.empty() ? "" : ", ") + name;
-      if (there == found.end()) names += " (is not in the swarm)";
-      else if (!there->second) names += " (does not answer)";
+      if (there == found.end())
+        names += " (is not in the swarm)";
+      else if (!there->second)
+        names += " (does not answer)";
     }
     if (found.empty())
-      return fail_as(op, Fault::Refused, "docker.members names no machine of the swarm; there is:" +
-                                             unused);
+      return fail_as(op, Fault::Refused,
+                     "docker.members names no machine of the swarm; there is:" + unused);
     op->answer.message += "; a swarm of " + names;
     if (!unused.empty())
-      op->answer.message += "; not used, because docker.members does not say where they are "
-                            "reached:" + unused;
+      op->answer.message +=
+          "; not used, because docker.members does not say where they are "
+          "reached:" +
+          unused;
     done(op);
   });
 }
@@ -221,9 +230,8 @@ void SwarmBackend::make(const Op& op) {
   };
   // Here it is only looked at: the machine that runs it pulls it for itself.
   look_up_image(op, spec.image, found, [this, op, found] {
-    pull(op, op->call.spec->image, [this, op, found] {
-      look_up_image(op, op->call.spec->image, found);
-    });
+    pull(op, op->call.spec->image,
+         [this, op, found] { look_up_image(op, op->call.spec->image, found); });
   });
 }
 
@@ -231,8 +239,11 @@ void SwarmBackend::make(const Op& op) {
 void SwarmBackend::make_secret(const Op& op, bool again) {
   const std::string hash = shadow_hash(op->call.spec->root_password);
   if (hash.empty()) return fail_as(op, Fault::Internal, "the password cannot be hashed");
-  send(op, {.method = "POST", .path = "/secrets/create",
-            .body = swarm_secret_body(*op->call.spec, with_root_hash({}, hash)), .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = "/secrets/create",
+        .body = swarm_secret_body(*op->call.spec, with_root_hash({}, hash)),
+        .on_line = {}},
        [this, op, again](const net::Answered& answered) {
          if (answered.status == 409 && !again) return forget_old_secret(op);
          if (answered.status != 201) return fail_from(op, answered);
@@ -257,8 +268,11 @@ void SwarmBackend::forget_old_secret(const Op& op) {
 
 void SwarmBackend::make_service(const Op& op, const std::string& secret) {
   const SwarmOptions options{op->image, config_.network, secret};
-  send(op, {.method = "POST", .path = "/services/create",
-            .body = swarm_service_body(*op->call.spec, options), .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = "/services/create",
+        .body = swarm_service_body(*op->call.spec, options),
+        .on_line = {}},
        [this, op](const net::Answered& answered) {
          if (answered.status == 409)
            return fail_as(op, Fault::Conflict, "another service has this name");
@@ -268,8 +282,11 @@ void SwarmBackend::make_service(const Op& op, const std::string& secret) {
 }
 
 void SwarmBackend::update(const Op& op, const SwarmService& service, std::string body, Next next) {
-  send(op, {.method = "POST", .path = swarm_update_path(service), .body = std::move(body),
-            .on_line = {}},
+  send(op,
+       {.method = "POST",
+        .path = swarm_update_path(service),
+        .body = std::move(body),
+        .on_line = {}},
        [this, op, next = std::move(next)](const net::Answered& answered) {
          // It changed since it was looked at: what is true now decides.
          if (docker_message(answered.body).find("out of sequence") != std::string::npos)

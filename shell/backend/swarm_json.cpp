@@ -271,8 +271,10 @@ std::string swarm_service_body(const Spec& spec, const SwarmOptions& options) {
                          {"Ulimits", ulimits_json(spec)}};
   json::array ports;
   const auto publish = [&ports](uint16_t host_port, uint16_t container_port) {
-    ports.push_back(json::object{{"Protocol", "tcp"}, {"TargetPort", container_port},
-                                 {"PublishedPort", host_port}, {"PublishMode", "host"}});
+    ports.push_back(json::object{{"Protocol", "tcp"},
+                                 {"TargetPort", container_port},
+                                 {"PublishedPort", host_port},
+                                 {"PublishMode", "host"}});
   };
   if (ssh) {
     container["Secrets"] = json::array{json::object{
@@ -297,8 +299,8 @@ std::string swarm_service_body(const Spec& spec, const SwarmOptions& options) {
                    {"Labels", std::move(service_labels)},
                    {"TaskTemplate", std::move(task)},
                    {"Mode", {{"Replicated", {{"Replicas", 0}}}}},
-                   {"UpdateConfig", {{"Parallelism", 1}, {"FailureAction", "continue"},
-                                     {"Order", "stop-first"}}},
+                   {"UpdateConfig",
+                    {{"Parallelism", 1}, {"FailureAction", "continue"}, {"Order", "stop-first"}}},
                    {"EndpointSpec", {{"Mode", "dnsrr"}, {"Ports", std::move(ports)}}}});
 }
 
@@ -313,8 +315,8 @@ std::string swarm_update_path(const SwarmService& service) {
   return "/services/" + service.id + "/update?version=" + std::to_string(service.version);
 }
 
-std::string swarm_update_body(const SwarmService& service, SwarmStep step,
-                              const std::string& node, const std::vector<std::string>& avoid) {
+std::string swarm_update_body(const SwarmService& service, SwarmStep step, const std::string& node,
+                              const std::vector<std::string>& avoid) {
   json::object spec = json::parse(service.spec).as_object();
   const bool start = step == SwarmStep::Start;
   spec["Mode"] = json::object{{"Replicated", {{"Replicas", start ? 1 : 0}}}};

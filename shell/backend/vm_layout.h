@@ -25,8 +25,8 @@ inline constexpr int kQmpFd = 3;                    // qemu's end of the QMP soc
 inline constexpr const char* kFilesFile = "files";  // VmFile lines
 inline constexpr const char* kUserFile = "user";    // "<uid> <gid> <extra gid>", absent: ours
 inline constexpr const char* kControlSocket = "control";
-inline constexpr int kShutdownGraceSeconds = 20;    // from the power button to `quit`
-inline constexpr int kQuitGraceSeconds = 3;         // from `quit` to SIGKILL
+inline constexpr int kShutdownGraceSeconds = 20;  // from the power button to `quit`
+inline constexpr int kQuitGraceSeconds = 3;       // from `quit` to SIGKILL
 
 // A file that qemu gets as an open descriptor, so that it needs no right to open it.
 struct VmFile {
@@ -43,7 +43,6 @@ std::vector<VmFile> parse_files(const std::string& text);  // lines that are non
 // One word to the supervisor ("pause", "resume", "status", "stop") and its answer: "running",
 // "paused", "stopping" or "error: ...". Nothing when it does not answer within `limit`.
 std::optional<std::string> ask_supervisor(const std::filesystem::path& state,
-                                          const std::string& word,
-                                          std::chrono::milliseconds limit);
+                                          const std::string& word, std::chrono::milliseconds limit);
 
 }  // namespace paygress::backend

@@ -24,7 +24,7 @@ Result<void> check_key_directory(const fs::path& directory) {
   fs::path there = directory;
   std::error_code error;
   while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
-  struct statfs system {};
+  struct statfs system{};
   if (statfs(there.c_str(), &system) != 0) return fail("cannot be made", directory.string());
   if (system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC)
     return fail("is on a disk: keys are kept in memory only", directory.string());
@@ -41,8 +41,8 @@ Result<void> keep_volume_key(const fs::path& directory, const LeaseId& lease,
   const fs::path draft = file.string() + ".new";
   const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   std::string text = to_hex(key);
-  const bool written = fd >= 0 && write(fd, text.data(), text.size()) ==
-                                      static_cast<ssize_t>(text.size());
+  const bool written =
+      fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   explicit_bzero(text.data(), text.size());
   if (fd >= 0) close(fd);
   if (written && rename(draft.c_str(), file.c_str()) == 0) return {};

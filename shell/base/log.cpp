@@ -29,8 +29,8 @@ Settings& settings() {
 // spdlog brings the sink: locking, and writing whole lines.
 spdlog::logger& sink() {
   static const auto logger = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "paygress", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("paygress",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%v");
     made->set_level(spdlog::level::trace);
     made->flush_on(spdlog::level::trace);
@@ -114,8 +114,7 @@ void write_log(Level level, std::string_view component, std::string_view text,
   LogFormat format = settings().format;
   if (format == LogFormat::Auto)
     format = isatty(STDERR_FILENO) != 0 ? LogFormat::Text : LogFormat::Json;
-  const std::string line =
-      format_log_line(format, timestamp_now(), level, component, text, fields);
+  const std::string line = format_log_line(format, timestamp_now(), level, component, text, fields);
   sink().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -30,7 +30,7 @@ void Secret::wipe() noexcept { explicit_bzero(text_.data(), text_.size()); }
 Result<Secret> read_secret_file(const std::string& path) {
   auto file = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!file) return std::unexpected(file.error());
-  struct stat info {};
+  struct stat info{};
   if (fstat(file->number(), &info) != 0) return system_failure("cannot be examined", path);
   if (!S_ISREG(info.st_mode)) return fail("is not a regular file", path);
   if (auto ok = check_private(path, info, "600"); !ok) return std::unexpected(ok.error());
@@ -48,7 +48,7 @@ Result<void> write_secret_file(const std::string& path, std::string_view content
 Result<void> make_private_directory(const std::string& path) {
   if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return system_failure("cannot be made", path);
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) return system_failure("cannot be examined", path);
   if (!S_ISDIR(info.st_mode)) return fail("is not a directory", path);
   return check_private(path, info, "700");

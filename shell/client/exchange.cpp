@@ -44,8 +44,8 @@ class Exchange {
     relays.subscribe("inbox", {inbox}, nostr::kGiftWrapBackfill);
     const Micros end = shell::now().mono + micros(timeout);
     progress("connecting to the relays");
-    if (!loop_.run_until([&] { return relays.listening(); }, std::min(kListenTimeout,
-                                                                      micros(timeout))))
+    if (!loop_.run_until([&] { return relays.listening(); },
+                         std::min(kListenTimeout, micros(timeout))))
       return failure(ExitCode::TimedOut, "no relay could be reached: " + relays.problems());
     while (!answer_ && shell::now().mono < end) {
       if (auto ok = send(relays); !ok) return std::unexpected(ok.error());
@@ -66,8 +66,8 @@ class Exchange {
     const UnixSeconds now = shell::now().wall;
     if (request_.transport == consumer::Transport::Nip04) {
       if (!awaited_.sent.empty()) return {};
-      auto draft = nostr::nip04::seal(identity_.key, request_.provider, request_.json, now,
-                                      entropy_);
+      auto draft =
+          nostr::nip04::seal(identity_.key, request_.provider, request_.json, now, entropy_);
       if (!draft) return failure(ExitCode::Usage, draft.error());
       ByteArray<32> aux{};
       entropy_.fill(aux);
@@ -76,10 +76,11 @@ class Exchange {
       relays.publish(event);
       return {};
     }
-    const nostr::Rumor rumor = nostr::make_rumor(
-        identity_.key.public_key(),
-        {request_.at, nostr::kind::kPrivateMessage, {{"p", request_.provider.hex()}},
-         request_.json});
+    const nostr::Rumor rumor =
+        nostr::make_rumor(identity_.key.public_key(), {request_.at,
+                                                       nostr::kind::kPrivateMessage,
+                                                       {{"p", request_.provider.hex()}},
+                                                       request_.json});
     auto event = nostr::wrap(rumor, identity_.key, request_.provider, now, entropy_);
     if (!event) return failure(ExitCode::Usage, event.error());
     relays.publish(*event);
@@ -107,10 +108,8 @@ class Exchange {
     switch (consumer::match(awaited_, message->sender, message->written,
                             nostr::tag_value(message->tags, "e"), *reply)) {
       case consumer::Match::No: return;
-      case consumer::Match::Interim:
-        return on_interim_(std::get<market::ErrorReply>(*reply));
-      case consumer::Match::Final:
-        answer_ = Answer{*std::move(reply), std::move(message->text)};
+      case consumer::Match::Interim: return on_interim_(std::get<market::ErrorReply>(*reply));
+      case consumer::Match::Final: answer_ = Answer{*std::move(reply), std::move(message->text)};
     }
   }
 

@@ -14,15 +14,15 @@ enum class ExitCode : int {
   Failed = 1,
   Usage = 2,
   NotFound = 3,
-  Payment = 4,    // no money, or the mint refuses it
-  Refused = 5,    // by the provider
-  TimedOut = 6    // the outcome is unknown; repeating is safe
+  Payment = 4,  // no money, or the mint refuses it
+  Refused = 5,  // by the provider
+  TimedOut = 6  // the outcome is unknown; repeating is safe
 };
 
 struct Failure {
   ExitCode code = ExitCode::Failed;
-  std::string message;   // holds no secret
-  std::string advice;    // what to do; may be empty
+  std::string message;  // holds no secret
+  std::string advice;   // what to do; may be empty
 };
 
 template <class T>

@@ -126,8 +126,8 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   if (set && (!set->holder.key || set->holder.revoked)) note(holder_line(*set));
   if (set && set->at_holder) *lease = *set->at_holder;
   consumer::RequestMade request = request_for(options, *lease);
-  request.json = market::to_json(market::Request{market::StatusRequest{lease->pod,
-                                                                       request.request}});
+  request.json =
+      market::to_json(market::Request{market::StatusRequest{lease->pod, request.request}});
   auto answer = exchange(loop, *identity, request, Seconds{wanted.payment.timeout_seconds},
                          [](const market::ErrorReply& interim) { progress(interim.message); });
   if (!answer) return std::unexpected(answer.error());
@@ -140,8 +140,7 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
 Outcome<market::Reply> end_pod(const Options& options, Session& session, consumer::LeaseSeen& lease,
                                Seconds timeout) {
   consumer::RequestMade request = request_for(options, lease);
-  request.json = market::to_json(market::Request{market::StopRequest{lease.pod,
-                                                                     request.request}});
+  request.json = market::to_json(market::Request{market::StopRequest{lease.pod, request.request}});
   if (auto ok = session.file->commit({request}); !ok) return std::unexpected(ok.error());
   auto reply = ask_provider(session, request, timeout,
                             "paygress stop " + lease.pod + " --provider " + lease.provider_name);
@@ -159,9 +158,9 @@ Outcome<market::Reply> end_pod(const Options& options, Session& session, consume
 // would take over. With a provider named, that part alone.
 std::vector<consumer::LeaseSeen> parts_to_end(Session& session, const PodOptions& wanted,
                                               const consumer::LeaseSeen& lease) {
-  const auto set = wanted.provider.empty() ? look_at_set(session.loop, session.identity,
-                                                         session.file->state(), lease)
-                                           : std::nullopt;
+  const auto set = wanted.provider.empty()
+                       ? look_at_set(session.loop, session.identity, session.file->state(), lease)
+                       : std::nullopt;
   if (!set) return {lease};
   const UnixSeconds now = shell::now().wall;
   std::vector<consumer::LeaseSeen> parts;
@@ -241,13 +240,13 @@ Outcome<void> topup(const Options& options, const PodOptions& wanted, const std:
     auto token = payment_token(**session, lease->mints, lease->rate_msats_per_sec, pay);
     if (!token) return std::unexpected(token.error());
     request.token = *token;
-    request.json = market::to_json(market::Request{market::TopUpRequest{
-        lease->pod, (*session)->purse.text_of(*token), request.request}});
+    request.json = market::to_json(market::Request{
+        market::TopUpRequest{lease->pod, (*session)->purse.text_of(*token), request.request}});
     if (auto ok = (*session)->file->commit({request}); !ok) return ok;
   }
-  auto reply = ask_provider(
-      **session, request, Seconds{wanted.payment.timeout_seconds},
-      fmt::format("paygress topup {} --resume {}", lease->pod, request.request.hex()));
+  auto reply =
+      ask_provider(**session, request, Seconds{wanted.payment.timeout_seconds},
+                   fmt::format("paygress topup {} --resume {}", lease->pod, request.request.hex()));
   if (!reply) return std::unexpected(reply.error());
   return print_topup(options, **session, *lease, *reply);
 }

@@ -52,7 +52,8 @@ std::string token_advice(const market::ErrorReply& error, uint64_t token) {
   if (token == 0) return "";
   const std::string back = fmt::format(
       "To have it back: paygress wallet reclaim {}. Whichever swap is first decides; if the "
-      "provider's was, ask again for the refund.", token);
+      "provider's was, ask again for the refund.",
+      token);
   if (!error.token_state) return "It is not said what became of the token. " + back;
   switch (*error.token_state) {
     case TokenState::Untouched: return "The token was not touched: its money is in the wallet.";
@@ -147,8 +148,9 @@ Outcome<uint64_t> payment_token(Session& session, const std::vector<std::string>
       if (!input) return std::unexpected(input.error());
       text = *input;
     } else {
-      note("warning: other users of this machine can see a token on the command line; "
-           "use - and stdin");
+      note(
+          "warning: other users of this machine can see a token on the command line; "
+          "use - and stdin");
     }
     auto token = cashu::decode_token(text);
     if (!token) return failure(ExitCode::Usage, "--token: " + to_string(token.error()));

@@ -12,9 +12,9 @@
 namespace paygress::client {
 
 struct PaymentOptions {
-  cashu::Amount amount = 0;      // --amount
-  int64_t seconds = 0;           // --seconds
-  std::string token;             // --token
+  cashu::Amount amount = 0;  // --amount
+  int64_t seconds = 0;       // --seconds
+  std::string token;         // --token
   int64_t timeout_seconds = 120;
 };
 void add_payment_options(CLI::App& command, PaymentOptions& payment, bool needed);

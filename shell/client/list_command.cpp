@@ -127,8 +127,7 @@ void add_list_command(CLI::App& app, const Options& options, int& exit_code) {
                     "Leave out providers without a heartbeat in the last 120 s");
   command->footer("Example:\n  paygress list --online-only\n  paygress list --json");
   command->callback([&options, &exit_code, wanted] {
-    if (auto done = list(options, *wanted); !done)
-      exit_code = report(done.error(), options.json);
+    if (auto done = list(options, *wanted); !done) exit_code = report(done.error(), options.json);
   });
 }
 

@@ -11,8 +11,7 @@
 namespace paygress::client {
 namespace {
 
-constexpr const char* kDefaultRelays =
-    "wss://relay.damus.io,wss://nos.lol,wss://relay.primal.net";
+constexpr const char* kDefaultRelays = "wss://relay.damus.io,wss://nos.lol,wss://relay.primal.net";
 
 std::string environment(const char* name) {
   const char* value = getenv(name);
@@ -53,8 +52,7 @@ Outcome<std::vector<std::string>> Options::relays() const {
 void add_global_options(CLI::App& app, Options& options) {
   options.home = default_home();
   options.relays_csv = environment("PAYGRESS_RELAYS");
-  app.add_option("--relays", options.relays_csv,
-                 "Relays, parted by commas (or PAYGRESS_RELAYS)");
+  app.add_option("--relays", options.relays_csv, "Relays, parted by commas (or PAYGRESS_RELAYS)");
   app.add_option("--home", options.home, "Folder of identity and wallet (or PAYGRESS_HOME)")
       ->capture_default_str();
   app.add_flag("--json", options.json, "Print JSON with a stable shape");

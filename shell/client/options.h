@@ -13,8 +13,8 @@
 namespace paygress::client {
 
 struct Options {
-  std::string relays_csv;     // --relays, else PAYGRESS_RELAYS, else the network's usual ones
-  std::string home;           // --home, else PAYGRESS_HOME, else ~/.paygress
+  std::string relays_csv;  // --relays, else PAYGRESS_RELAYS, else the network's usual ones
+  std::string home;        // --home, else PAYGRESS_HOME, else ~/.paygress
   std::string transport = "nip17";
   bool json = false;
   bool verbose = false;

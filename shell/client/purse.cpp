@@ -94,8 +94,8 @@ Outcome<void> Purse::run(const OpStarted& op, bool fresh) {
       mints_.pause(*turn.wait);
       turn = saga.resume(wall());
     } else {
-      const auto answer = mints_.ask(op.mint, turn.ask->endpoint, turn.ask->argument,
-                                     turn.ask->body);
+      const auto answer =
+          mints_.ask(op.mint, turn.ask->endpoint, turn.ask->argument, turn.ask->body);
       turn = saga.handle(wall(), answer);
     }
   }
@@ -106,12 +106,10 @@ Outcome<void> Purse::run(const OpStarted& op, bool fresh) {
   if (const auto* done = std::get_if<consumer::OpDone>(&*turn.record); done && !op.given.empty()) {
     records.push_back(stored(op.token, op.mint, given_of(op, done->proofs), true));
     // Whoever wanted it is gone with an earlier process: it has not left, so it comes back.
-    if (!fresh)
-      records.push_back(consumer::TokenChanged{op.token, TokenFate::Returned, wall()});
+    if (!fresh) records.push_back(consumer::TokenChanged{op.token, TokenFate::Returned, wall()});
   }
   if (auto ok = file_.commit(records); !ok) return ok;
-  if (turn.end == Saga::End::Failed)
-    return failure(ExitCode::Payment, op.mint + ": " + turn.why);
+  if (turn.end == Saga::End::Failed) return failure(ExitCode::Payment, op.mint + ": " + turn.why);
   return {};
 }
 
@@ -161,12 +159,12 @@ Outcome<void> Purse::start_mint(const consumer::QuoteMade& quote) {
 Outcome<Amount> Purse::mint(const std::string& mint, Amount amount, Micros patience,
                             const std::function<void(const std::string&)>& show) {
   if (auto keyset = output_keyset(mint, kUnit); !keyset) return std::unexpected(keyset.error());
-  const auto answer = mints_.ask(mint, Endpoint::MintQuote, {},
-                                 cashu::encode_mint_quote_request(amount, kUnit));
+  const auto answer =
+      mints_.ask(mint, Endpoint::MintQuote, {}, cashu::encode_mint_quote_request(amount, kUnit));
   const auto* made = std::get_if<cashu::QuoteAnswer>(&answer);
   if (made == nullptr) return refused(answer, mint);
-  const consumer::QuoteMade quote{file_.state().next_number(), mint, kUnit, made->quote,
-                                  made->request, amount, wall()};
+  const consumer::QuoteMade quote{
+      file_.state().next_number(), mint, kUnit, made->quote, made->request, amount, wall()};
   if (auto ok = file_.commit({quote}); !ok) return std::unexpected(ok.error());
   const Micros give_up = shell::now().mono + patience;
   Micros pause = kQuotePollMin;
@@ -216,8 +214,9 @@ Outcome<Amount> Purse::receive(const std::string& text, TokenOrigin origin,
 Outcome<Amount> Purse::receive_stored(uint64_t number) {
   for (const auto& [other, op] : file_.state().open_ops())
     if (op.kind == OpKind::Receive && op.token == number)
-      return failure(ExitCode::TimedOut, "this token is being received, and the mint has not "
-                                         "said yet what became of it");
+      return failure(ExitCode::TimedOut,
+                     "this token is being received, and the mint has not "
+                     "said yet what became of it");
   const consumer::TokenStored token = file_.state().tokens().at(number).stored;
   auto book = book_of(token.mint);
   if (!book) return std::unexpected(book.error());
@@ -256,8 +255,8 @@ std::optional<cashu::ProofState> Purse::state_of(uint64_t number) {
     if (!y) return std::nullopt;
     ys.push_back(y->compressed());
   }
-  const auto answer = mints_.ask(token.mint, Endpoint::CheckState, {},
-                                 cashu::encode_check_request(ys));
+  const auto answer =
+      mints_.ask(token.mint, Endpoint::CheckState, {}, cashu::encode_check_request(ys));
   const auto* checked = std::get_if<cashu::CheckAnswer>(&answer);
   if (checked == nullptr || checked->states.size() != ys.size()) return std::nullopt;
   const auto any = [&](cashu::ProofState state) {

@@ -39,8 +39,8 @@ class Purse {
   std::optional<cashu::ProofState> state_of(uint64_t number);
 
   struct Payment {
-    cashu::Amount amount = 0;   // the token's face value
-    bool net = false;           // `amount` is what must be left after the mint's fee on the token
+    cashu::Amount amount = 0;  // the token's face value
+    bool net = false;          // `amount` is what must be left after the mint's fee on the token
   };
   // Makes and stores a token of one of `mints` (any when empty), the fullest purse that suffices.
   // Returns its number.

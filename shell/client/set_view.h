@@ -12,9 +12,9 @@ namespace paygress::client {
 
 struct SetSeen {
   std::string workload_id;
-  std::string guarantee;        // as the provider said when it was rented; may be empty
+  std::string guarantee;  // as the provider said when it was rented; may be empty
   consumer::Holder holder;
-  std::string holder_name;      // as this wallet knows it, else its key
+  std::string holder_name;  // as this wallet knows it, else its key
   // What the wallet knows of the holder's part, and what the holder wrote since. Nothing when there
   // is no holder, or the wallet rented nothing there.
   std::optional<consumer::LeaseSeen> at_holder;

@@ -56,8 +56,9 @@ std::string fresh_password() {
 // The tier that was named, else the one the template is made for, else the only one there is.
 Outcome<const market::PodSpec*> choose_tier(const Listing& listing, const SpawnOptions& options) {
   if (listing.offer.specs.empty())
-    return failure(ExitCode::NotFound, "this provider sells nothing at the moment: nothing was "
-                                       "paid; choose another (paygress list)");
+    return failure(ExitCode::NotFound,
+                   "this provider sells nothing at the moment: nothing was "
+                   "paid; choose another (paygress list)");
   std::string wanted = options.tier;
   std::string sold;
   const auto* known = market::TemplateRegistry::built_in().find(options.slug);
@@ -107,8 +108,8 @@ Outcome<market::SpawnRequest> spawn_request(const SpawnOptions& wanted,
 void encrypt_volume(const SecretKey& secret, market::SpawnRequest& request) {
   if (!request.workload_id) request.workload_id = fresh_request_id().hex();
   const market::VolumeKey key = market::derive_volume_key(secret, *request.workload_id);
-  request.volume_encryption = market::VolumeEncryption{
-      1, std::string(market::kVolumeAlgorithm), to_base64(key, Base64::UrlSafe, false)};
+  request.volume_encryption = market::VolumeEncryption{1, std::string(market::kVolumeAlgorithm),
+                                                       to_base64(key, Base64::UrlSafe, false)};
 }
 
 // Everything that can be refused without touching money is refused here.
@@ -129,21 +130,21 @@ void print_access(const Options& options, const consumer::LeaseSeen& lease,
                   const market::AccessDetails& access) {
   const std::string ssh = ssh_command(lease.username, lease.host, lease.ssh_port);
   if (options.json) {
-    json::object out{{"pod_id", lease.pod},
-                     {"provider", lease.provider.hex()},
-                     {"provider_name", lease.provider_name},
-                     {"request_id", lease.request.hex()},
-                     {"tier", lease.tier},
-                     {"host", lease.host},
-                     {"ssh_port", lease.ssh_port},
-                     {"ssh_username", lease.username},
-                     {"ssh_password", lease.password},
-                     {"ssh_command", ssh},
-                     {"ports", ports_json(access.template_ports, lease.host)},
-                     {"expires_at", lease.expires_at.value},
-                     {"workload_id", nullptr},
-                     {"instructions",
-                      json::array(access.instructions.begin(), access.instructions.end())}};
+    json::object out{
+        {"pod_id", lease.pod},
+        {"provider", lease.provider.hex()},
+        {"provider_name", lease.provider_name},
+        {"request_id", lease.request.hex()},
+        {"tier", lease.tier},
+        {"host", lease.host},
+        {"ssh_port", lease.ssh_port},
+        {"ssh_username", lease.username},
+        {"ssh_password", lease.password},
+        {"ssh_command", ssh},
+        {"ports", ports_json(access.template_ports, lease.host)},
+        {"expires_at", lease.expires_at.value},
+        {"workload_id", nullptr},
+        {"instructions", json::array(access.instructions.begin(), access.instructions.end())}};
     if (access.workload_id) out["workload_id"] = *access.workload_id;
     return print_json(out);
   }
@@ -188,8 +189,7 @@ Outcome<void> remember_lease(const Options& options, Session& session,
 }
 
 // The terms of a pod are known only while the offer is; of a resumed request they come from it.
-Outcome<consumer::LeaseSeen> terms_of(Session& session,
-                                      const consumer::RequestMade& request) {
+Outcome<consumer::LeaseSeen> terms_of(Session& session, const consumer::RequestMade& request) {
   consumer::LeaseSeen terms;
   const auto message = market::parse_request(request.json);
   if (message)
@@ -243,11 +243,11 @@ Outcome<SetOrder> order_of(const consumer::Directory& directory, const SpawnOpti
   order.primary = primary;
   order.payment = wanted.payment;
   if (!wanted.payment.token.empty())
-    return failure(ExitCode::Usage, "--standby pays every provider on its own: use --amount or "
-                                    "--seconds instead of --token");
-  const bool number = std::ranges::all_of(wanted.standby, [](char c) {
-    return c >= '0' && c <= '9';
-  });
+    return failure(ExitCode::Usage,
+                   "--standby pays every provider on its own: use --amount or "
+                   "--seconds instead of --token");
+  const bool number =
+      std::ranges::all_of(wanted.standby, [](char c) { return c >= '0' && c <= '9'; });
   if (number) {
     const auto [end, error] = std::from_chars(
         wanted.standby.data(), wanted.standby.data() + wanted.standby.size(), order.count);
@@ -279,14 +279,14 @@ void print_set(const Options& options, const SpawnedSet& set, const consumer::Le
                                      {"pod_id", part.access.pod_npub},
                                      {"request_id", part.request.request.hex()},
                                      {"expires_at", part.access.expires_at.at.value}});
-    return print_json(json::object{
-        {"workload_id", set.workload_id},
-        {"guarantee", set.guarantee},
-        {"pod_id", primary.pod},
-        {"ssh_command", ssh_command(primary.username, primary.host, primary.ssh_port)},
-        {"ssh_password", primary.password},
-        {"ports", ports_json(set.parts.front().access.template_ports, primary.host)},
-        {"members", std::move(members)}});
+    return print_json(
+        json::object{{"workload_id", set.workload_id},
+                     {"guarantee", set.guarantee},
+                     {"pod_id", primary.pod},
+                     {"ssh_command", ssh_command(primary.username, primary.host, primary.ssh_port)},
+                     {"ssh_password", primary.password},
+                     {"ports", ports_json(set.parts.front().access.template_ports, primary.host)},
+                     {"members", std::move(members)}});
   }
   print_access(options, primary, set.parts.front().access);
   std::vector<std::vector<std::string>> rows{{"guarantee", set.guarantee}};
@@ -296,8 +296,8 @@ void print_set(const Options& options, const SpawnedSet& set, const consumer::Le
 }
 
 Outcome<void> spawn_with_standbys(const Options& options, Session& session,
-                                  const consumer::Directory& directory,
-                                  const SpawnOptions& wanted, const consumer::SetMember& primary,
+                                  const consumer::Directory& directory, const SpawnOptions& wanted,
+                                  const consumer::SetMember& primary,
                                   const market::SpawnRequest& message) {
   auto order = order_of(directory, wanted, primary);
   if (!order) return std::unexpected(order.error());
@@ -308,8 +308,7 @@ Outcome<void> spawn_with_standbys(const Options& options, Session& session,
   std::vector<consumer::Record> leases;
   // The primary's last: it is the newest, so it is what `status` means without a name.
   for (size_t i = set->parts.size(); i-- > 0;)
-    leases.emplace_back(lease_of(set->parts[i].request, set->parts[i].access,
-                                 set->parts[i].terms));
+    leases.emplace_back(lease_of(set->parts[i].request, set->parts[i].access, set->parts[i].terms));
   if (auto ok = session.file->commit(leases); !ok) return ok;
   print_set(options, *set, std::get<consumer::LeaseSeen>(leases.back()));
   return {};
@@ -335,8 +334,7 @@ Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   auto message = spawn_request(wanted, **tier);
   if (!message) return std::unexpected(message.error());
   if (!wanted.standby.empty())
-    return spawn_with_standbys(options, **session, *directory, wanted, {*listing, *tier},
-                               *message);
+    return spawn_with_standbys(options, **session, *directory, wanted, {*listing, *tier}, *message);
   if (wanted.encrypt) encrypt_volume((*session)->identity.key.secret(), *message);
 
   consumer::LeaseSeen terms;
@@ -391,8 +389,7 @@ void add_spawn_command(CLI::App& app, const Options& options, int& exit_code) {
       "  paygress spawn 1f0c9a2b --template hello --amount 100\n"
       "  paygress spawn 1f0c9a2b --template hello --seconds 3600 --standby 2");
   command->callback([&options, &exit_code, wanted] {
-    if (auto done = spawn(options, *wanted); !done)
-      exit_code = report(done.error(), options.json);
+    if (auto done = spawn(options, *wanted); !done) exit_code = report(done.error(), options.json);
   });
 }
 

@@ -20,7 +20,10 @@ class Attempt {
  public:
   Attempt(Session& session, const consumer::Directory& directory, const SetOrder& order,
           std::vector<SetMember> members)
-      : session_(session), directory_(directory), order_(order), members_(std::move(members)),
+      : session_(session),
+        directory_(directory),
+        order_(order),
+        members_(std::move(members)),
         message_(order.message) {
     market::ReplicationMode mode{market::ReplicationKind::WarmStandby, {}};
     for (size_t i = 1; i < members_.size(); ++i)
@@ -63,8 +66,8 @@ class Attempt {
     part.terms.rate_msats_per_sec = member.tier->rate_msats_per_sec;
     part.terms.mints = normalised(listing.offer.whitelisted_mints);
     // Made only now: who was asked before may have refused, and then this one is not needed.
-    auto token = payment_token(session_, part.terms.mints, part.terms.rate_msats_per_sec,
-                               order_.payment);
+    auto token =
+        payment_token(session_, part.terms.mints, part.terms.rate_msats_per_sec, order_.payment);
     if (!token) return std::unexpected(token.error());
     part.request.request = fresh_request_id();
     part.request.provider = listing.key;
@@ -109,10 +112,11 @@ class Attempt {
     if (stopped)
       note(name + ": given back; what was not used is refunded");
     else
-      note(fmt::format("{}: could not be given back ({}); its token is taken, and it ends by "
-                       "itself when that is used up. Try again: paygress stop {} --provider {}",
-                       name, printable(stopped.error().message), part.access.pod_npub,
-                       part.request.provider.hex().substr(0, 16)));
+      note(
+          fmt::format("{}: could not be given back ({}); its token is taken, and it ends by "
+                      "itself when that is used up. Try again: paygress stop {} --provider {}",
+                      name, printable(stopped.error().message), part.access.pod_npub,
+                      part.request.provider.hex().substr(0, 16)));
     // So that `stop` and `topup` know it.
     consumer::LeaseSeen lease = part.terms;
     lease.pod = part.access.pod_npub;
@@ -153,9 +157,10 @@ Outcome<SpawnedSet> spawn_set(Session& session, const consumer::Directory& direc
     const bool replaceable = set.error().code == ExitCode::Refused && order.named.empty() &&
                              who != order.primary.listing->key && repairs < kRepairsMax;
     if (replaceable) refused.insert(*who);
-    const bool others = replaceable &&
-                        consumer::choose_standbys(directory, order.primary, order.count, refused,
-                                                  shell::now().wall).has_value();
+    const bool others =
+        replaceable &&
+        consumer::choose_standbys(directory, order.primary, order.count, refused, shell::now().wall)
+            .has_value();
     if (!others) return set;
     note(printable(set.error().message) + "; another standby is tried. " +
          printable(set.error().advice));

@@ -13,8 +13,8 @@ namespace paygress::client {
 inline constexpr size_t kRepairsMax = 2;
 
 struct SetOrder {
-  market::SpawnRequest message;     // without token, ids, replication and relays
-  PaymentOptions payment;           // for each member; no token handed in
+  market::SpawnRequest message;  // without token, ids, replication and relays
+  PaymentOptions payment;        // for each member; no token handed in
   consumer::Transport transport = consumer::Transport::Nip17;
   consumer::SetMember primary;
   std::vector<consumer::SetMember> named;  // the owner's choice of standbys; empty: `count` chosen
@@ -28,7 +28,7 @@ struct SetPart {
 };
 
 struct SpawnedSet {
-  std::vector<SetPart> parts;       // in rank order: the primary first
+  std::vector<SetPart> parts;  // in rank order: the primary first
   std::string workload_id;
   std::string guarantee;
 };

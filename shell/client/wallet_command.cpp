@@ -65,8 +65,8 @@ Outcome<void> mint(const Options& options, const WalletOptions& wanted) {
     note("Pay this invoice (waiting):");
     note(printable(invoice));
   };
-  auto minted = (*session)->purse.mint(*url, wanted.amount,
-                                       micros(Seconds{wanted.timeout_seconds}), show);
+  auto minted =
+      (*session)->purse.mint(*url, wanted.amount, micros(Seconds{wanted.timeout_seconds}), show);
   if (!minted) return std::unexpected(minted.error());
   const Amount have = (*session)->file->state().purse().balance({*url, kUnit});
   if (options.json)
@@ -88,8 +88,8 @@ Outcome<void> send(const Options& options, const WalletOptions& wanted) {
   auto token = (*session)->purse.make_token(mints, {wanted.amount, false}, false);
   if (!token) return std::unexpected(token.error());
   WalletFile& file = *(*session)->file;
-  if (auto ok = file.commit({consumer::TokenChanged{*token, consumer::TokenFate::Sent,
-                                                    shell::now().wall}});
+  if (auto ok = file.commit(
+          {consumer::TokenChanged{*token, consumer::TokenFate::Sent, shell::now().wall}});
       !ok)
     return ok;
   const auto& stored = file.state().tokens().at(*token).stored;
@@ -105,8 +105,8 @@ Outcome<void> send(const Options& options, const WalletOptions& wanted) {
 
 Outcome<void> print_received(const Options& options, Session& session, Amount amount) {
   if (options.json)
-    print_json(json::object{{"received", amount},
-                            {"open", session.file->state().open_ops().size()}});
+    print_json(
+        json::object{{"received", amount}, {"open", session.file->state().open_ops().size()}});
   else
     print_line(fmt::format("{} sat received", amount));
   return {};
@@ -119,13 +119,13 @@ Outcome<void> receive(const Options& options, const WalletOptions& wanted) {
     if (!input) return std::unexpected(input.error());
     text = *input;
   } else if (!text.empty()) {
-    note("warning: other users of this machine can see a token on the command line; "
-         "use - and stdin");
+    note(
+        "warning: other users of this machine can see a token on the command line; "
+        "use - and stdin");
   }
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
   if (text.empty()) {
-
     const size_t open = (*session)->purse.recover();
     if (open > 0)
       return failure(ExitCode::TimedOut, fmt::format("{} operations are still open", open),
@@ -149,8 +149,8 @@ Outcome<void> reclaim(const Options& options, const WalletOptions& wanted) {
                    "`paygress wallet history` shows the numbers.");
   if (found->second.fate != consumer::TokenFate::Here &&
       found->second.fate != consumer::TokenFate::Sent)
-    return failure(ExitCode::Payment, "that token is " +
-                                          std::string(consumer::to_text(found->second.fate)));
+    return failure(ExitCode::Payment,
+                   "that token is " + std::string(consumer::to_text(found->second.fate)));
   auto got = (*session)->purse.receive_stored(wanted.number);
   if (!got) return std::unexpected(got.error());
   return print_received(options, **session, *got);
@@ -196,20 +196,20 @@ Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
       todo = got ? fmt::format("taken back: {} sat", *got) : got.error().message;
     }
     const auto& token = state.tokens().at(entry.number);
-    array.push_back(json::object{
-        {"number", entry.number},
-        {"mint", token.stored.mint},
-        {"amount", token.stored.amount},
-        {"waiting", consumer::to_text(entry.waiting)},
-        {"mint_says", state_text(known)},
-        {"may_take_back", entry.may_take_back},
-        {"taken_back", back ? json::value(*back) : json::value(nullptr)},
-        {"request_id", token.stored.request ? json::value(token.stored.request->hex())
-                                            : json::value(nullptr)}});
+    array.push_back(
+        json::object{{"number", entry.number},
+                     {"mint", token.stored.mint},
+                     {"amount", token.stored.amount},
+                     {"waiting", consumer::to_text(entry.waiting)},
+                     {"mint_says", state_text(known)},
+                     {"may_take_back", entry.may_take_back},
+                     {"taken_back", back ? json::value(*back) : json::value(nullptr)},
+                     {"request_id", token.stored.request ? json::value(token.stored.request->hex())
+                                                         : json::value(nullptr)}});
     rows.push_back({std::to_string(entry.number), market::to_human_time(token.stored.at),
-                    fmt::format("{} {}", token.stored.amount, token.stored.unit),
-                    token.stored.mint, std::string(consumer::to_text(entry.waiting)),
-                    state_text(known), std::move(todo)});
+                    fmt::format("{} {}", token.stored.amount, token.stored.unit), token.stored.mint,
+                    std::string(consumer::to_text(entry.waiting)), state_text(known),
+                    std::move(todo)});
   }
   if (options.json)
     print_json(array);
@@ -227,11 +227,9 @@ Outcome<void> history(const Options& options, const WalletOptions&) {
   std::vector<std::vector<std::string>> rows{
       {"NR", "TIME", "WHAT", "AMOUNT", "STATE", "MINT", "NOTE"}};
   for (const auto& entry : state->history()) {
-    json::object line{{"number", entry.number}, {"time", entry.at.value},
-                      {"what", entry.what},     {"state", entry.state},
-                      {"mint", entry.mint},     {"unit", entry.unit},
-                      {"amount", entry.amount}, {"note", entry.note},
-                      {"request_id", nullptr}};
+    json::object line{{"number", entry.number}, {"time", entry.at.value}, {"what", entry.what},
+                      {"state", entry.state},   {"mint", entry.mint},     {"unit", entry.unit},
+                      {"amount", entry.amount}, {"note", entry.note},     {"request_id", nullptr}};
     std::string note = entry.note;
     if (entry.request) {
       line["request_id"] = entry.request->hex();
@@ -260,8 +258,7 @@ void add_wallet_command(CLI::App& app, const Options& options, int& exit_code) {
   const auto add = [&](const char* name, const char* help, Verb verb) {
     auto* command = wallet->add_subcommand(name, help);
     command->callback([&options, &exit_code, wanted, verb] {
-      if (auto done = verb(options, *wanted); !done)
-        exit_code = report(done.error(), options.json);
+      if (auto done = verb(options, *wanted); !done) exit_code = report(done.error(), options.json);
     });
     return command;
   };
@@ -275,14 +272,14 @@ void add_wallet_command(CLI::App& app, const Options& options, int& exit_code) {
   auto* give = add("send", "Make a token of exactly so much, and print it", send);
   give->add_option("sats", wanted->amount, "How much")->required()->check(CLI::PositiveNumber);
   give->add_option("--mint", wanted->mint, "Of this mint only");
-  auto* take = add("receive", "Swap a token for money of ours; without one, finish what is open",
-                   receive);
+  auto* take =
+      add("receive", "Swap a token for money of ours; without one, finish what is open", receive);
   take->add_option("token", wanted->token, "The token, or - to read it from stdin");
-  auto* back = add("reclaim", "Swap a token that was given away back to us, if nobody took it",
-                   reclaim);
+  auto* back =
+      add("reclaim", "Swap a token that was given away back to us, if nobody took it", reclaim);
   back->add_option("number", wanted->number, "Its number in the history")->required();
-  auto* waiting = add("pending", "Tokens that left and whose end is not known; what the mint says",
-                      pending);
+  auto* waiting =
+      add("pending", "Tokens that left and whose end is not known; what the mint says", pending);
   waiting->add_flag("--take-back", wanted->take_back,
                     "Swap those back that nobody redeemed and nobody is expected to");
   add("history", "Every operation and token, and what became of it", history);

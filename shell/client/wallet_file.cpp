@@ -55,8 +55,7 @@ Outcome<Identity> load_identity(const std::string& home, bool* made) {
   SecretKey secret;
   do entropy.fill(secret.bytes);
   while (!crypto::Keypair::from(secret));
-  auto written =
-      shell::write_secret_file(path, nostr::to_nsec(secret) + "\n", shell::Replace::No);
+  auto written = shell::write_secret_file(path, nostr::to_nsec(secret) + "\n", shell::Replace::No);
   // Another process may have been faster: then its identity counts.
   if (!written && access(path.c_str(), F_OK) != 0)
     return failure(ExitCode::Failed, written.error());
@@ -88,13 +87,13 @@ Outcome<std::unique_ptr<WalletFile>> WalletFile::open(const std::string& home, c
     file->state_.check_invariants();
     const auto hash = crypto::sha256(owner.bytes);
     if (file->state_.made() && file->state_.made()->owner != hash)
-      return failure(ExitCode::Failed, "the wallet belongs to another identity than " +
-                                           identity_path(home));
+      return failure(ExitCode::Failed,
+                     "the wallet belongs to another identity than " + identity_path(home));
     std::vector<consumer::Record> records;
     if (!file->state_.made()) records.push_back(consumer::WalletMade{hash});
     for (const uint64_t number : file->state_.stranded())
-      records.push_back(consumer::TokenChanged{number, consumer::TokenFate::Returned,
-                                               shell::now().wall});
+      records.push_back(
+          consumer::TokenChanged{number, consumer::TokenFate::Returned, shell::now().wall});
     if (auto ok = file->commit(records); !ok) return std::unexpected(ok.error());
     return file;
   }

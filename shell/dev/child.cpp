@@ -26,9 +26,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{20};
 // A secret seed in ours would become every provider's; the others mean our own service manager.
-constexpr std::array<std::string_view, 4> kNotInherited = {"CASHU_WALLET_MNEMONIC=",
-                                                           "NOTIFY_SOCKET=", "WATCHDOG_USEC=",
-                                                           "PAYGRESS_"};
+constexpr std::array<std::string_view, 4> kNotInherited = {
+    "CASHU_WALLET_MNEMONIC=", "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "PAYGRESS_"};
 
 // The strings and the array that execve wants.
 struct Strings {

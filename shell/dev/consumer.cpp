@@ -142,12 +142,12 @@ Result<Command> login(const Market& market, const Bought& bought, const std::str
                            {"SSHPASS", bought.ssh_password}};
   }
   // The host was made a moment ago: there is no key of it to know.
-  command.argv.insert(command.argv.end(),
-                      {*ssh, "-p", std::to_string(bought.ssh_port), "-o",
-                       "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
-                       "LogLevel=ERROR", "-o", "ConnectTimeout=10", "-o", "PubkeyAuthentication=no",
-                       "-o", "NumberOfPasswordPrompts=1", bought.ssh_user + "@" + bought.host,
-                       remote});
+  command.argv.insert(
+      command.argv.end(),
+      {*ssh, "-p", std::to_string(bought.ssh_port), "-o", "StrictHostKeyChecking=no", "-o",
+       "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10", "-o",
+       "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1",
+       bought.ssh_user + "@" + bought.host, remote});
   return command;
 }
 

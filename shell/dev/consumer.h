@@ -14,12 +14,12 @@ namespace paygress::dev {
 
 // A bought workload.
 struct Bought {
-  std::string pod;                      // "container-<n>"
-  std::string provider;                 // npub
+  std::string pod;       // "container-<n>"
+  std::string provider;  // npub
   UnixSeconds expires_at;
   std::string host;
-  std::optional<uint16_t> page_port;    // of the template's web page
-  uint16_t ssh_port = 0;                // 0: nothing to log in to
+  std::optional<uint16_t> page_port;  // of the template's web page
+  uint16_t ssh_port = 0;              // 0: nothing to log in to
   std::string ssh_user;
   std::string ssh_password;
 };

@@ -18,13 +18,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kCommandWithin{30'000};
 constexpr milliseconds kBackWithin{15'000};
-constexpr milliseconds kEndWithin{20'000};   // of a lease whose time is over
+constexpr milliseconds kEndWithin{20'000};  // of a lease whose time is over
 constexpr milliseconds kStepLook{100};
-constexpr uint64_t kPurse = 2000;            // sats
+constexpr uint64_t kPurse = 2000;  // sats
 constexpr uint64_t kLongLease = 600;
-constexpr uint64_t kShortLease = 7;          // a second or two above the shortest, for mint fees
+constexpr uint64_t kShortLease = 7;  // a second or two above the shortest, for mint fees
 constexpr uint64_t kTopUp = 60;
-constexpr uint64_t kStandbyLease = 120;      // at each of three
+constexpr uint64_t kStandbyLease = 120;  // at each of three
 constexpr milliseconds kTakeOverWithin{30'000};
 constexpr Micros kSilentAfter = 500'000_us;  // of a page whose server does not run
 constexpr int64_t kFeeMax = 3;               // sats that the mint may keep of one payment
@@ -73,7 +73,7 @@ class Demo {
   MarketProvider* find_provider(std::string_view name);
   // What `paygress status` tells, once it names another holder whose page answers.
   Result<boost::json::value> await_take_over();
-  Result<void> stay_down() const;  // what was lost
+  Result<void> stay_down() const;                          // what was lost
   bool has_no_copy(const MarketProvider& provider) const;  // of that workload
   std::string logs() const;
 
@@ -81,19 +81,19 @@ class Demo {
   const std::function<void(const DemoStep&)>& told_;
   DemoReport report_;
   std::unique_ptr<Market> market_;
-  std::string shown_;                        // the current step's command
+  std::string shown_;  // the current step's command
   Bought lease_;
   Bought short_;
-  std::string page_;                         // what the workload serves
+  std::string page_;  // what the workload serves
   // The workload that others stand by for.
-  bool guards_ = true;                       // else nobody takes such a workload
+  bool guards_ = true;  // else nobody takes such a workload
   std::string workload_id_;
-  std::string reserved_pod_;                 // at its first holder
-  Bought held_;                              // where it runs
+  std::string reserved_pod_;  // at its first holder
+  Bought held_;               // where it runs
   std::string holder_;
   int64_t epoch_ = 0;
   Clock::time_point struck_;
-  std::string blow_;                         // what its holder suffered
+  std::string blow_;  // what its holder suffered
   using Page = std::string;
   std::vector<std::pair<std::string, Page>> lost_;  // former holders, each with its copy's page
 };
@@ -126,8 +126,7 @@ Result<std::string> Demo::open_market() {
   market_ = std::move(*market);
   report_.backend = provider::to_text(market_->backend());
   return std::to_string(market_->providers().size()) + " providers (" + report_.backend +
-         "), relay " + market_->services().relay_url() + ", mint " +
-         market_->services().mint_url();
+         "), relay " + market_->services().relay_url() + ", mint " + market_->services().mint_url();
 }
 
 Result<std::string> Demo::list() {
@@ -256,8 +255,8 @@ Result<std::string> Demo::expire() {
   // A second of each clock's rounding.
   if (now + Seconds{1} < short_.expires_at)
     return fail("went away " + std::to_string(elapsed(now, short_.expires_at).value) + " s early");
-  return "nothing answers any more, " +
-         std::to_string(elapsed(short_.expires_at, now).value) + " s after the lease's end";
+  return "nothing answers any more, " + std::to_string(elapsed(short_.expires_at, now).value) +
+         " s after the lease's end";
 }
 
 bool Demo::guarded(const MarketProvider& provider) const {
@@ -275,8 +274,7 @@ MarketProvider* Demo::find_provider(std::string_view name) {
 Result<std::string> Demo::spawn_standby() {
   auto& providers = market_->providers();
   for (size_t i = 0; guards_ && i < kDemoProvidersMin; ++i) guards_ = guarded(providers[i]);
-  if (!guards_)
-    return "no fail-over here: its guard needs root, or a cgroup tree of its own";
+  if (!guards_) return "no fail-over here: its guard needs root, or a cgroup tree of its own";
   const auto spawned = run(market_->consumer(spawn_set_arguments(
       providers[1].name, providers[2].name + "," + providers[0].name, kStandbyLease)));
   if (!spawned) return std::unexpected(spawned.error());

@@ -17,10 +17,10 @@ inline constexpr size_t kDemoProvidersMin = 3;  // one holds a workload, two sta
 
 struct DemoStep {
   std::string name;
-  std::string command;   // what a person would type; empty when we did it ourselves
+  std::string command;  // what a person would type; empty when we did it ourselves
   int64_t milliseconds = 0;
   bool ok = false;
-  std::string note;      // what was seen, or what went wrong
+  std::string note;  // what was seen, or what went wrong
 };
 
 struct DemoReport {

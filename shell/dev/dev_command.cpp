@@ -160,8 +160,7 @@ void print_step(size_t number, const DemoStep& step) {
 
 int run_demo(const Flags& flags) {
   size_t number = 0;
-  if (!flags.json)
-    fmt::print("{}\n\n", coloured(stdout, kRed, kWarning));
+  if (!flags.json) fmt::print("{}\n\n", coloured(stdout, kRed, kWarning));
   const DemoReport report = play_demo(options_of(flags), [&](const DemoStep& step) {
     if (!flags.json) print_step(++number, step);
   });
@@ -179,8 +178,9 @@ void add_common(CLI::App& command, Flags& flags, size_t least) {
   command.add_option("--providers", flags.providers, "How many providers to run")
       ->check(CLI::Range(least, kProvidersMax))
       ->capture_default_str();
-  command.add_option("--backend", flags.backend,
-                     "docker or sandbox; without it docker when its engine answers")
+  command
+      .add_option("--backend", flags.backend,
+                  "docker or sandbox; without it docker when its engine answers")
       ->check(CLI::IsMember({"docker", "sandbox"}));
 }
 

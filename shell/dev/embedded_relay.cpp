@@ -72,17 +72,16 @@ Result<std::unique_ptr<EmbeddedRelay>> EmbeddedRelay::start(net::Loop& loop,
   return relay;
 }
 
-void EmbeddedRelay::answer(const net::HttpRequest& request,
-                           const net::Responder& responder) const {
+void EmbeddedRelay::answer(const net::HttpRequest& request, const net::Responder& responder) const {
   if (request.method != "GET" && request.method != "HEAD")
     return responder(net::HttpResponse::text(405, "a relay speaks WebSocket\n"));
   if (net::find_header(request.headers, "accept").find(kInformationType) == std::string_view::npos)
     return responder(net::HttpResponse::text(200, options_.name + ": a Nostr relay\n"));
   // NIP-11: pages of any origin may read it.
-  responder({200,
-             {{"content-type", std::string(kInformationType)},
-              {"access-control-allow-origin", "*"}},
-             information(options_)});
+  responder(
+      {200,
+       {{"content-type", std::string(kInformationType)}, {"access-control-allow-origin", "*"}},
+       information(options_)});
 }
 
 void EmbeddedRelay::take_frame(net::PeerId peer, std::string_view frame) {

@@ -17,7 +17,7 @@
 namespace paygress::dev {
 
 struct EmbeddedRelayOptions {
-  uint16_t port = 0;           // 0: any free one; always on loopback
+  uint16_t port = 0;  // 0: any free one; always on loopback
   std::string name = "paygress dev relay";
   sim::RelayLimits limits;
 };

@@ -113,8 +113,8 @@ Result<void> Market::prepare(const MarketOptions& options) {
   programs_ = options.programs;
   configure_ = options.configure;
   profile_ = options.profile;
-  backend_ = options.backend.value_or(docker_answers() ? BackendType::Docker
-                                                       : BackendType::Sandbox);
+  backend_ =
+      options.backend.value_or(docker_answers() ? BackendType::Docker : BackendType::Sandbox);
   temporary_ = options.data_dir.empty();
   if (temporary_) {
     auto made = temporary_directory();
@@ -145,8 +145,8 @@ Result<MarketProvider> Market::add_provider(size_t index) {
   made.directory = directory_ + "/provider-" + number;
   made.config_file = made.directory + "/provider-config.json";
   made.log_file = made.directory + "/log";
-  made.first_port = static_cast<uint16_t>(
-      kFirstPort + getpid() % kMarkets * kPortsPerMarket + index * kPortsPerProvider);
+  made.first_port = static_cast<uint16_t>(kFirstPort + getpid() % kMarkets * kPortsPerMarket +
+                                          index * kPortsPerProvider);
   made.last_port = static_cast<uint16_t>(made.first_port + kPortsPerProvider - 1);
   if (auto ok = shell::make_private_directory(made.directory); !ok)
     return std::unexpected(ok.error());
@@ -161,8 +161,8 @@ Result<MarketProvider> Market::add_provider(size_t index) {
   config.nostr_relays = {services_->relay_url()};
   config.provider_name = made.name;
   config.public_ip = "127.0.0.1";
-  config.specs = {{"basic", "Basic", "a small box of the development market", 250, 128, kRateMsat,
-                   1}};
+  config.specs = {
+      {"basic", "Basic", "a small box of the development market", 250, 128, kRateMsat, 1}};
   config.whitelisted_mints = {services_->mint_url()};
   const auto profile = failover::profile_named(profile_);
   PG_CHECK(profile.has_value());
@@ -202,8 +202,7 @@ Result<void> Market::await_ready(MarketProvider& provider, milliseconds limit) {
   while (std::chrono::steady_clock::now() < deadline) {
     if (stop_requested()) return fail("interrupted");
     if (provider.process && provider.process->wait(milliseconds{0}))
-      return fail("ended with status " +
-                      std::to_string(*provider.process->wait(milliseconds{0})),
+      return fail("ended with status " + std::to_string(*provider.process->wait(milliseconds{0})),
                   provider.name);
     const auto status = status_of(provider);
     if (!status) {

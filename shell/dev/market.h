@@ -25,11 +25,11 @@ inline constexpr uint64_t kShortestLease = 5;      // seconds
 
 struct MarketOptions {
   size_t providers = 2;
-  std::string data_dir;             // empty: a temporary one, deleted at the end
+  std::string data_dir;                          // empty: a temporary one, deleted at the end
   std::optional<provider::BackendType> backend;  // empty: Docker when its engine answers
-  std::string profile = "demo";     // of fail-over (core/failover/profile.h)
+  std::string profile = "demo";                  // of fail-over (core/failover/profile.h)
   ServiceOptions services;
-  std::filesystem::path programs;   // where paygress and paygress-provider are
+  std::filesystem::path programs;  // where paygress and paygress-provider are
   // Changes each provider's config before it is written; may be empty.
   std::function<void(provider::ProviderConfig&)> configure;
 };
@@ -71,8 +71,7 @@ class Market {
   // `paygress-provider ARGUMENTS --config FILE`.
   Command operate(const MarketProvider& provider, std::vector<std::string> arguments) const;
   // What a shell needs for the same: NAME and value.
-  std::map<std::string, std::string> consumer_environment(
-      std::string_view home = "consumer") const;
+  std::map<std::string, std::string> consumer_environment(std::string_view home = "consumer") const;
 
   Result<void> start_provider(MarketProvider& provider);
   // Waits until `paygress-provider status` says ready.

@@ -169,9 +169,7 @@ GroupState Freezer::state(const std::string& name) const {
   return state.starts_with("FROZEN") ? GroupState::Frozen : GroupState::Unknown;
 }
 
-bool Freezer::populated(const std::string& name) const {
-  return !processes(root_ / name).empty();
-}
+bool Freezer::populated(const std::string& name) const { return !processes(root_ / name).empty(); }
 
 void Freezer::kill_all(const std::string& name) const {
   if (v2_ && put(root_ / name / "cgroup.kill", "1")) return;

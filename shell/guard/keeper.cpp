@@ -62,8 +62,8 @@ void Keeper::perform(uint64_t client, const workload::GuardHold& r, Micros now,
   Micros& deadline = groups_[r.name];
   if (deadline > 0_us && deadline <= now)
     return refuse("its deadline has passed: it must be frozen before it can be held again");
-  const bool killing = std::ranges::any_of(
-      waiting_, [&](const Waiting& w) { return w.kill && w.name == r.name; });
+  const bool killing =
+      std::ranges::any_of(waiting_, [&](const Waiting& w) { return w.kill && w.name == r.name; });
   if (killing) return refuse("it is being killed");
   const Micros before = std::exchange(deadline, std::max(deadline, r.until));
   // A restarted guard must find what it promised.
@@ -84,8 +84,9 @@ void Keeper::begin_freeze(Waiting waiting, Micros now, std::vector<Reply>& out) 
   freezer_.set_frozen(waiting.name, true);
   // Frozen first: when this fails, a restarted guard may thaw until the old deadline.
   const bool saved = save();
-  if (!saved) return answer(waiting.client, waiting.id, Outcome::Failed,
-                            "the freeze cannot be written down", waiting.name, now, out);
+  if (!saved)
+    return answer(waiting.client, waiting.id, Outcome::Failed, "the freeze cannot be written down",
+                  waiting.name, now, out);
   waiting.give_up_at = now + workload::kGuardConfirm;
   if (!settle(waiting, now, out)) waiting_.push_back(std::move(waiting));
 }

@@ -63,8 +63,7 @@ class Keeper {
   void perform(uint64_t client, const workload::GuardKill& r, Micros now, std::vector<Reply>& out);
   void perform(uint64_t client, const workload::GuardRelease& r, Micros now,
                std::vector<Reply>& out);
-  void perform(uint64_t client, const workload::GuardQuery& r, Micros now,
-               std::vector<Reply>& out);
+  void perform(uint64_t client, const workload::GuardQuery& r, Micros now, std::vector<Reply>& out);
   // Makes the group, frozen. Empty, or why it cannot be.
   std::string ensure(const std::string& name);
   void begin_freeze(Waiting waiting, Micros now, std::vector<Reply>& out);

@@ -31,8 +31,7 @@ class Line {
   }
   bool send(const std::string& line) {
     const std::string text = line + "\n";
-    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(text.size());
+    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
   }
   std::optional<std::string> read() {
     for (;;) {

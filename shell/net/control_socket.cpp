@@ -134,7 +134,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!address_of(path_, address))
       return fail("is too long for a socket: choose a shorter data directory", path_);
     if (connect_to(path_)) return fail("is answered: another paygress-provider runs here", path_);
-    struct stat info {};
+    struct stat info{};
     if (lstat(path_.c_str(), &info) == 0) {
       if (!S_ISSOCK(info.st_mode)) return fail("is in the way: it is not a socket", path_);
       if (unlink(path_.c_str()) != 0) return shell::system_failure("cannot be replaced", path_);

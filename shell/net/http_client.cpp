@@ -126,7 +126,7 @@ class HttpClient::Impl {
 
   void arm(int number, const std::shared_ptr<Watch>& watch) {
     using Descriptor = asio::posix::stream_descriptor;
-    const auto wait = [&](int bit, bool Watch::*busy, Descriptor::wait_type kind, int event) {
+    const auto wait = [&](int bit, bool Watch::* busy, Descriptor::wait_type kind, int event) {
       if ((watch->wanted & bit) == 0 || watch.get()->*busy) return;
       watch.get()->*busy = true;
       watch->descriptor.async_wait(

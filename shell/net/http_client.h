@@ -25,21 +25,21 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 std::string_view find_header(const HttpHeaders& headers, std::string_view name);
 
 struct HttpCall {
-  std::string method = "GET";        // GET, HEAD, POST, PUT, PATCH, DELETE
-  std::string url;                   // http:// or https://; on a unix socket the host is a name
-  std::string unix_socket;           // path; empty: TCP
+  std::string method = "GET";  // GET, HEAD, POST, PUT, PATCH, DELETE
+  std::string url;             // http:// or https://; on a unix socket the host is a name
+  std::string unix_socket;     // path; empty: TCP
   HttpHeaders headers;
-  std::string body;                  // sent when not empty, and with POST, PUT and PATCH
-  std::string ca_file;               // PEM; empty: the system's store
+  std::string body;     // sent when not empty, and with POST, PUT and PATCH
+  std::string ca_file;  // PEM; empty: the system's store
   // "sha256//<base64>" of the server's public key: nothing else is verified, and no other key is
   // talked to (CURLOPT_PINNEDPUBLICKEY).
   std::string pinned_key;
-  std::string client_certificate;    // PEM files, for engines that want them; empty: none
+  std::string client_certificate;  // PEM files, for engines that want them; empty: none
   std::string client_key;
   Micros connect_timeout = micros(Seconds{10});
-  Micros timeout = micros(Seconds{30});  // of everything
+  Micros timeout = micros(Seconds{30});         // of everything
   size_t response_bytes_max = size_t{4} << 20;  // of a kept body, and of one line of a streamed one
-  int redirects_max = 0;             // followed for GET and HEAD only
+  int redirects_max = 0;                        // followed for GET and HEAD only
   // When set, each line of the body (without its end) is passed on as it arrives and the body is
   // not kept: for `docker pull`. Called for 2xx answers only; another answer's body is kept. It may
   // cancel the call, but not destroy the client.
@@ -48,8 +48,8 @@ struct HttpCall {
 
 struct Answered {
   int status = 0;
-  std::string status_line;           // "HTTP/1.1 200 OK"
-  HttpHeaders headers;               // of the last answer when redirects were followed
+  std::string status_line;  // "HTTP/1.1 200 OK"
+  HttpHeaders headers;      // of the last answer when redirects were followed
   std::string body;
 };
 struct NotSent {

@@ -16,7 +16,7 @@ namespace paygress::net {
 
 struct HttpRequest {
   std::string method;
-  std::string target;   // as sent: path and query
+  std::string target;  // as sent: path and query
   HttpHeaders headers;
   std::string body;
   uint16_t client_port = 0;  // the other end's, of the connection
@@ -55,13 +55,13 @@ using PeerId = uint64_t;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  uint16_t port = 0;                            // 0: any free one
+  uint16_t port = 0;  // 0: any free one
   size_t connections_max = 1024;
   size_t header_bytes_max = 16 * 1024;
   size_t body_bytes_max = size_t{2} << 20;
-  size_t message_bytes_max = size_t{1} << 20;   // of a WebSocket; a longer one ends it (1009)
-  size_t queued_bytes_max = size_t{8} << 20;    // per WebSocket; the slow reader is cut off
-  Micros idle_timeout = micros(Seconds{60});    // of a plain HTTP connection
+  size_t message_bytes_max = size_t{1} << 20;  // of a WebSocket; a longer one ends it (1009)
+  size_t queued_bytes_max = size_t{8} << 20;   // per WebSocket; the slow reader is cut off
+  Micros idle_timeout = micros(Seconds{60});   // of a plain HTTP connection
 };
 
 struct ServerHandlers {
@@ -70,7 +70,7 @@ struct ServerHandlers {
   // Missing: upgrades are refused. The request is the upgrade's.
   std::function<void(PeerId, const HttpRequest&)> on_open;
   std::function<void(PeerId, std::string_view text)> on_text;
-  std::function<void(PeerId)> on_closed;        // exactly once after on_open
+  std::function<void(PeerId)> on_closed;  // exactly once after on_open
 };
 
 class HttpServer {

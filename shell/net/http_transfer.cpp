@@ -38,8 +38,7 @@ bool surely_not_sent(CURLcode code, CURL* handle) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-      break;
+    case CURLE_SSL_CIPHER: break;
     case CURLE_OPERATION_TIMEDOUT: {
       // A time-out while connecting: PRETRANSFER is the instant before the request is written.
       curl_off_t before_request = 0;
@@ -47,8 +46,7 @@ bool surely_not_sent(CURLcode code, CURL* handle) {
       if (before_request != 0) return false;
       break;
     }
-    default:
-      return false;
+    default: return false;
   }
   long sent = 0;
   long redirects = 0;
@@ -142,8 +140,7 @@ Result<void> HttpTransfer::prepare_body_and_headers() {
   if (has_body(call_) && find_header(call_.headers, "content-type").empty())
     add("Content-Type: application/json");
   for (const auto& [name, value] : call_.headers) {
-    if (name.empty() || !one_line(name) || !one_line(value) ||
-        name.find(':') != std::string::npos)
+    if (name.empty() || !one_line(name) || !one_line(value) || name.find(':') != std::string::npos)
       return fail("a header that is not one line");
     add(value.empty() ? name + ";" : name + ": " + value);
   }

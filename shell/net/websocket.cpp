@@ -79,8 +79,10 @@ class WebSocketClient::Impl : public std::enable_shared_from_this<Impl> {
 
   template <class F>
   void with_stream(F&& f) {
-    if (tls_) f(*tls_);
-    else if (plain_) f(*plain_);
+    if (tls_)
+      f(*tls_);
+    else if (plain_)
+      f(*plain_);
   }
   // A handler that does nothing once the connection is shut.
   template <class F>
@@ -118,10 +120,10 @@ class WebSocketClient::Impl : public std::enable_shared_from_this<Impl> {
   std::deque<std::string> outgoing_;  // the first one is being written
   size_t outgoing_bytes_ = 0;
   bool ping_under_way_ = false;
-  bool heard_ = false;                // anything from the peer since the keep-alive's last ping
+  bool heard_ = false;  // anything from the peer since the keep-alive's last ping
   State state_ = State::Connecting;
   bool dropped_ = false;
-  TimerId deadline_ = 0;              // of connecting, then of closing
+  TimerId deadline_ = 0;  // of connecting, then of closing
   TimerId keep_alive_ = 0;
 };
 
@@ -152,9 +154,8 @@ void WebSocketClient::Impl::start() {
 void WebSocketClient::Impl::on_resolved(error_code error,
                                         const tcp::resolver::results_type& found) {
   if (error) return finish("no address for " + url_.host + ": " + error.message());
-  asio::async_connect(socket(), found, guarded([this](error_code e, const tcp::endpoint&) {
-                        on_connected(e);
-                      }));
+  asio::async_connect(socket(), found,
+                      guarded([this](error_code e, const tcp::endpoint&) { on_connected(e); }));
 }
 
 void WebSocketClient::Impl::on_connected(error_code error) {

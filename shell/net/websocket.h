@@ -18,12 +18,12 @@ namespace paygress::net {
 
 struct WebSocketOptions {
   std::string url;
-  std::string ca_file;                             // PEM; empty: the system's store
-  Micros connect_timeout = micros(Seconds{15});    // name look-up, TCP, TLS and upgrade together
-  Micros ping_every = micros(Seconds{27});         // 0: no keep-alive of our own
+  std::string ca_file;                           // PEM; empty: the system's store
+  Micros connect_timeout = micros(Seconds{15});  // name look-up, TCP, TLS and upgrade together
+  Micros ping_every = micros(Seconds{27});       // 0: no keep-alive of our own
   Micros pong_within = micros(Seconds{20});
-  size_t message_bytes_max = size_t{1} << 20;      // a longer one from the peer ends the connection
-  size_t queued_bytes_max = size_t{4} << 20;       // written and not yet taken by the kernel
+  size_t message_bytes_max = size_t{1} << 20;  // a longer one from the peer ends the connection
+  size_t queued_bytes_max = size_t{4} << 20;   // written and not yet taken by the kernel
   size_t queued_messages_max = 4096;
 };
 
@@ -63,10 +63,10 @@ class WebSocketClient {
 };
 
 struct Url {
-  bool secure = false;   // wss, https
-  std::string host;      // without the brackets of an IPv6 address
+  bool secure = false;  // wss, https
+  std::string host;     // without the brackets of an IPv6 address
   uint16_t port = 0;
-  std::string target;    // path and query, at least "/"
+  std::string target;  // path and query, at least "/"
 };
 // ws, wss, http and https. User names and fragments are refused.
 Result<Url> parse_url(std::string_view url);

@@ -56,16 +56,15 @@ void WebSocketPeer::start(const HttpRequest& upgrade) {
 }
 
 void WebSocketPeer::read() {
-  wire_->stream.async_read(
-      wire_->incoming, [self = shared_from_this()](error_code error, size_t) {
-        if (self->ended_ || self->muted_) return;
-        if (error || !self->wire_->stream.got_text()) return self->end();
-        const auto data = self->wire_->incoming.data();
-        self->events_.on_text({static_cast<const char*>(data.data()), data.size()});
-        if (self->ended_ || self->muted_) return;
-        self->wire_->incoming.consume(self->wire_->incoming.size());
-        self->read();
-      });
+  wire_->stream.async_read(wire_->incoming, [self = shared_from_this()](error_code error, size_t) {
+    if (self->ended_ || self->muted_) return;
+    if (error || !self->wire_->stream.got_text()) return self->end();
+    const auto data = self->wire_->incoming.data();
+    self->events_.on_text({static_cast<const char*>(data.data()), data.size()});
+    if (self->ended_ || self->muted_) return;
+    self->wire_->incoming.consume(self->wire_->incoming.size());
+    self->read();
+  });
 }
 
 Sent WebSocketPeer::send(std::string text) {
@@ -82,15 +81,15 @@ Sent WebSocketPeer::send(std::string text) {
 
 void WebSocketPeer::write() {
   auto& front = wire_->outgoing.front();
-  wire_->stream.async_write(
-      boost::asio::buffer(front), [self = shared_from_this()](error_code error, size_t) {
-        if (self->ended_) return;
-        if (error) return self->muted_ ? void() : self->end();
-        auto& outgoing = self->wire_->outgoing;
-        self->queued_bytes_ -= outgoing.front().size();
-        outgoing.pop_front();
-        if (!outgoing.empty() && !self->closing_) self->write();
-      });
+  wire_->stream.async_write(boost::asio::buffer(front),
+                            [self = shared_from_this()](error_code error, size_t) {
+                              if (self->ended_) return;
+                              if (error) return self->muted_ ? void() : self->end();
+                              auto& outgoing = self->wire_->outgoing;
+                              self->queued_bytes_ -= outgoing.front().size();
+                              outgoing.pop_front();
+                              if (!outgoing.empty() && !self->closing_) self->write();
+                            });
 }
 
 void WebSocketPeer::close(uint16_t code) {

@@ -1,9 +1,9 @@
 #include "shell/provider/asking.h"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <cstdio>
 
@@ -26,8 +26,9 @@ std::expected<ClosedLedger, Exit> open_ledger(const std::string& data_dir, Exit 
   if (!exists(data_dir + "/" + store::kLedgerFile)) {
     if (!exists(data_dir + "/" + store::kMarkFile))
       return said(data_dir + ": there is no ledger", Exit::NotFound);
-    return said(data_dir + ": the ledger is gone, but its high-water mark is there: put back your "
-                           "last backup",
+    return said(data_dir +
+                    ": the ledger is gone, but its high-water mark is there: put back your "
+                    "last backup",
                 when_damaged);
   }
   auto ledger = open_closed_ledger(data_dir);
@@ -49,8 +50,8 @@ void put(const json::object& object) { fmt::print("{}\n", json::serialize(object
 
 Asked ask(const std::string& data_dir, const json::object& request) {
   Asked asked;
-  const auto reply = net::ask_daemon(data_dir + "/" + kControlSocket, json::serialize(request),
-                                     kAskPatience);
+  const auto reply =
+      net::ask_daemon(data_dir + "/" + kControlSocket, json::serialize(request), kAskPatience);
   if (!reply) {
     asked.no_daemon = reply.error().nobody_listens;
     if (!asked.no_daemon) say(reply.error().reason);

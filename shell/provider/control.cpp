@@ -30,10 +30,9 @@ Scan scan_of(store::Ledger& ledger) {
 // On a worker, beside no write: what is read is what is durable.
 void answer_from_ledger(JournalWriter& writer, Reply reply,
                         std::function<json::object(store::Ledger&)> read) {
-  const bool taken =
-      writer.with_ledger([reply, read = std::move(read)](store::Ledger& ledger) {
-        return [reply, text = json::serialize(read(ledger))] { reply(text); };
-      });
+  const bool taken = writer.with_ledger([reply, read = std::move(read)](store::Ledger& ledger) {
+    return [reply, text = json::serialize(read(ledger))] { reply(text); };
+  });
   if (!taken) reply(json::serialize(error_json("the ledger is busy: try again")));
 }
 
@@ -68,8 +67,7 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
   return [verbs = std::move(verbs)](std::string_view line, Reply reply) {
     boost::system::error_code bad;
     const json::value parsed = json::parse(line, bad);
-    if (bad || !parsed.is_object())
-      return reply(json::serialize(error_json("not a JSON object")));
+    if (bad || !parsed.is_object()) return reply(json::serialize(error_json("not a JSON object")));
     const json::object& request = parsed.get_object();
     const std::string verb = text_of(request, "verb");
     if (verb == "status") return reply(json::serialize(verbs.status()));
@@ -93,10 +91,9 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
     if (verb == "wallet-pay") return verbs.wallet->pay(request, std::move(reply));
     if (verb == "wallet-history") return answer_from_ledger(*verbs.writer, reply, history);
     if (verb == "wallet-token")
-      return answer_from_ledger(*verbs.writer, reply,
-                                [id = text_of(request, "id")](store::Ledger& ledger) {
-                                  return withdrawal(ledger, id);
-                                });
+      return answer_from_ledger(
+          *verbs.writer, reply,
+          [id = text_of(request, "id")](store::Ledger& ledger) { return withdrawal(ledger, id); });
     if (verb == "ledger-show")
       return answer_from_ledger(
           *verbs.writer, reply,

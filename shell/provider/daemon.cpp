@@ -183,11 +183,11 @@ Result<void> Daemon::open_guard() {
   GuardLink::Events events;
   events.answered = [this](const workload::GuardAnswered& answer) { step(answer); };
   const auto backend = backend_config(setup_, ledger_->header().install);
-  events.health = [this, possible = backend::can_be_guarded(backend)](
-                      const workload::GuardHealth& health) {
-    if (possible) return step(health);
-    step(workload::GuardHealth{false, "the backend has no group of processes for it"});
-  };
+  events.health =
+      [this, possible = backend::can_be_guarded(backend)](const workload::GuardHealth& health) {
+        if (possible) return step(health);
+        step(workload::GuardHealth{false, "the backend has no group of processes for it"});
+      };
   guard_ = std::make_unique<GuardLink>(
       loop_, guard::guard_place(setup_.data_dir, ledger_->header().install.hex()), boot,
       std::move(events));
@@ -329,7 +329,8 @@ void Daemon::release(const std::vector<provider::Effect>& effects) {
     else if (const auto* released = std::get_if<provider::ReleaseSettled>(&effect))
       wallet_->released(*released);
     // A stop lets what is durable be begun by the next start instead.
-    else if (!stopping_) executor_->perform(effect);
+    else if (!stopping_)
+      executor_->perform(effect);
   }
   if (stopping_ && writer_->idle()) loop_.stop();
 }
@@ -397,9 +398,10 @@ void Daemon::stop(int exit_code) {
 }
 
 void Daemon::on_journal_failed(const Error& error) {
-  log_.error("the ledger cannot be written: {}; nothing more is done, so that nothing happens that "
-             "is not in it. Mend the disk, then start again",
-             to_string(error));
+  log_.error(
+      "the ledger cannot be written: {}; nothing more is done, so that nothing happens that "
+      "is not in it. Mend the disk, then start again",
+      to_string(error));
   stop(1);
 }
 

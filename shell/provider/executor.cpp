@@ -116,8 +116,8 @@ void Executor::perform_one(const cashu::MintCall& e) {
 
 void Executor::ask_mint(const cashu::MintCall& call,
                         std::function<void(const cashu::MintAnswer&)> then) {
-  fetch(call, [endpoint = call.endpoint, then = std::move(then)](
-                  const std::optional<net::Answered>& answered) {
+  fetch(call, [endpoint = call.endpoint,
+               then = std::move(then)](const std::optional<net::Answered>& answered) {
     then(answered ? cashu::parse_answer(endpoint, static_cast<uint32_t>(answered->status),
                                         answered->body)
                   : cashu::MintAnswer(cashu::NoReply{}));

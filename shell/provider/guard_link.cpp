@@ -41,7 +41,10 @@ CallId id_of(const guard::Request& request) {
 class GuardLink::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(net::Loop& loop, GuardPlace place, std::string boot, Events events)
-      : loop_(loop), place_(std::move(place)), boot_(std::move(boot)), events_(std::move(events)),
+      : loop_(loop),
+        place_(std::move(place)),
+        boot_(std::move(boot)),
+        events_(std::move(events)),
         socket_(loop.context()) {}
 
   void connect();
@@ -72,7 +75,7 @@ class GuardLink::Impl : public std::enable_shared_from_this<Impl> {
   Local::socket socket_;
   uint64_t connection_ = 0;  // what belongs to an earlier one is ignored
   std::string input_;
-  std::string output_;   // waiting
+  std::string output_;  // waiting
   std::string writing_;
   std::optional<guard::Hello> hello_;
   std::map<CallId, net::TimerId> asked_;
@@ -88,15 +91,15 @@ void GuardLink::Impl::connect() {
   const uint64_t connection = ++connection_;
   const std::string path = place_.directory + "/" + guard::kSocketName;
   if (path.size() >= sizeof(sockaddr_un{}.sun_path)) return tell(false, "its path is too long");
-  socket_.async_connect(Local::endpoint(path), [self = shared_from_this(),
-                                                connection](error_code error) {
-    if (self->closed_ || connection != self->connection_) return;
-    if (!error) return self->read();
-    // One that was just started gets its time before anybody is alarmed.
-    if (self->is_starting())
-      return self->later(kGuardRetry, [](Impl& again) { again.connect(); });
-    self->lose("nobody listens: " + error.message());
-  });
+  socket_.async_connect(Local::endpoint(path),
+                        [self = shared_from_this(), connection](error_code error) {
+                          if (self->closed_ || connection != self->connection_) return;
+                          if (!error) return self->read();
+                          // One that was just started gets its time before anybody is alarmed.
+                          if (self->is_starting())
+                            return self->later(kGuardRetry, [](Impl& again) { again.connect(); });
+                          self->lose("nobody listens: " + error.message());
+                        });
 }
 
 // Whether one is about to listen; where there is none it is started. It outlives us, and a second
@@ -107,8 +110,8 @@ bool GuardLink::Impl::is_starting() {
   if (child_ > 0) return now - started_at_ < kGuardStartWithin;
   if (place_.program.empty() || now - started_at_ < kGuardStartAgain) return false;
   started_at_ = now;
-  std::vector<std::string> words = {place_.program, "--dir",       place_.directory,
-                                    "--group",      place_.group,  "--leave-when-idle"};
+  std::vector<std::string> words = {place_.program, "--dir",      place_.directory,
+                                    "--group",      place_.group, "--leave-when-idle"};
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -178,14 +181,14 @@ void GuardLink::Impl::ask(const guard::Request& request) {
 void GuardLink::Impl::write() {
   if (!writing_.empty() || output_.empty()) return;
   writing_ = std::exchange(output_, {});
-  asio::async_write(socket_, asio::buffer(writing_),
-                    [self = shared_from_this(), connection = connection_](error_code error,
-                                                                          size_t) {
-                      if (self->closed_ || connection != self->connection_) return;
-                      self->writing_.clear();
-                      if (error) return self->lose("the connection broke: " + error.message());
-                      self->write();
-                    });
+  asio::async_write(
+      socket_, asio::buffer(writing_),
+      [self = shared_from_this(), connection = connection_](error_code error, size_t) {
+        if (self->closed_ || connection != self->connection_) return;
+        self->writing_.clear();
+        if (error) return self->lose("the connection broke: " + error.message());
+        self->write();
+      });
 }
 
 // Whether the guard took what was not answered cannot be known. Nothing is asked again: a deadline
@@ -209,8 +212,10 @@ void GuardLink::Impl::lose(const std::string& why) {
 void GuardLink::Impl::tell(bool works, const std::string& reason) {
   if (told_ && told_->works == works) return;
   told_ = GuardHealth{works, reason};
-  if (works) log_.info("the guard answers: {}", hello_->root);
-  else log_.warn("no guard: {}", reason);
+  if (works)
+    log_.info("the guard answers: {}", hello_->root);
+  else
+    log_.warn("no guard: {}", reason);
   later(0_us, [health = *told_](Impl& self) { self.events_.health(health); });
 }
 

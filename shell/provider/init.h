@@ -21,9 +21,9 @@ struct InitAnswers {
 };
 
 struct NewConfig {
-  std::string text;      // the file; holds the key
+  std::string text;  // the file; holds the key
   std::string npub;
-  std::string mnemonic;  // of the wallet, derived from the key: secret
+  std::string mnemonic;                     // of the wallet, derived from the key: secret
   std::vector<provider::Finding> findings;  // with an error among them the text is of no use
   bool usable = false;
 };

@@ -86,15 +86,15 @@ void JournalWriter::flush() {
   writing_ = true;
   auto batches = std::make_shared<const Batches>(std::exchange(batches_, {}));
   auto effects = std::make_shared<std::vector<provider::Effect>>(std::exchange(effects_, {}));
-  const bool taken = pool_.submit(queue_, [this, alive = alive_, in_use = in_use_,
-                                           &ledger = ledger_, batches,
-                                           effects]() -> net::WorkerPool::Completion {
-    const Using mine(*in_use);
-    const Result<void> result = write(ledger, *batches);
-    return [this, alive, effects, result] {
-      if (*alive) on_flushed(std::move(*effects), result);
-    };
-  });
+  const bool taken = pool_.submit(queue_,
+                                  [this, alive = alive_, in_use = in_use_, &ledger = ledger_,
+                                   batches, effects]() -> net::WorkerPool::Completion {
+                                    const Using mine(*in_use);
+                                    const Result<void> result = write(ledger, *batches);
+                                    return [this, alive, effects, result] {
+                                      if (*alive) on_flushed(std::move(*effects), result);
+                                    };
+                                  });
   // with_ledger() leaves room for this piece, and there is one at a time.
   PG_CHECK(taken);
 }
@@ -110,8 +110,7 @@ void JournalWriter::on_flushed(std::vector<provider::Effect> effects, Result<voi
   events_.release(std::move(effects));
 }
 
-bool JournalWriter::with_ledger(
-    std::function<net::WorkerPool::Completion(store::Ledger&)> work) {
+bool JournalWriter::with_ledger(std::function<net::WorkerPool::Completion(store::Ledger&)> work) {
   if (failed_ || pool_.under_way(queue_) + 2 >= kJournalPiecesMax) return false;
   return pool_.submit(queue_, [work = std::move(work), in_use = in_use_, &ledger = ledger_] {
     const Using mine(*in_use);

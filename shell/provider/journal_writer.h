@@ -59,8 +59,8 @@ class JournalWriter {
   net::WorkerPool::QueueId queue_;
   std::shared_ptr<std::timed_mutex> in_use_ = std::make_shared<std::timed_mutex>();
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::vector<std::vector<Bytes>> batches_;   // one of each step with records, not yet handed over
-  std::vector<provider::Effect> effects_;     // to be let go with them
+  std::vector<std::vector<Bytes>> batches_;  // one of each step with records, not yet handed over
+  std::vector<provider::Effect> effects_;    // to be let go with them
   bool writing_ = false;
   bool scheduled_ = false;
   bool failed_ = false;

@@ -1,8 +1,8 @@
 #include "shell/provider/ledger_export.h"
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <array>
 
@@ -15,9 +15,12 @@ namespace {
 namespace json = boost::json;
 using provider::Record;
 
-constexpr std::array kColumns{"batch",     "at",            "lease",         "mint",
-                              "unit",      "redeemed_msat", "consumed_msat", "on_leases_msat",
-                              "owed_msat", "kept_msat",     "text",          "withdrawn_msat"};
+constexpr std::array kColumns{"batch",         "at",
+                              "lease",         "mint",
+                              "unit",          "redeemed_msat",
+                              "consumed_msat", "on_leases_msat",
+                              "owed_msat",     "kept_msat",
+                              "text",          "withdrawn_msat"};
 
 using TotalsByMint = std::map<lease::MintUnit, lease::Totals>;
 
@@ -43,11 +46,10 @@ class Bookkeeper {
     for (const auto& [key, now] : books_.leases().totals()) {
       lease::Totals& before = before_[key];
       if (now == before) continue;
-      movements_.push_back({batch, last_, lease_named(record), key.first, key.second,
-                            now.redeemed - before.redeemed, now.consumed - before.consumed,
-                            now.open - before.open, now.claims - before.claims,
-                            now.kept - before.kept, now.withdrawn - before.withdrawn,
-                            in_words(record)});
+      movements_.push_back(
+          {batch, last_, lease_named(record), key.first, key.second, now.redeemed - before.redeemed,
+           now.consumed - before.consumed, now.open - before.open, now.claims - before.claims,
+           now.kept - before.kept, now.withdrawn - before.withdrawn, in_words(record)});
       before = now;
     }
   }
@@ -79,8 +81,8 @@ std::string csv_line(const std::vector<std::string>& fields) {
 
 Result<std::vector<Movement>> money_movements(const Scan& scan) {
   Bookkeeper keeper;
-  const auto read = each_record(
-      scan, [&](uint64_t batch, const Record& record) { keeper.fold(batch, record); });
+  const auto read =
+      each_record(scan, [&](uint64_t batch, const Record& record) { keeper.fold(batch, record); });
   if (!read) return std::unexpected(read.error());
   return keeper.take();
 }

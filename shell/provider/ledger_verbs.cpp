@@ -1,7 +1,7 @@
 #include "shell/provider/ledger_verbs.h"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 #include "core/base/codec.h"
 #include "core/market/time_text.h"
@@ -35,9 +35,8 @@ Told folded_status(const std::string& data_dir, const ClosedLedger& ledger) {
 }
 
 Told status_of(const std::string& data_dir) {
-  return ask_or_read(data_dir, {{"verb", "status"}}, [&](const ClosedLedger& ledger) {
-    return folded_status(data_dir, ledger);
-  });
+  return ask_or_read(data_dir, {{"verb", "status"}},
+                     [&](const ClosedLedger& ledger) { return folded_status(data_dir, ledger); });
 }
 
 std::string verification_text(const json::object& found) {
@@ -81,13 +80,13 @@ Exit report_story(const json::object& story, bool as_json) {
 }
 
 std::string intention(const std::string& data_dir, uint64_t marked) {
-  return fmt::format("{}: the mark says batch {}. With --yes what is there of the ledger is taken "
-                     "up, and {} if there is none. From then on what was done after its last batch "
-                     "is not known: `paygress-provider run` searches the mints, sells and pays "
-                     "nothing, and waits for `ledger release`. Keep a copy of the directory first; "
-                     "if there is a newer copy of the ledger, take that.",
-                     data_dir, marked,
-                     marked > 0 ? "one is made in its place" : "a new one is made");
+  return fmt::format(
+      "{}: the mark says batch {}. With --yes what is there of the ledger is taken "
+      "up, and {} if there is none. From then on what was done after its last batch "
+      "is not known: `paygress-provider run` searches the mints, sells and pays "
+      "nothing, and waits for `ledger release`. Keep a copy of the directory first; "
+      "if there is a newer copy of the ledger, take that.",
+      data_dir, marked, marked > 0 ? "one is made in its place" : "a new one is made");
 }
 
 // That the ledger misses its end is durable, and the mark moved, when this returns.
@@ -138,8 +137,7 @@ Exit verb_drain(const std::string& data_dir, bool on, bool as_json) {
   if (as_json)
     put(*asked.answer);
   else
-    put(on ? "draining: no new leases; those there are run to their end\n"
-           : "selling again\n");
+    put(on ? "draining: no new leases; those there are run to their end\n" : "selling again\n");
   return Exit::Ok;
 }
 
@@ -188,15 +186,16 @@ Exit verb_ledger_recover(const std::string& data_dir, bool yes, bool as_json) {
   if (as_json)
     put(json::object{{"recovering", true}, {"ended", began->ended}, {"marked", marked}});
   else
-    put(fmt::format("the ledger is taken up at batch {}; the mark said {}\n"
+    put(
+        fmt::format("the ledger is taken up at batch {}; the mark said {}\n"
                     "next: paygress-provider run, then paygress-provider ledger release\n",
                     began->ended, marked));
   return Exit::Ok;
 }
 
 Exit verb_ledger_release(const std::string& data_dir, bool force, bool as_json) {
-  const Told answer = ask_running(data_dir, {{"verb", "ledger-release"}, {"force", force}},
-                                  "ends a recovery");
+  const Told answer =
+      ask_running(data_dir, {{"verb", "ledger-release"}, {"force", force}}, "ends a recovery");
   if (!answer) return answer.error();
   const json::array& waits = answer->at("waits_for").as_array();
   if (as_json) {

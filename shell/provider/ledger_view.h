@@ -15,7 +15,7 @@ struct MoneyLine {  // of one mint and unit, in msat
   std::string unit;
   lease::Totals totals;
   int64_t wallet = 0;
-  int64_t left = 0;  // refund tokens, withdrawals, and the mint's fees on them
+  int64_t left = 0;      // refund tokens, withdrawals, and the mint's fees on them
   int64_t restored = 0;  // found at the mint by the seed alone
   int64_t lost = 0;      // spent by a life of this ledger that is lost
 };

@@ -42,20 +42,20 @@ void fetch_invoice(net::HttpClient& http, const std::string& address, Msat amoun
   const auto url = cashu::lightning_address_url(address);
   // The config was checked; the answer comes from the loop all the same.
   if (!url)
-    return static_cast<void>(http.start({}, [done = std::move(done), error = url.error()](
-                                                const net::HttpOutcome&) {
-      done(std::unexpected(error));
-    }));
-  http.start(question(*url), [&http, url = *url, amount,
-                              done = std::move(done)](const net::HttpOutcome& outcome) {
-    const auto body = body_of(outcome);
-    if (!body) return done(std::unexpected(body.error()));
-    const auto request = cashu::read_pay_request(url, *body);
-    if (!request) return done(std::unexpected(request.error()));
-    const auto next = cashu::invoice_url(*request, amount);
-    if (!next) return done(std::unexpected(next.error()));
-    fetch_second(http, *next, amount, done);
-  });
+    return static_cast<void>(
+        http.start({}, [done = std::move(done), error = url.error()](const net::HttpOutcome&) {
+          done(std::unexpected(error));
+        }));
+  http.start(question(*url),
+             [&http, url = *url, amount, done = std::move(done)](const net::HttpOutcome& outcome) {
+               const auto body = body_of(outcome);
+               if (!body) return done(std::unexpected(body.error()));
+               const auto request = cashu::read_pay_request(url, *body);
+               if (!request) return done(std::unexpected(request.error()));
+               const auto next = cashu::invoice_url(*request, amount);
+               if (!next) return done(std::unexpected(next.error()));
+               fetch_second(http, *next, amount, done);
+             });
 }
 
 }  // namespace paygress::daemon

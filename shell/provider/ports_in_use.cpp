@@ -9,7 +9,7 @@
 namespace paygress::daemon {
 namespace {
 
-constexpr std::string_view kListen = "0A";          // TCP_LISTEN
+constexpr std::string_view kListen = "0A";  // TCP_LISTEN
 constexpr size_t kTableBytesMax = size_t{64} << 20;
 
 std::string_view next_word(std::string_view& line) {

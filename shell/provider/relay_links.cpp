@@ -50,8 +50,8 @@ void RelayLinks::open(const provider::OpenLink& effect) {
   events.on_closed = [this, id](const std::string& reason) { on_closed(id, reason); };
   Link link;
   link.url = effect.url;
-  link.client = std::make_unique<net::WebSocketClient>(loop_, std::move(options),
-                                                       std::move(events));
+  link.client =
+      std::make_unique<net::WebSocketClient>(loop_, std::move(options), std::move(events));
   PG_CHECK(links_.emplace(id, std::move(link)).second);
 }
 

@@ -27,8 +27,8 @@ inline constexpr size_t kFrameBytesWaitingMax = size_t{16} << 20;
 class RelayLinks {
  public:
   struct Events {
-    std::function<void(const provider::Input&)> input;       // LinkUp, LinkLost, RelaySaid, Pong
-    std::function<bool(const EventId&)> delivered;           // Provider::delivered
+    std::function<void(const provider::Input&)> input;  // LinkUp, LinkLost, RelaySaid, Pong
+    std::function<bool(const EventId&)> delivered;      // Provider::delivered
   };
   // All must outlive this object. `relays_max`: links open at once.
   RelayLinks(net::Loop& loop, net::WorkerPool& pool, const crypto::Keypair& me, size_t relays_max,
@@ -38,7 +38,7 @@ class RelayLinks {
   RelayLinks& operator=(const RelayLinks&) = delete;
 
   void open(const provider::OpenLink& effect);
-  void close(nostr::LinkId link);   // no event of it follows but frames that arrived before
+  void close(nostr::LinkId link);  // no event of it follows but frames that arrived before
   void ping(nostr::LinkId link);
   void send(const provider::SendFrame& effect);
 

@@ -91,12 +91,12 @@ Result<shell::Secret> private_key(const ProviderConfig& config, const std::strin
 }
 
 void check_mode(const std::string& path, ConfigReport& report) {
-  struct stat info {};
-  const bool secret = !report.config.nostr_private_key.empty() ||
-                      !report.config.proxmox_token_secret.empty();
+  struct stat info{};
+  const bool secret =
+      !report.config.nostr_private_key.empty() || !report.config.proxmox_token_secret.empty();
   if (!secret || stat(path.c_str(), &info) != 0 || (info.st_mode & 077) == 0) return;
-  report.findings.push_back({"", Severity::Error, "holds a secret and can be read by others",
-                             "chmod 600 " + path});
+  report.findings.push_back(
+      {"", Severity::Error, "holds a secret and can be read by others", "chmod 600 " + path});
 }
 
 void check_key_file(const std::string& path, ConfigReport& report) {
@@ -126,9 +126,8 @@ backend::Kind kind_of(provider::BackendType type) {
 std::string lacking_for_hello(const ProviderConfig& config,
                               const market::TemplateRegistry& templates) {
   const auto* hello = templates.find(backend::kHelloTemplate);
-  const auto* image = hello == nullptr
-                          ? nullptr
-                          : hello->image_for(provider::engine_name(config.backend_type));
+  const auto* image =
+      hello == nullptr ? nullptr : hello->image_for(provider::engine_name(config.backend_type));
   if (image == nullptr || !image->empty()) return {};  // not served, or from an image of its own
   // An image that is made here is not on the other machines.
   if (config.backend_type == provider::BackendType::Docker && !config.docker.members.empty())
@@ -171,10 +170,10 @@ void check_template_images(const market::TemplateRegistry& templates, ConfigRepo
                                  "template " + slug + " has variables, which Proxmox cannot carry",
                                  "an empty environment and consumer_environment"});
     if (there.contains(*image)) continue;
-    report.findings.push_back({"templates_file", Severity::Error,
-                               "template " + slug + " wants the image \"" + *image +
-                                   "\", which is not configured",
-                               kvm ? "an entry of kvm.images" : "an entry of proxmox.images"});
+    report.findings.push_back(
+        {"templates_file", Severity::Error,
+         "template " + slug + " wants the image \"" + *image + "\", which is not configured",
+         kvm ? "an entry of kvm.images" : "an entry of proxmox.images"});
   }
 }
 
@@ -255,11 +254,13 @@ Result<Setup> make_setup(const ConfigReport& report, const std::string& config_p
   auto templates = templates_of(report.config, config_path);
   if (!templates) return std::unexpected(templates.error());
   if (!lacking_for_hello(report.config, *templates).empty())
-    templates->withdraw(backend::kHelloTemplate,
-                        provider::engine_name(report.config.backend_type));
-  return Setup{report.config,         *std::move(me),
-               *seed,                 fingerprint_of(*seed),
-               data_directory(report.config, config_path), *std::move(templates),
+    templates->withdraw(backend::kHelloTemplate, provider::engine_name(report.config.backend_type));
+  return Setup{report.config,
+               *std::move(me),
+               *seed,
+               fingerprint_of(*seed),
+               data_directory(report.config, config_path),
+               *std::move(templates),
                *std::move(bind)};
 }
 
@@ -310,8 +311,8 @@ backend::KvmConfig kvm_config(const Setup& setup) {
   const auto& url = setup.config.kvm_base_image_url;
   if (path || url)
     kvm.images[backend::kAnyImage] = {path.value_or(""), url.value_or(""), from.base_image_sha256};
-  for (const auto& image : from.images) kvm.images[image.name] = {image.path, image.url,
-                                                                  image.sha256};
+  for (const auto& image : from.images)
+    kvm.images[image.name] = {image.path, image.url, image.sha256};
   return kvm;
 }
 

@@ -1,8 +1,8 @@
 #include "shell/provider/status.h"
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <tuple>
@@ -133,7 +133,9 @@ std::vector<std::string> waits_for(const provider::Provider& core, const Readine
 
 json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now) {
   const std::vector<std::string> missing = waits_for(core, readiness);
-  json::object out{{"running", true}, {"ready", missing.empty()}, {"draining", core.draining()},
+  json::object out{{"running", true},
+                   {"ready", missing.empty()},
+                   {"draining", core.draining()},
                    {"recovering", core.recovering()}};
   const provider::Settings& settings = core.settings();
   out["provider"] = settings.self.hex();
@@ -176,11 +178,10 @@ std::string leases_text(const json::object& status, bool all) {
     const json::object& lease = entry.get_object();
     if (!all && !lease.at("open").get_bool()) continue;
     const std::string what = shown(lease, "template");
-    out += fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n",
-                       shown(lease, "lease").substr(0, kShortId), shown(lease, "pod"),
-                       shown(lease, "phase"), shown(lease, "tier"),
-                       shown(lease, "remaining_seconds"),
-                       what.empty() ? shown(lease, "image") : what);
+    out += fmt::format(
+        "{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n", shown(lease, "lease").substr(0, kShortId),
+        shown(lease, "pod"), shown(lease, "phase"), shown(lease, "tier"),
+        shown(lease, "remaining_seconds"), what.empty() ? shown(lease, "image") : what);
   }
   return out;
 }
@@ -195,8 +196,7 @@ std::string status_text(const json::object& status) {
       out += "RECOVERING: this ledger misses the end of what was done; nothing is sold or paid\n";
     for (const json::value& relay : status.at("relays").get_array())
       out += fmt::format("relay  {}  {}  {}\n", shown(relay.get_object(), "url"),
-                         shown(relay.get_object(), "health"),
-                         shown(relay.get_object(), "text"));
+                         shown(relay.get_object(), "health"), shown(relay.get_object(), "text"));
     for (const json::value& mint : status.at("mints").get_array())
       out += fmt::format("mint   {}  {}\n", shown(mint.get_object(), "url"),
                          mint.get_object().at("suitable").get_bool() ? "ready" : "not usable yet");

@@ -1,14 +1,14 @@
 #include "shell/provider/story.h"
 
-#include <boost/json/array.hpp>
 #include <fmt/format.h>
+#include <boost/json/array.hpp>
 
 #include <algorithm>
 #include <set>
 
 #include "core/cashu/types.h"
-#include "core/market/time_text.h"
 #include "core/market/messages.h"
+#include "core/market/time_text.h"
 
 namespace paygress::daemon {
 namespace {
@@ -39,8 +39,8 @@ std::expected<LeaseId, NoStory> choose(const std::vector<Candidate>& all, std::s
   if (by_name && !by_id.contains(*by_name)) return *by_name;
   if (by_id.size() == 1) return *by_id.begin();
   if (by_id.empty()) return std::unexpected(NoStory{true, "no lease is called so"});
-  return std::unexpected(NoStory{
-      true, fmt::format("{} leases begin so: write more of the id", by_id.size())});
+  return std::unexpected(
+      NoStory{true, fmt::format("{} leases begin so: write more of the id", by_id.size())});
 }
 
 // --- what a record is about --------------------------------------------------------------------
@@ -136,10 +136,9 @@ struct Words {
   }
   std::string operator()(const lease::LeasesSighted&) const { return "seen running"; }
   std::string operator()(const lease::LeaseDown& r) const {
-    return fmt::format("down since {} ({}); {} s used, the meter stands",
-                       market::to_human_time(r.since),
-                       r.own_exit ? "it ended by itself" : "engine, host or provider",
-                       seconds_of(r.used));
+    return fmt::format(
+        "down since {} ({}); {} s used, the meter stands", market::to_human_time(r.since),
+        r.own_exit ? "it ended by itself" : "engine, host or provider", seconds_of(r.used));
   }
   std::string operator()(const lease::LeaseUp& r) const {
     return fmt::format("runs again; {} s are charged for the restart", r.charged_backoff.value);
@@ -158,9 +157,9 @@ struct Words {
   }
   std::string operator()(const lease::LeaseForgotten&) const { return "forgotten"; }
   std::string operator()(const lease::LeasePortsMoved& r) const {
-    const auto first = r.ssh_port ? r.ssh_port
-                                  : r.ports.empty() ? std::optional<uint16_t>()
-                                                    : r.ports.front().host_port;
+    const auto first = r.ssh_port        ? r.ssh_port
+                       : r.ports.empty() ? std::optional<uint16_t>()
+                                         : r.ports.front().host_port;
     return fmt::format("its ports begin at {} now: one was in use", first.value_or(0));
   }
   std::string operator()(const lease::LeasePlaced& r) const {
@@ -301,12 +300,8 @@ struct Words {
   }
 
   std::string operator()(const failover::Joined&) const { return "fail-over looks after it"; }
-  std::string operator()(const failover::Left&) const {
-    return "fail-over looks after it no more";
-  }
-  std::string operator()(const failover::Armed&) const {
-    return "the holder was heard of: armed";
-  }
+  std::string operator()(const failover::Left&) const { return "fail-over looks after it no more"; }
+  std::string operator()(const failover::Armed&) const { return "the holder was heard of: armed"; }
   std::string operator()(const failover::EpochSeen& r) const {
     return fmt::format("somebody promoted with epoch {}", r.epoch);
   }
@@ -412,8 +407,8 @@ std::expected<Story, NoStory> tell_story(const Scan& scan, std::string_view name
     const auto* of_lease = std::get_if<lease::LeaseRecord>(&record);
     const auto* r = of_lease == nullptr ? nullptr : std::get_if<lease::LeaseReserved>(of_lease);
     if (r != nullptr)
-      candidates.push_back({r->lease, std::string(kPod) + std::to_string(r->number),
-                            r->workload_id});
+      candidates.push_back(
+          {r->lease, std::string(kPod) + std::to_string(r->number), r->workload_id});
   });
   if (!found) return unreadable(found.error());
   const auto lease = choose(candidates, name);

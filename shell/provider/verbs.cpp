@@ -98,10 +98,10 @@ Exit verb_check_config(const Options& options) {
     return Exit::NotFound;
   }
   if (options.json) {
-    fmt::print("{}\n", json::serialize(json::object{
-                           {"config", options.config},
-                           {"usable", report->usable()},
-                           {"findings", findings_json(report->findings)}}));
+    fmt::print("{}\n",
+               json::serialize(json::object{{"config", options.config},
+                                            {"usable", report->usable()},
+                                            {"findings", findings_json(report->findings)}}));
   } else {
     say_findings(report->findings);
     fmt::print("{}: {}\n", options.config, report->usable() ? "usable" : "not usable");
@@ -234,8 +234,9 @@ void CommandLine::define() {
           "--json | jq '.findings[]'");
   add(app, "status", "the daemon's relays, mints, wallet and leases",
       with_data_dir(o, [&o](const std::string& d) { return verb_status(d, o.json); }))
-      ->footer("When no daemon answers, the ledger is read.\nExample:\n  paygress-provider status "
-               "--json | jq .ready");
+      ->footer(
+          "When no daemon answers, the ledger is read.\nExample:\n  paygress-provider status "
+          "--json | jq .ready");
   CLI::App* leases =
       add(app, "leases", "the leases that are open",
           with_data_dir(o, [&o](const std::string& d) { return verb_leases(d, o.all, o.json); }));
@@ -260,9 +261,10 @@ void CommandLine::define_init() {
   init->add_option("--relay", o.init.relays, "a relay's URL; may be repeated");
   init->add_option("--mint", o.init.mints, "a trusted mint's URL; may be repeated");
   init->add_option("--answers", o.answers_file, "JSON object with keys of the config");
-  init->footer("Refuses to replace a file. The wallet's words are shown once.\nExamples:\n"
-               "  paygress-provider init --public-ip 203.0.113.7 --mint https://mint.example\n"
-               "  paygress-provider init --answers answers.json --json");
+  init->footer(
+      "Refuses to replace a file. The wallet's words are shown once.\nExamples:\n"
+      "  paygress-provider init --public-ip 203.0.113.7 --mint https://mint.example\n"
+      "  paygress-provider init --answers answers.json --json");
 }
 
 void CommandLine::define_ledger() {
@@ -274,41 +276,43 @@ void CommandLine::define_ledger() {
       ->footer("Exits with 7 when it is damaged.\nExample:\n  paygress-provider ledger verify");
   CLI::App* show =
       add(*ledger, "show", "one lease's whole story", with_data_dir(o, [&o](const std::string& d) {
-            return verb_ledger_show(d, o.lease, o.json);
-          }));
+        return verb_ledger_show(d, o.lease, o.json);
+      }));
   show->add_option("lease", o.lease, "the begin of its id, its pod or its workload id")->required();
-  show->footer("Examples:\n  paygress-provider ledger show 3f9a\n"
-               "  paygress-provider ledger show container-1000 --json");
+  show->footer(
+      "Examples:\n  paygress-provider ledger show 3f9a\n"
+      "  paygress-provider ledger show container-1000 --json");
   CLI::App* exported =
       add(*ledger, "export", "every movement of money, for bookkeeping",
           with_data_dir(o, [&o](const std::string& d) { return verb_ledger_export(d, o.json); }));
   exported->add_flag("--csv", o.csv, "CSV with a header line: the default, unless --json");
-  exported->footer("In sum: redeemed = consumed + on leases + owed + kept.\n"
-                   "Example:\n  paygress-provider ledger export --csv > movements.csv");
+  exported->footer(
+      "In sum: redeemed = consumed + on leases + owed + kept.\n"
+      "Example:\n  paygress-provider ledger export --csv > movements.csv");
   define_recovery(*ledger);
 }
 
 void CommandLine::define_recovery(CLI::App& ledger) {
   Options& o = options;
-  CLI::App* recover = add(
-      ledger, "recover", "take up an older ledger, or begin one in place of one that is gone",
-      with_data_dir(o, [&o](const std::string& d) {
-        return verb_ledger_recover(d, o.yes, o.json);
-      }));
+  CLI::App* recover =
+      add(ledger, "recover", "take up an older ledger, or begin one in place of one that is gone",
+          with_data_dir(
+              o, [&o](const std::string& d) { return verb_ledger_recover(d, o.yes, o.json); }));
   recover->add_flag("--yes", o.yes, "do it; without, it is only said what would be done");
-  recover->footer("When the newest copy of the ledger is older than what was done: after a disk\n"
-                  "failed, or when `run` says that it ends before ledger.mark. The daemon must be\n"
-                  "stopped. Its next start searches the mints by the wallet's seed; it sells and\n"
-                  "pays nothing before `ledger release`.\n"
-                  "Example:\n  paygress-provider ledger recover --yes");
-  CLI::App* release =
-      add(ledger, "release", "end the recovery of the ledger: sell and pay again",
-          with_data_dir(o, [&o](const std::string& d) {
-            return verb_ledger_release(d, o.force, o.json);
-          }));
+  recover->footer(
+      "When the newest copy of the ledger is older than what was done: after a disk\n"
+      "failed, or when `run` says that it ends before ledger.mark. The daemon must be\n"
+      "stopped. Its next start searches the mints by the wallet's seed; it sells and\n"
+      "pays nothing before `ledger release`.\n"
+      "Example:\n  paygress-provider ledger recover --yes");
+  CLI::App* release = add(ledger, "release", "end the recovery of the ledger: sell and pay again",
+                          with_data_dir(o, [&o](const std::string& d) {
+                            return verb_ledger_release(d, o.force, o.json);
+                          }));
   release->add_flag("--force", o.force, "even if a mint or the engine did not answer");
-  release->footer("Exits with 1 while there is something to wait for.\n"
-                  "Example:\n  paygress-provider ledger release");
+  release->footer(
+      "Exits with 1 while there is something to wait for.\n"
+      "Example:\n  paygress-provider ledger release");
 }
 
 void CommandLine::define_wallet() {
@@ -317,30 +321,31 @@ void CommandLine::define_wallet() {
   wallet->require_subcommand(1);
   add(*wallet, "balance", "per mint: what is there, what is owed, what is free",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_balance(d, o.json); }))
-      ->footer("Free is what no lease, refund or withdrawal can still need.\n"
-               "Example:\n  paygress-provider wallet balance --json | jq '.purses[].free_msat'");
+      ->footer(
+          "Free is what no lease, refund or withdrawal can still need.\n"
+          "Example:\n  paygress-provider wallet balance --json | jq '.purses[].free_msat'");
   add(*wallet, "history", "what came into the wallet and what left it",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_history(d, o.json); }))
       ->footer("Example:\n  paygress-provider wallet history");
   add(*wallet, "check", "ask the mints whether every proof is still good",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_check(d, o.json); }))
-      ->footer("Exits with 7 when money is spent that nobody here spent: another program uses the\n"
-               "wallet's seed, or an older ledger was put back. Changes nothing.\n"
-               "Example:\n  paygress-provider wallet check");
+      ->footer(
+          "Exits with 7 when money is spent that nobody here spent: another program uses the\n"
+          "wallet's seed, or an older ledger was put back. Changes nothing.\n"
+          "Example:\n  paygress-provider wallet check");
   add(*wallet, "restore", "search the mints for money that the wallet's seed owns",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_restore(d, o.json); }))
-      ->footer("What is found and unspent comes into the ledger, once. Exits with 1 when a mint\n"
-               "could not be searched to its end, with 6 when the search goes on: ask again.\n"
-               "Example:\n  paygress-provider wallet restore");
+      ->footer(
+          "What is found and unspent comes into the ledger, once. Exits with 1 when a mint\n"
+          "could not be searched to its end, with 6 when the search goes on: ask again.\n"
+          "Example:\n  paygress-provider wallet restore");
   const auto place = [&o](CLI::App* verb_app) {
     verb_app->add_option("-o,--out", o.send.place.file, "a new file for the token, mode 0600");
     verb_app->add_flag("--stdout", o.send.place.standard_output, "print the token instead");
   };
-  CLI::App* send =
-      add(*wallet, "send", "take earnings out as an ecash token",
-          with_data_dir(o, [&o](const std::string& d) {
-            return verb_wallet_send(d, o.send, o.json);
-          }));
+  CLI::App* send = add(
+      *wallet, "send", "take earnings out as an ecash token",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_send(d, o.send, o.json); }));
   send->add_option("amount", o.send.sats, "satoshis; the mint's fee leaves the wallet beside it");
   send->add_flag("--all", o.send.all, "all that is free, the fee included");
   const auto purse = [&o](CLI::App* verb_app) {
@@ -356,11 +361,10 @@ void CommandLine::define_wallet() {
       "Examples:\n  paygress-provider wallet send 1000 --out earnings.token\n"
       "  paygress-provider wallet send --all --mint https://mint.example --stdout");
   define_pay(*wallet, purse);
-  CLI::App* token =
-      add(*wallet, "token", "the token of a withdrawal, again",
-          with_data_dir(o, [&o](const std::string& d) {
-            return verb_wallet_token(d, o.withdrawal, o.send.place, o.json);
-          }));
+  CLI::App* token = add(*wallet, "token", "the token of a withdrawal, again",
+                        with_data_dir(o, [&o](const std::string& d) {
+                          return verb_wallet_token(d, o.withdrawal, o.send.place, o.json);
+                        }));
   token->add_option("withdrawal", o.withdrawal, "the begin of its id")->required();
   place(token);
   token->footer("Example:\n  paygress-provider wallet token 3f9a --out earnings.token");
@@ -368,10 +372,9 @@ void CommandLine::define_wallet() {
 
 void CommandLine::define_pay(CLI::App& wallet, const std::function<void(CLI::App*)>& purse) {
   Options& o = options;
-  CLI::App* pay = add(wallet, "pay", "pay a Lightning invoice out of the earnings",
-                      with_data_dir(o, [&o](const std::string& d) {
-                        return verb_wallet_pay(d, o.send, o.json);
-                      }));
+  CLI::App* pay = add(
+      wallet, "pay", "pay a Lightning invoice out of the earnings",
+      with_data_dir(o, [&o](const std::string& d) { return verb_wallet_pay(d, o.send, o.json); }));
   pay->add_option("invoice", o.send.invoice, "BOLT 11, with an amount")->required();
   purse(pay);
   pay->footer(

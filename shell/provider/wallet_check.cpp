@@ -20,8 +20,7 @@ constexpr Micros kQuestionLimit = micros(Seconds{20});
 }  // namespace
 
 void WalletCheck::run(const cashu::RedeemState& state, AskMint ask, Done done) {
-  const std::shared_ptr<WalletCheck> check(
-      new WalletCheck(state, std::move(ask), std::move(done)));
+  const std::shared_ptr<WalletCheck> check(new WalletCheck(state, std::move(ask), std::move(done)));
   for (const auto& [purse, coins] : state.wallet().balances()) {
     if (coins == 0) continue;
     Tally& tally = check->tallies_[purse];
@@ -29,8 +28,9 @@ void WalletCheck::run(const cashu::RedeemState& state, AskMint ask, Done done) {
     tally.in_doubt = state.wallet().reserved(purse);
     for (size_t at = 0; at < proofs.size(); at += kProofsPerQuestion) {
       const size_t end = std::min(proofs.size(), at + kProofsPerQuestion);
-      check->pieces_.push_back({purse, {proofs.begin() + static_cast<ptrdiff_t>(at),
-                                        proofs.begin() + static_cast<ptrdiff_t>(end)}});
+      check->pieces_.push_back({purse,
+                                {proofs.begin() + static_cast<ptrdiff_t>(at),
+                                 proofs.begin() + static_cast<ptrdiff_t>(end)}});
     }
   }
   check->next();
@@ -68,11 +68,16 @@ void WalletCheck::take(const Piece& piece, const std::vector<cashu::Point>& poin
   for (size_t i = 0; i < piece.proofs.size(); ++i) {
     const cashu::Proof& proof = piece.proofs[i];
     const auto state = states.find(points[i]);
-    if (!still_free.contains(proof.secret)) tally.in_doubt += proof.amount;
-    else if (state == states.end()) tally.unanswered += proof.amount;
-    else if (state->second == cashu::ProofState::Unspent) tally.unspent += proof.amount;
-    else if (state->second == cashu::ProofState::Pending) tally.pending += proof.amount;
-    else tally.spent += proof.amount;
+    if (!still_free.contains(proof.secret))
+      tally.in_doubt += proof.amount;
+    else if (state == states.end())
+      tally.unanswered += proof.amount;
+    else if (state->second == cashu::ProofState::Unspent)
+      tally.unspent += proof.amount;
+    else if (state->second == cashu::ProofState::Pending)
+      tally.pending += proof.amount;
+    else
+      tally.spent += proof.amount;
   }
 }
 

@@ -20,8 +20,8 @@
 
 namespace paygress::daemon {
 
-using AskMint = std::function<void(const cashu::MintCall&,
-                                   std::function<void(const cashu::MintAnswer&)>)>;
+using AskMint =
+    std::function<void(const cashu::MintCall&, std::function<void(const cashu::MintAnswer&)>)>;
 
 class WalletCheck : public std::enable_shared_from_this<WalletCheck> {
  public:

@@ -1,7 +1,7 @@
 #include "shell/provider/wallet_desk.h"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 #include <limits>
 #include <utility>
@@ -46,9 +46,8 @@ json::object WalletDesk::balance() const {
 }
 
 void WalletDesk::check(Reply reply) {
-  WalletCheck::run(core_.wallet().state(), ask_mint_, [reply](const json::object& report) {
-    reply(json::serialize(report));
-  });
+  WalletCheck::run(core_.wallet().state(), ask_mint_,
+                   [reply](const json::object& report) { reply(json::serialize(report)); });
 }
 
 void WalletDesk::restore(Reply reply) {

@@ -84,7 +84,7 @@ class WalletDesk {
   std::map<ClaimId, std::vector<Reply>> waiting_;
   // One search at a time: whoever asks meanwhile hears of the same one.
   std::vector<Reply> searching_;
-  std::set<std::string> unsearched_;                 // mints
+  std::set<std::string> unsearched_;  // mints
   std::vector<provider::WalletSearched> found_;
   std::vector<Reply> releasing_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -1,8 +1,8 @@
 #include "shell/provider/wallet_verbs.h"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/json/serialize.hpp>
 
 #include "core/base/ids.h"
 #include "shell/base/entropy.h"
@@ -88,10 +88,9 @@ Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
     withdrawal.erase("token");
     withdrawal["file"] = place.file;
   }
-  const std::string about =
-      fmt::format("withdrawal {}: a token of {} msat, the mint's fee was {}",
-                  id.substr(0, kIdDigits), json::serialize(withdrawal.at("face_msat")),
-                  json::serialize(withdrawal.at("fee_msat")));
+  const std::string about = fmt::format(
+      "withdrawal {}: a token of {} msat, the mint's fee was {}", id.substr(0, kIdDigits),
+      json::serialize(withdrawal.at("face_msat")), json::serialize(withdrawal.at("fee_msat")));
   if (as_json) return put(withdrawal), Exit::Ok;
   if (place.standard_output) {
     say(about);
@@ -113,16 +112,20 @@ Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
   };
   const Told balance = ask_or_read(data_dir, {{"verb", "wallet-balance"}}, read);
   if (!balance) return balance.error();
-  if (as_json) put(*balance);
-  else put(balance_text(*balance));
+  if (as_json)
+    put(*balance);
+  else
+    put(balance_text(*balance));
   return Exit::Ok;
 }
 
 Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
   const Told report = ask_running(data_dir, {{"verb", "wallet-check"}}, "asks the mints");
   if (!report) return report.error();
-  if (as_json) put(*report);
-  else put(check_text(*report));
+  if (as_json)
+    put(*report);
+  else
+    put(check_text(*report));
   if (!report->at("sound").as_bool()) return Exit::Findings;
   return report->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
 }
@@ -130,8 +133,10 @@ Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
 Exit verb_wallet_restore(const std::string& data_dir, bool as_json) {
   const Told report = ask_running(data_dir, {{"verb", "wallet-restore"}}, "asks the mints");
   if (!report) return report.error();
-  if (as_json) put(*report);
-  else put(restore_text(*report));
+  if (as_json)
+    put(*report);
+  else
+    put(restore_text(*report));
   if (report->at("under_way").as_bool()) return Exit::Unknown;
   return report->at("complete").as_bool() ? Exit::Ok : Exit::Failed;
 }
@@ -144,8 +149,10 @@ Exit verb_wallet_history(const std::string& data_dir, bool as_json) {
   };
   const Told history = ask_or_read(data_dir, {{"verb", "wallet-history"}}, read);
   if (!history) return history.error();
-  if (as_json) put(*history);
-  else put(history_text(*history));
+  if (as_json)
+    put(*history);
+  else
+    put(history_text(*history));
   return Exit::Ok;
 }
 
@@ -156,12 +163,8 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
   shell::OsEntropy entropy;
   ClaimId id;
   entropy.fill(id.bytes);
-  json::object request{{"verb", "wallet-send"},
-                       {"id", id.hex()},
-                       {"mint", options.mint},
-                       {"unit", options.unit},
-                       {"force", options.force},
-                       {"all", options.all}};
+  json::object request{{"verb", "wallet-send"}, {"id", id.hex()},         {"mint", options.mint},
+                       {"unit", options.unit},  {"force", options.force}, {"all", options.all}};
   if (options.sats) request["sats"] = *options.sats;
   const Asked asked = ask(data_dir, request);
   if (asked.answer) return deliver(*asked.answer, options.place, as_json);

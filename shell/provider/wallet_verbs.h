@@ -8,8 +8,8 @@
 
 namespace paygress::daemon {
 
-struct TokenPlace {         // where a token goes; one of the two
-  std::string file;         // a new one, mode 0600
+struct TokenPlace {  // where a token goes; one of the two
+  std::string file;  // a new one, mode 0600
   bool standard_output = false;
 };
 
@@ -18,8 +18,8 @@ struct SendOptions {
   bool all = false;
   std::string mint;
   std::string unit;
-  bool force = false;            // also of what is owed to others
-  std::string invoice;           // of `pay`
+  bool force = false;   // also of what is owed to others
+  std::string invoice;  // of `pay`
   TokenPlace place;
 };
 

@@ -1,8 +1,8 @@
 #include "shell/provider/wallet_view.h"
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include "core/cashu/token_quote.h"
 #include "core/market/time_text.h"
@@ -17,8 +17,8 @@ constexpr size_t kShownId = 12;
 
 std::string msat_text(const json::value& msat) {
   const int64_t value = msat.as_int64();
-  const uint64_t size = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value)
-                                  : static_cast<uint64_t>(value);
+  const uint64_t size =
+      value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
   std::string text = fmt::format("{}{}", value < 0 ? "-" : "", size / 1000);
   return size % 1000 == 0 ? text : fmt::format("{}.{:03}", text, size % 1000);
 }
@@ -165,8 +165,7 @@ std::string check_text(const json::object& report) {
   return out.empty() ? "the wallet is empty\n" : out;
 }
 
-json::object restore_json(const std::vector<provider::WalletSearched>& searched,
-                          bool under_way) {
+json::object restore_json(const std::vector<provider::WalletSearched>& searched, bool under_way) {
   json::array mints;
   json::array purses;
   bool complete = !under_way;
@@ -215,8 +214,7 @@ std::string restore_text(const json::object& report) {
 
 Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan& scan) {
   Books books;
-  const auto read = each_record(
-      scan, [&](uint64_t, const Record& record) { books.fold(record); });
+  const auto read = each_record(scan, [&](uint64_t, const Record& record) { books.fold(record); });
   if (!read) return std::unexpected(read.error());
   return provider::free_money(books.leases(), books.wallet());
 }
@@ -225,8 +223,8 @@ Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan
 
 Result<std::vector<WalletEntry>> wallet_history(const Scan& scan) {
   WalletKeeper keeper;
-  const auto read = each_record(
-      scan, [&](uint64_t batch, const Record& record) { keeper.fold(batch, record); });
+  const auto read =
+      each_record(scan, [&](uint64_t batch, const Record& record) { keeper.fold(batch, record); });
   if (!read) return std::unexpected(read.error());
   return keeper.take();
 }

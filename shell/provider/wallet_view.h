@@ -31,7 +31,7 @@ boost::json::object restore_json(const std::vector<provider::WalletSearched>& se
                                  bool under_way);
 std::string restore_text(const boost::json::object& report);
 
-struct WalletEntry {     // one thing that came into the wallet or left it
+struct WalletEntry {  // one thing that came into the wallet or left it
   uint64_t batch = 0;
   UnixSeconds at;
   // "received", "refunded", "withdrawn", "paid" (an invoice); of a withdrawal that is neither
@@ -40,11 +40,11 @@ struct WalletEntry {     // one thing that came into the wallet or left it
   std::string kind;
   std::string mint;
   std::string unit;
-  Msat amount;           // of the token or the proofs; what left is negative
-  Msat fee;              // that the mint took of a token that left, or for an invoice
-  Msat wallet;           // what the wallet held after it
-  std::string id;        // of the payment, the claim or the withdrawal
-  std::string purpose;   // of a withdrawal
+  Msat amount;          // of the token or the proofs; what left is negative
+  Msat fee;             // that the mint took of a token that left, or for an invoice
+  Msat wallet;          // what the wallet held after it
+  std::string id;       // of the payment, the claim or the withdrawal
+  std::string purpose;  // of a withdrawal
 };
 // Oldest first. No token is in it.
 Result<std::vector<WalletEntry>> wallet_history(const Scan& scan);
@@ -53,7 +53,6 @@ std::string history_text(const boost::json::object& history);
 
 // State and token, or receipt, of the withdrawal whose id begins so.
 boost::json::object withdrawal_json(const lease::Withdrawal& withdrawal);
-std::expected<boost::json::object, NoStory> find_withdrawal(const Scan& scan,
-                                                            std::string_view id);
+std::expected<boost::json::object, NoStory> find_withdrawal(const Scan& scan, std::string_view id);
 
 }  // namespace paygress::daemon

@@ -11,13 +11,10 @@ const char* advice_for(int code) {
       return "; this is not a ledger: move the file away, or name another data directory";
     case SQLITE_CORRUPT:
       return "; the file is damaged: keep a copy of it and put back your last backup";
-    case SQLITE_FULL:
-      return "; free some space, then start again";
+    case SQLITE_FULL: return "; free some space, then start again";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return "; another program has it open";
-    default:
-      return "";
+    case SQLITE_LOCKED: return "; another program has it open";
+    default: return "";
   }
 }
 

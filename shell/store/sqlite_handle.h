@@ -61,7 +61,7 @@ class Statement {
   Result<bool> step();
   void reset();
   int64_t integer(int column) const;
-  ByteView blob(int column) const;          // until the next step
+  ByteView blob(int column) const;  // until the next step
   std::string text(int column) const;
 
  private:

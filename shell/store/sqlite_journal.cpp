@@ -35,7 +35,7 @@ Result<shell::FileDescriptor> take_lock(const std::string& directory) {
 Result<void> prepare_file(const std::string& path, bool may_create) {
   auto file = shell::open_file(path, O_RDWR | (may_create ? O_CREAT : 0), 0600);
   if (!file) return std::unexpected(file.error());
-  struct stat info {};
+  struct stat info{};
   if (fstat(file->number(), &info) != 0) return shell::system_failure("cannot be examined", path);
   if (!S_ISREG(info.st_mode)) return fail("is not a regular file", path);
   if ((info.st_mode & 077) != 0 && fchmod(file->number(), 0600) != 0)
@@ -55,8 +55,7 @@ struct Ledger::State {
 
   void write_mark() {
     if (hold_mark) return;
-    auto written =
-        write_high_water(mark_path, journal->header().install, journal->acknowledged());
+    auto written = write_high_water(mark_path, journal->header().install, journal->acknowledged());
     mark_problem = written ? std::nullopt : std::optional(written.error());
     if (written) marked = journal->acknowledged().sequence;
   }
@@ -110,9 +109,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerOptions& options, Entro
   auto storage = open_ledger_storage(options, source, may_create);
   if (!storage) return std::unexpected(storage.error());
   state->hold_mark = options.take_up;
-  auto mark = options.take_up
-                  ? Result<std::optional<journal::Tip>>(std::nullopt)
-                  : read_high_water(state->mark_path, (*storage)->header().install);
+  auto mark = options.take_up ? Result<std::optional<journal::Tip>>(std::nullopt)
+                              : read_high_water(state->mark_path, (*storage)->header().install);
   if (!mark) return std::unexpected(mark.error());
   auto journal = journal::Journal::open(std::move(*storage), *mark, replay);
   if (!journal)

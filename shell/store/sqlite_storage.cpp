@@ -150,8 +150,8 @@ Result<journal::Header> create(Database& database, Entropy& entropy) {
     if (auto done = insert->step(); !done) return std::unexpected(done.error());
   }
   // The id is set in the same transaction: a file that carries it has the tables.
-  if (auto ok = database.run("PRAGMA application_id = " + std::to_string(kApplicationId) +
-                             "; COMMIT");
+  if (auto ok =
+          database.run("PRAGMA application_id = " + std::to_string(kApplicationId) + "; COMMIT");
       !ok)
     return std::unexpected(ok.error());
   return header;
@@ -172,13 +172,11 @@ Result<journal::Header> header_or_create(Database& database, Entropy* entropy) {
   auto kind = kind_of(database);
   if (!kind) return std::unexpected(kind.error());
   switch (*kind) {
-    case Kind::Ours:
-      return read_header(database);
+    case Kind::Ours: return read_header(database);
     case Kind::Empty:
       if (entropy != nullptr) return create(database, *entropy);
       return fail("is missing or empty; put back your last backup", database.path());
-    case Kind::Foreign:
-      break;
+    case Kind::Foreign: break;
   }
   return fail("is a database of another program: move it away, or name another data directory",
               database.path());

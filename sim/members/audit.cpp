@@ -59,17 +59,18 @@ void Audit::on_running(Micros now, uint32_t member, bool runs, bool machine_lost
   verdict_.recoveries.push_back(gap);
   verdict_.recovery_bound = recovery_bound(plan_, members_.size());
   if (gap > verdict_.recovery_bound)
-    find(now, "late-recovery", to_text(gap) + " without a copy, and " +
-                                   to_text(verdict_.recovery_bound) + " is the most");
+    find(
+        now, "late-recovery",
+        to_text(gap) + " without a copy, and " + to_text(verdict_.recovery_bound) + " is the most");
 }
 
 void Audit::on_epoch(Micros now, uint32_t member, uint64_t epoch, bool forgot) {
   const auto [held, first] = holders_.emplace(epoch, member);
   if (first || held->second == member || forgot) return;
   ++verdict_.shared_epochs;
-  find(now, "shared-epoch", to_text(plan_.member_name(member)) + " holds epoch " +
-                                std::to_string(epoch) + ", which " +
-                                to_text(plan_.member_name(held->second)) + " held");
+  find(now, "shared-epoch",
+       to_text(plan_.member_name(member)) + " holds epoch " + std::to_string(epoch) + ", which " +
+           to_text(plan_.member_name(held->second)) + " held");
 }
 
 bool Audit::on_promoting(Micros now, uint32_t member, uint64_t epoch, bool settled) {
@@ -79,23 +80,24 @@ bool Audit::on_promoting(Micros now, uint32_t member, uint64_t epoch, bool settl
   ++verdict_.promotions;
   if (!held_once_ && member != members_.front()) {
     ++verdict_.unheard_promotions;
-    find(now, "unheard-promotion", to_text(plan_.member_name(member)) +
-                                       " takes over what nobody said to hold");
+    find(now, "unheard-promotion",
+         to_text(plan_.member_name(member)) + " takes over what nobody said to hold");
   }
   held_once_ = true;
   if (settled) {
     ++verdict_.late_promotions;
-    find(now, "ping-pong", to_text(plan_.member_name(member)) + " promotes, epoch " +
-                               std::to_string(epoch) + ", when all has settled");
+    find(now, "ping-pong",
+         to_text(plan_.member_name(member)) + " promotes, epoch " + std::to_string(epoch) +
+             ", when all has settled");
   }
   return true;
 }
 
 void Audit::on_false_promotion(Micros now, uint32_t member, uint32_t over) {
   ++verdict_.false_promotions;
-  find(now, "false-promotion", to_text(plan_.member_name(member)) +
-                                   " promotes over a healthy holder, " +
-                                   to_text(plan_.member_name(over)));
+  find(now, "false-promotion",
+       to_text(plan_.member_name(member)) + " promotes over a healthy holder, " +
+           to_text(plan_.member_name(over)));
 }
 
 }  // namespace paygress::sim::members

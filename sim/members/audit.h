@@ -28,15 +28,15 @@ struct Verdict {
   std::string stall;                // why there is not one copy at the end; empty: there is
   uint32_t unheard_promotions = 0;  // by a standby, before anybody said that it holds (rule 10)
   uint32_t promotions = 0;
-  uint32_t late_promotions = 0;     // after healing and settling: ping-pong
+  uint32_t late_promotions = 0;  // after healing and settling: ping-pong
   uint64_t events = 0;
-  std::vector<Micros> gaps;         // no copy ran, between two that did
-  uint64_t hash = 0;                // of everything that happened, in order
-  Micros ended;                     // when it was over
-  size_t bytes = 0;                 // of memory at the end, roughly
+  std::vector<Micros> gaps;  // no copy ran, between two that did
+  uint64_t hash = 0;         // of everything that happened, in order
+  Micros ended;              // when it was over
+  size_t bytes = 0;          // of memory at the end, roughly
   std::vector<Finding> findings;
   std::map<std::string, uint64_t, std::less<>> marks;
-  std::vector<Micros> recoveries;   // of gaps while nothing else went wrong
+  std::vector<Micros> recoveries;  // of gaps while nothing else went wrong
   Micros recovery_bound;
 
   bool safe() const {
@@ -77,13 +77,13 @@ class Audit {
   const Plan& plan_;
   const std::vector<uint32_t> members_;
   Verdict& verdict_;
-  std::map<uint32_t, uint64_t> promoted_;   // by member
-  std::map<uint64_t, uint32_t> holders_;    // of each epoch
+  std::map<uint32_t, uint64_t> promoted_;  // by member
+  std::map<uint64_t, uint32_t> holders_;   // of each epoch
   bool held_once_ = false;
   int running_ = 0;
   Micros since_;
   std::optional<Micros> none_since_;
-  std::optional<Micros> calm_loss_;         // `trouble` at a loss that counts for the bound
+  std::optional<Micros> calm_loss_;  // `trouble` at a loss that counts for the bound
 };
 
 }  // namespace paygress::sim::members

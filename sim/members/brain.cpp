@@ -38,9 +38,9 @@ class Rules final : public Brain {
       if (at == workloads[w].end()) continue;
       leases_.push_back(lease_of(w));
       if (!joined.contains(leases_.back()))
-        joins_.emplace_back(leases_.back(),
-                            terms_of(plan, workloads[w],
-                                     static_cast<uint32_t>(at - workloads[w].begin())));
+        joins_.emplace_back(
+            leases_.back(),
+            terms_of(plan, workloads[w], static_cast<uint32_t>(at - workloads[w].begin())));
     }
   }
 
@@ -64,8 +64,7 @@ class Rules final : public Brain {
   void answered(Now now, QueryNo id, uint32_t relay, bool complete, Step& out) override {
     machine_.handle_query_answer(now, id, {relay}, complete, out);
   }
-  void workload(Now now, uint32_t workload, WorkloadNews news, bool unstopped,
-                Step& out) override {
+  void workload(Now now, uint32_t workload, WorkloadNews news, bool unstopped, Step& out) override {
     machine_.handle_workload(now, lease_of(workload), news, unstopped, out);
   }
   void guard_state(Now now, std::span<const GuardDeadline> held, Step& out) override {

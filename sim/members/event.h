@@ -22,12 +22,12 @@ inline constexpr uint32_t kEveryWorkload = ~uint32_t{0};
 
 struct Sent : boost::intrusive_ref_counter<Sent, boost::thread_unsafe_counter> {
   failover::Heard heard;
-  uint32_t author = 0;                  // the member's place
-  uint32_t workload = kEveryWorkload;   // of a claim, promotion or revocation
-  uint64_t run = 0;                     // of the author's daemon
-  failover::PublishNo publish;          // its number in that run
-  uint32_t number = 0;                  // among all of its author's events
-  std::string text;                     // real tier
+  uint32_t author = 0;                 // the member's place
+  uint32_t workload = kEveryWorkload;  // of a claim, promotion or revocation
+  uint64_t run = 0;                    // of the author's daemon
+  failover::PublishNo publish;         // its number in that run
+  uint32_t number = 0;                 // among all of its author's events
+  std::string text;                    // real tier
 };
 using EventRef = boost::intrusive_ptr<const Sent>;
 

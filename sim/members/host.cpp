@@ -95,9 +95,7 @@ void Host::start_daemon() {
     std::vector<failover::GuardDeadline> held;
     for (const Slot& slot : slots_)
       if (slot.cage.deadline) held.push_back({lease_of(slot.workload), *slot.cage.deadline});
-    tell([this, held](Now at, failover::Step& out) {
-      daemon_->brain->guard_state(at, held, out);
-    });
+    tell([this, held](Now at, failover::Step& out) { daemon_->brain->guard_state(at, held, out); });
   });
   for (Slot& slot : slots_) inventory(slot);
   if (leases_over_) go_on_ending();
@@ -318,8 +316,7 @@ void Host::publish(PublishNo id, uint32_t workload, failover::Heard heard,
     if (sending.event->heard.message.index() == event->heard.message.index() &&
         sending.event->workload == workload)
       sending.newest = false;
-  const auto it =
-      daemon_->sending.emplace(id, Sending{std::move(event), not_after, 0, true}).first;
+  const auto it = daemon_->sending.emplace(id, Sending{std::move(event), not_after, 0, true}).first;
   for (uint32_t r = 0; r < plan_.relays; ++r) send(it->second, r);
 }
 

@@ -19,9 +19,28 @@ namespace paygress::sim::members {
 // Interesting things that happen to a member; a set of histories without one of them tried less
 // than it seems to.
 enum class Mark : uint8_t {
-  TookOver, Fenced, GuardFroze, HoldTooLate, Killed, Revoked, ClaimWithdrawn, PromotionWithdrawn,
-  PromotedInVain, ClaimsCrossed, Superseded, CopyRemoved, NeverStarted, WentOn, RestartFenced,
-  CrashedInStep, Zombie, StartAborted, StartFailed, CannotRun, RelayForgot, HolderEnded,
+  TookOver,
+  Fenced,
+  GuardFroze,
+  HoldTooLate,
+  Killed,
+  Revoked,
+  ClaimWithdrawn,
+  PromotionWithdrawn,
+  PromotedInVain,
+  ClaimsCrossed,
+  Superseded,
+  CopyRemoved,
+  NeverStarted,
+  WentOn,
+  RestartFenced,
+  CrashedInStep,
+  Zombie,
+  StartAborted,
+  StartFailed,
+  CannotRun,
+  RelayForgot,
+  HolderEnded,
   RevokedAtEnd
 };
 std::string_view to_text(Mark mark);
@@ -51,7 +70,7 @@ class Host final : public NetUser {
   Host(const Plan& plan, uint32_t member, Events& queue, Net& net, Codec& codec,
        HostWatcher& watcher);
 
-  void boot();                    // the machine, and the daemon on it
+  void boot();  // the machine, and the daemon on it
   void crash_daemon();
   // The daemon ends within its next step, after `outputs` of its outputs; not even its records
   // are durable when that is negative.
@@ -79,7 +98,7 @@ class Host final : public NetUser {
   bool holds(uint32_t workload) const;  // its own machine says that it may run now
   failover::Phase phase(uint32_t workload) const { return slot_of(workload).phase; }
   std::string phase_text(uint32_t workload) const;
-  size_t bytes() const;           // of memory, roughly
+  size_t bytes() const;  // of memory, roughly
 
   void on_subscribed(uint32_t relay) override;
   void on_closed(uint32_t relay) override;
@@ -95,7 +114,7 @@ class Host final : public NetUser {
     failover::RelayMask taken = 0;  // relays that answered OK
     bool newest = true;             // of its kind
   };
-  struct Asked {                    // a query
+  struct Asked {  // a query
     uint32_t slot = 0;
     failover::RelayMask answered = 0;
   };
@@ -106,23 +125,23 @@ class Host final : public NetUser {
     std::map<failover::PublishNo, Sending> sending;
     std::map<uint64_t, Asked> queries;
     bool paused = false;
-    std::deque<Told> inbox;         // what came while it was paused
-    failover::Step step;            // of the moment: its memory is used again
+    std::deque<Told> inbox;  // what came while it was paused
+    failover::Step step;     // of the moment: its memory is used again
   };
   struct Engine {
     bool exists = false;
-    bool started = false;           // and not paused: it runs, unless it is frozen
+    bool started = false;  // and not paused: it runs, unless it is frozen
     std::optional<Micros> started_at;
     bool wanted = false;
-    uint64_t change = 0;            // of what is wanted: older calls do nothing any more
+    uint64_t change = 0;  // of what is wanted: older calls do nothing any more
   };
-  struct Cage {                     // what the guard holds of a workload
+  struct Cage {  // what the guard holds of a workload
     bool frozen = false;
-    bool freezing = false;          // asked for, not yet done
-    std::optional<Micros> deadline; // local
+    bool freezing = false;           // asked for, not yet done
+    std::optional<Micros> deadline;  // local
     uint64_t watch = 0;
   };
-  struct Slot {                     // one workload here
+  struct Slot {  // one workload here
     uint32_t workload = 0;
     Engine engine;
     Cage cage;
@@ -182,7 +201,7 @@ class Host final : public NetUser {
   Micros booted_at_;
   Seconds wall_offset_;
 
-  bool leases_over_ = false;        // as the daemon's books say, over restarts too
+  bool leases_over_ = false;  // as the daemon's books say, over restarts too
   bool machine_up_ = false;
   std::unique_ptr<Daemon> daemon_;
   uint64_t daemon_runs_ = 0;

@@ -49,9 +49,10 @@ void Host::engine_run(Slot& slot) {
   engine.wanted = true;
   const uint64_t change = ++engine.change;
   const uint64_t run = daemon_->run;
-  if (engine.started) return engine_do({20'000}, [this, &slot] {
-    if (slot.engine.started) tell_workload(slot, WorkloadNews::Running);
-  });
+  if (engine.started)
+    return engine_do({20'000}, [this, &slot] {
+      if (slot.engine.started) tell_workload(slot, WorkloadNews::Running);
+    });
   queue_.after(kGivesUp, [this, &slot, change] {  // the supervisor's patience with an engine
     if (slot.engine.change == change && engine_hangs_ && !slot.engine.started)
       tell_workload(slot, WorkloadNews::CannotRun);

@@ -112,8 +112,7 @@ void Net::try_connect(uint32_t m, uint32_t r) {
   Link& l = link(m, r);
   l.connecting = false;
   if (!members_[m].running) return;
-  if (relays_[r].down > 0 || l.to_relay.cuts > 0 || l.to_member.cuts > 0)
-    return connect_soon(m, r);
+  if (relays_[r].down > 0 || l.to_relay.cuts > 0 || l.to_member.cuts > 0) return connect_soon(m, r);
   ++l.session;
   l.up = true;
   carry(true, {Kind::Subscribe, m, r, 0, 0, 0, {}});
@@ -165,12 +164,11 @@ void Net::receive(uint32_t m, uint32_t r, const EventRef& event) {
   carry(false, {Kind::Ok, m, r, 0, 0, 0, event});
   if (relay.deaf > 0) return;
   const failover::Heard& heard = event->heard;
-  EventRef& stored =
-      relay.stored[{event->author, heard.message.index(),
-                    event->workload == kEveryWorkload ? 0 : event->workload}];
-  if (stored && (stored->heard.created_at > heard.created_at ||
-                 (stored->heard.created_at == heard.created_at &&
-                  stored->heard.event <= heard.event)))
+  EventRef& stored = relay.stored[{event->author, heard.message.index(),
+                                   event->workload == kEveryWorkload ? 0 : event->workload}];
+  if (stored &&
+      (stored->heard.created_at > heard.created_at ||
+       (stored->heard.created_at == heard.created_at && stored->heard.event <= heard.event)))
     return;
   stored = event;
   for (const uint32_t other : readers(*event)) {

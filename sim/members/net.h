@@ -21,15 +21,20 @@ namespace paygress::sim::members {
 // What travels on a link, one way.
 struct Frame {
   enum class Kind : uint8_t {
-    Subscribe, Event, Query,                     // to the relay
-    Subscribed, Stored, Ok, Answer               // to the member
+    Subscribe,
+    Event,
+    Query,  // to the relay
+    Subscribed,
+    Stored,
+    Ok,
+    Answer  // to the member
   };
   Kind kind = Kind::Event;
   uint32_t member = 0;
   uint32_t relay = 0;
-  uint32_t workload = 0;                         // Query, Answer
+  uint32_t workload = 0;  // Query, Answer
   uint64_t session = 0;
-  uint64_t query = 0;                            // Query, Answer
+  uint64_t query = 0;  // Query, Answer
   EventRef event;
 };
 using Events = Queue<Frame>;
@@ -64,21 +69,21 @@ class Net {
   void relay_deaf(uint32_t relay, bool deaf) { relays_.at(relay).deaf += deaf ? 1 : -1; }
 
  private:
-  struct Way {                       // one direction of a link
+  struct Way {  // one direction of a link
     int cuts = 0;
     Micros last_arrival;
     std::vector<Frame> held;
   };
   struct Link {
-    bool up = false;                 // as the member knows
+    bool up = false;  // as the member knows
     uint64_t session = 0;
     bool connecting = false;
     Way to_relay;
     Way to_member;
     Micros slow;
     int withheld = 0;
-    bool mute = false;               // does not answer queries either
-    std::vector<EventRef> waiting;   // what is withheld, in order
+    bool mute = false;              // does not answer queries either
+    std::vector<EventRef> waiting;  // what is withheld, in order
     RandomStream random{0, 0, ""};
     bool impaired() const { return to_relay.cuts > 0 || to_member.cuts > 0 || slow > Micros{0}; }
   };
@@ -86,11 +91,11 @@ class Net {
     NetUser* user = nullptr;
     bool running = false;
     std::vector<Link> links;
-    std::vector<uint32_t> readers;   // of its heartbeats, itself included; in order
-    std::vector<bool> fellow;        // by place: whose heartbeats it reads
-    std::vector<bool> in;            // by workload
+    std::vector<uint32_t> readers;  // of its heartbeats, itself included; in order
+    std::vector<bool> fellow;       // by place: whose heartbeats it reads
+    std::vector<bool> in;           // by workload
   };
-  struct Key {                       // of what a newer event replaces
+  struct Key {  // of what a newer event replaces
     uint32_t author = 0;
     size_t kind = 0;
     uint32_t workload = 0;

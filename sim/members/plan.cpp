@@ -36,9 +36,7 @@ Fault draw_fault(Draw& draw, const Plan& plan, FaultKind kind) {
     case FaultKind::SlowLink: fault.amount = draw.between(plan.leg_max, times(p.delay, 3)); break;
     case FaultKind::Withhold:
     case FaultKind::RelayDown: fault.amount = {draw.below(2)}; break;
-    case FaultKind::ClockStep:
-      fault.amount = draw.between({-600'000'000}, {600'000'000});
-      break;
+    case FaultKind::ClockStep: fault.amount = draw.between({-600'000'000}, {600'000'000}); break;
     case FaultKind::SlowCreate:
       fault.amount = draw.between(plan.create, times(p.silence, 2));
       break;
@@ -66,11 +64,12 @@ void focus(Draw& draw, Plan& plan) {
 // Faults at the very moments of a take-over.
 void strike_claimants(Draw& draw, Plan& plan, const std::vector<FaultKind>& kinds) {
   using failover::Phase;
-  constexpr std::array kPhases{Phase::Doubting, Phase::Claiming, Phase::Reading, Phase::Promoting,
-                               Phase::Holding, Phase::Withdrawing, Phase::Fencing};
+  constexpr std::array kPhases{Phase::Doubting,  Phase::Claiming, Phase::Reading,
+                               Phase::Promoting, Phase::Holding,  Phase::Withdrawing,
+                               Phase::Fencing};
   for (uint32_t i = 0; i < 1 + draw.below(5); ++i) {
-    const FaultKind kind = draw.chance(40) ? FaultKind::Pause
-                                           : kinds[draw.below(static_cast<uint32_t>(kinds.size()))];
+    const FaultKind kind =
+        draw.chance(40) ? FaultKind::Pause : kinds[draw.below(static_cast<uint32_t>(kinds.size()))];
     Fault fault = draw_fault(draw, plan, kind);
     fault.when = kPhases[draw.below(kPhases.size())];
     fault.from = draw.chance(70) ? Micros{0} : fault.from;
@@ -107,8 +106,8 @@ void amnesia(Plan& plan) {
   const failover::Profile& p = plan.profile;
   const Micros at = draw.between(times(p.silence, 2), plan.heal_at - p.heartbeat);
   const uint32_t standby = 1 + draw.below(plan.members - 1);
-  plan.faults.push_back({FaultKind::CutMember, at - p.silence - p.heartbeat, at, standby, 0, 3,
-                         {}, {}});
+  plan.faults.push_back(
+      {FaultKind::CutMember, at - p.silence - p.heartbeat, at, standby, 0, 3, {}, {}});
   for (uint32_t r = 0; r < plan.relays; ++r)
     plan.faults.push_back({FaultKind::RelayDown, at - p.retry, at, 0, r, 3, {1}, {}});
 }
@@ -248,18 +247,17 @@ struct Daily {
   int64_t lasts_max;
 };
 constexpr std::array kDaily{
-    Daily{FaultKind::HostCrash, 10, 20},  Daily{FaultKind::Crash, 20, 4},
-    Daily{FaultKind::Pause, 10, 4},       Daily{FaultKind::CutMember, 10, 6},
-    Daily{FaultKind::CutLink, 20, 20},    Daily{FaultKind::SlowLink, 10, 10},
-    Daily{FaultKind::EngineHang, 5, 3},   Daily{FaultKind::FailCreate, 5, 10},
-    Daily{FaultKind::Exhaust, 5, 1},      Daily{FaultKind::GuardCrash, 5, 1},
-    Daily{FaultKind::ClockStep, 10, 1},   Daily{FaultKind::RelayDown, 5, 10},
-    Daily{FaultKind::RelayDeaf, 5, 4},    Daily{FaultKind::Withhold, 10, 4}};
+    Daily{FaultKind::HostCrash, 10, 20}, Daily{FaultKind::Crash, 20, 4},
+    Daily{FaultKind::Pause, 10, 4},      Daily{FaultKind::CutMember, 10, 6},
+    Daily{FaultKind::CutLink, 20, 20},   Daily{FaultKind::SlowLink, 10, 10},
+    Daily{FaultKind::EngineHang, 5, 3},  Daily{FaultKind::FailCreate, 5, 10},
+    Daily{FaultKind::Exhaust, 5, 1},     Daily{FaultKind::GuardCrash, 5, 1},
+    Daily{FaultKind::ClockStep, 10, 1},  Daily{FaultKind::RelayDown, 5, 10},
+    Daily{FaultKind::RelayDeaf, 5, 4},   Daily{FaultKind::Withhold, 10, 4}};
 
 uint64_t count_of(Draw& draw, uint64_t per_day_tenths, Micros length) {
   constexpr uint64_t kDay = 86'400;
-  const uint64_t tenths =
-      per_day_tenths * static_cast<uint64_t>(length.value / 1'000'000) / kDay;
+  const uint64_t tenths = per_day_tenths * static_cast<uint64_t>(length.value / 1'000'000) / kDay;
   return tenths / 10 + (draw.below(10) < tenths % 10 ? 1 : 0);
 }
 

@@ -35,8 +35,22 @@ using sim::to_text;  // of times and nodes, beside those of this namespace
 //                (`amount` 1: not even queries)
 //   LeaseEnd     no fault: what the member was paid for is over, for good
 enum class FaultKind : uint8_t {
-  CutLink, CutMember, SlowLink, RelayDown, RelayDeaf, Crash, HostCrash, Pause, ClockStep,
-  SlowCreate, FailCreate, EngineHang, Exhaust, GuardCrash, Withhold, LeaseEnd
+  CutLink,
+  CutMember,
+  SlowLink,
+  RelayDown,
+  RelayDeaf,
+  Crash,
+  HostCrash,
+  Pause,
+  ClockStep,
+  SlowCreate,
+  FailCreate,
+  EngineHang,
+  Exhaust,
+  GuardCrash,
+  Withhold,
+  LeaseEnd
 };
 inline constexpr size_t kFaultKinds = 16;
 
@@ -44,11 +58,11 @@ inline constexpr size_t kFaultKinds = 16;
 struct FaultWord {
   FaultKind kind;
   std::string_view name;
-  Role role;               // of whom it happens to
-  bool peer;               // a relay is named too
+  Role role;  // of whom it happens to
+  bool peer;  // a relay is named too
   bool lasts;
-  std::string_view amount; // its key; empty: none
-  bool flag;               // the amount is yes or no
+  std::string_view amount;  // its key; empty: none
+  bool flag;                // the amount is yes or no
 };
 const FaultWord& word_of(FaultKind kind);
 
@@ -70,11 +84,11 @@ struct Fault {
 struct Plan {
   std::string scenario = "failover";  // whose draw it is; only a name
   uint64_t seed = 0;
-  Tier tier = Tier::Fast;          // Real: events are signed, encoded, verified and parsed
+  Tier tier = Tier::Fast;  // Real: events are signed, encoded, verified and parsed
   Bug plant = Bug::none;
   failover::Profile profile = failover::kDefaultProfile;
   failover::RulePolicy policy;
-  bool timeout_only = false;       // the existing network's policy instead of the rules
+  bool timeout_only = false;  // the existing network's policy instead of the rules
   uint32_t members = 2;
   uint32_t relays = 3;
   // Numbers in the text and of the streams, by place. Empty: the places themselves.
@@ -82,14 +96,14 @@ struct Plan {
   std::vector<uint32_t> relay_numbers;
   // The members of each workload, in rank order. Empty: one, of all.
   std::vector<std::vector<uint32_t>> workloads;
-  uint32_t faulty = 0;             // f of the quorums
-  Micros leg_min = 1'000_us;       // one-way, over a link that works
+  uint32_t faulty = 0;        // f of the quorums
+  Micros leg_min = 1'000_us;  // one-way, over a link that works
   Micros leg_max = 200'000_us;
-  bool lockstep = false;           // every leg takes leg_max, and clocks do not drift
-  Micros freeze_max;               // freezing takes up to so long, as in a system call
+  bool lockstep = false;  // every leg takes leg_max, and clocks do not drift
+  Micros freeze_max;      // freezing takes up to so long, as in a system call
   Micros create = 5'000'000_us;
-  Micros heal_at;                  // from here on nothing breaks any more
-  Micros end_at;                   // and by then one copy runs, and all is quiet
+  Micros heal_at;                      // from here on nothing breaks any more
+  Micros end_at;                       // and by then one copy runs, and all is quiet
   std::vector<uint32_t> lost_members;  // from heal_at on, for ever
   std::vector<uint32_t> lost_relays;
   std::vector<uint32_t> lost_engines;  // their workload is dead, and they answer nothing

@@ -38,11 +38,16 @@ namespace {
 
 constexpr Micros kInstant = 1'000'000_us;  // how long what does not last is said to
 constexpr std::array<std::pair<std::string_view, failover::Phase>, 11> kPhases{
-    {{"recovering", failover::Phase::Recovering}, {"unarmed", failover::Phase::Unarmed},
-     {"armed", failover::Phase::Armed}, {"doubting", failover::Phase::Doubting},
-     {"claiming", failover::Phase::Claiming}, {"reading", failover::Phase::Reading},
-     {"promoting", failover::Phase::Promoting}, {"withdrawing", failover::Phase::Withdrawing},
-     {"holding", failover::Phase::Holding}, {"fencing", failover::Phase::Fencing},
+    {{"recovering", failover::Phase::Recovering},
+     {"unarmed", failover::Phase::Unarmed},
+     {"armed", failover::Phase::Armed},
+     {"doubting", failover::Phase::Doubting},
+     {"claiming", failover::Phase::Claiming},
+     {"reading", failover::Phase::Reading},
+     {"promoting", failover::Phase::Promoting},
+     {"withdrawing", failover::Phase::Withdrawing},
+     {"holding", failover::Phase::Holding},
+     {"fencing", failover::Phase::Fencing},
      {"leaving", failover::Phase::Leaving}}};
 
 template <class F>
@@ -100,7 +105,7 @@ struct FaultLine {
   Micros amount;
   bool flag = false;
   std::string when = "at-once";
-  NodeName of;              // whose phase that is, when it happens to a relay
+  NodeName of;  // whose phase that is, when it happens to a relay
 };
 
 template <class V>
@@ -232,7 +237,7 @@ class Reader {
         fault.member = *place({Role::Provider, fault.member});
       if (word.role == Role::Relay || word.peer) fault.relay = *place({Role::Relay, fault.relay});
     }
-    std::map<uint32_t, size_t> workload_of;   // by primary
+    std::map<uint32_t, size_t> workload_of;  // by primary
     for (const auto& [primary, member] : standbys_) {
       const auto [at, fresh] = workload_of.emplace(primary, plan_.workloads.size());
       if (fresh) plan_.workloads.push_back({*place({Role::Provider, primary})});
@@ -285,8 +290,7 @@ class Reader {
     const auto member = named(words, 2, Role::Provider);
     if (!primary || !member || words.size() > 3) return fail("standby takes two providers");
     if (*primary == *member) return fail("it is the primary");
-    if (std::ranges::find(standbys_, std::pair(primary->number, member->number)) !=
-        standbys_.end())
+    if (std::ranges::find(standbys_, std::pair(primary->number, member->number)) != standbys_.end())
       return fail("it stands there twice");
     standbys_.emplace_back(primary->number, member->number);
     return {};
@@ -372,8 +376,7 @@ class Reader {
   }
   void name_it(NodeName node) { named_.emplace(node, number_); }
   std::optional<uint32_t> place(NodeName node) const {
-    const auto& numbers =
-        node.role == Role::Relay ? plan_.relay_numbers : plan_.member_numbers;
+    const auto& numbers = node.role == Role::Relay ? plan_.relay_numbers : plan_.member_numbers;
     const auto at = std::ranges::find(numbers, node.number);
     if (at == numbers.end()) return std::nullopt;
     return static_cast<uint32_t>(at - numbers.begin());
@@ -383,11 +386,11 @@ class Reader {
   static constexpr size_t kMembersMax = 10'000;
   static constexpr uint32_t kNumbersMax = 65'000;
 
-  size_t number_ = 0;                          // of the line
+  size_t number_ = 0;  // of the line
   bool headed_ = false;
   Plan plan_;
   std::vector<std::pair<uint32_t, uint32_t>> standbys_;
-  std::map<NodeName, size_t> named_;           // and the first line that does
+  std::map<NodeName, size_t> named_;  // and the first line that does
 };
 
 }  // namespace
@@ -413,9 +416,8 @@ std::string to_text(const Plan& plan) {
 
 Result<Plan> parse_plan(std::string_view text) {
   Reader reader;
-  const auto read_all = for_each_line(text, [&](size_t number, const auto& words) {
-    return reader.line(number, words);
-  });
+  const auto read_all = for_each_line(
+      text, [&](size_t number, const auto& words) { return reader.line(number, words); });
   if (!read_all) return std::unexpected(read_all.error());
   return reader.take();
 }

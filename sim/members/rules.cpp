@@ -57,11 +57,10 @@ Tally tally_of(const std::string& name, const Range& range, const failover::Rule
 }
 
 void print(const Tally& t) {
-  std::printf("%-28s %9" PRIu64 " %8" PRIu64 " %9.0f %8" PRIu64 " %8" PRIu64 " %8" PRIu64
-              " %8" PRIu64,
-              t.name.c_str(), t.histories, t.overlaps,
-              static_cast<double>(t.overlapping.value) / 1e6,
-              t.false_promotions, t.shared, t.unheard, t.stalls);
+  std::printf(
+      "%-28s %9" PRIu64 " %8" PRIu64 " %9.0f %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64,
+      t.name.c_str(), t.histories, t.overlaps, static_cast<double>(t.overlapping.value) / 1e6,
+      t.false_promotions, t.shared, t.unheard, t.stalls);
   if (t.first_seed > 0)
     std::printf(" %8" PRIu64 "\n", t.first_seed);
   else
@@ -143,8 +142,8 @@ int rules_command(const std::vector<std::string_view>& words) {
   if (seed_policy) chosen.guard = false;
   if (logged) return log_history(logged->first, chosen, seed_policy);
 
-  std::printf("%-28s %9s %8s %9s %8s %8s %8s %8s %8s\n", "switched off", "histories",
-              "overlap", "seconds", "false", "shared", "unheard", "stall", "first");
+  std::printf("%-28s %9s %8s %9s %8s %8s %8s %8s %8s\n", "switched off", "histories", "overlap",
+              "seconds", "false", "shared", "unheard", "stall", "first");
   bool as_it_must_be = true;
   if (only.empty() || only == "all") {
     const Tally tally = tally_of("nothing", all.value_or(range), {}, false);

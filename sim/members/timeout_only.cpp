@@ -62,8 +62,8 @@ class TimeoutOnly final : public Brain {
     starting_ = false;
     slot_ = false;
     runs_ = true;
-    out.outputs.push_back(Publish{PublishNo{++numbers_}, lease_of(0),
-                                  market::Promotion{"w", self_, {}, 1, 1, {}}, {}});
+    out.outputs.push_back(Publish{
+        PublishNo{++numbers_}, lease_of(0), market::Promotion{"w", self_, {}, 1, 1, {}}, {}});
   }
 
   void timer(Now now, Step& out) override {

@@ -17,12 +17,29 @@ using failover::Phase;
 
 constexpr Micros kGuardRestarts = 2'000_ms;  // its supervisor starts it again
 constexpr uint64_t kEventsMax = 500'000'000;
-constexpr std::array<std::string_view, 23> kMarks{
-    "took over", "fenced", "guard froze", "hold too late", "killed", "revoked",
-    "claim withdrawn", "promotion withdrawn", "promoted in vain", "claims crossed", "superseded",
-    "copy removed", "never started", "went on after restart", "fenced by restart",
-    "crashed in a step", "woke as a zombie", "start aborted", "start failed", "cannot run",
-    "relay forgot", "lease of the holder ended", "revoked at the end"};
+constexpr std::array<std::string_view, 23> kMarks{"took over",
+                                                  "fenced",
+                                                  "guard froze",
+                                                  "hold too late",
+                                                  "killed",
+                                                  "revoked",
+                                                  "claim withdrawn",
+                                                  "promotion withdrawn",
+                                                  "promoted in vain",
+                                                  "claims crossed",
+                                                  "superseded",
+                                                  "copy removed",
+                                                  "never started",
+                                                  "went on after restart",
+                                                  "fenced by restart",
+                                                  "crashed in a step",
+                                                  "woke as a zombie",
+                                                  "start aborted",
+                                                  "start failed",
+                                                  "cannot run",
+                                                  "relay forgot",
+                                                  "lease of the holder ended",
+                                                  "revoked at the end"};
 
 struct BrokenInvariant {
   std::string what;
@@ -161,9 +178,7 @@ class World final : public HostWatcher {
     }
   }
 
-  Micros settled_at() const {
-    return plan_.heal_at + Micros{8 * plan_.profile.silence.value};
-  }
+  Micros settled_at() const { return plan_.heal_at + Micros{8 * plan_.profile.silence.value}; }
   void find(std::string rule, std::string detail) {
     verdict_.findings.push_back({std::move(rule), std::move(detail), queue_.now()});
   }
@@ -204,14 +219,14 @@ class World final : public HostWatcher {
     const Audit& audit = audits_[workload];
     if (audit.running() == 1) return {};
     std::string phases;
-    bool armed = false;            // somebody whose engine works could take over
+    bool armed = false;  // somebody whose engine works could take over
     for (const uint32_t m : audit.members()) {
       const std::string phase = hosts_[m]->phase_text(workload);
       phases += (phases.empty() ? "" : ", ") + to_text(plan_.member_name(m)) + " " + phase;
       const bool works = std::find(plan_.lost_engines.begin(), plan_.lost_engines.end(), m) ==
                          plan_.lost_engines.end();
-      armed = armed || (works && phase != "unarmed" && phase != "down" &&
-                        !hosts_[m]->leases_over());
+      armed =
+          armed || (works && phase != "unarmed" && phase != "down" && !hosts_[m]->leases_over());
     }
     if (audit.running() == 0 && !armed) return {};
     return std::to_string(audit.running()) + " copies run at the end: " + phases;
@@ -246,12 +261,11 @@ class World final : public HostWatcher {
 
   void set(const Fault& fault, bool on) {
     if (watching_.log)
-      watching_.log(queue_.now(), std::string(on ? "begins: " : "ends: ") +
-                                      std::string(word_of(fault.kind).name) + " m" +
-                                      std::to_string(fault.member) + " r" +
-                                      std::to_string(fault.relay) + " way " +
-                                      std::to_string(fault.way) + " " +
-                                      std::to_string(fault.amount.value));
+      watching_.log(
+          queue_.now(),
+          std::string(on ? "begins: " : "ends: ") + std::string(word_of(fault.kind).name) + " m" +
+              std::to_string(fault.member) + " r" + std::to_string(fault.relay) + " way " +
+              std::to_string(fault.way) + " " + std::to_string(fault.amount.value));
     const uint32_t m = fault.member;
     Host& host = *hosts_[m];
     const auto counted = [&](const std::function<void(bool)>& change) {
@@ -262,9 +276,7 @@ class World final : public HostWatcher {
       case FaultKind::CutMember:
         for (uint32_t r = 0; r < plan_.relays; ++r) net_.cut(m, r, fault.way, on);
         break;
-      case FaultKind::SlowLink:
-        net_.slow(m, fault.relay, on ? fault.amount : Micros{0});
-        break;
+      case FaultKind::SlowLink: net_.slow(m, fault.relay, on ? fault.amount : Micros{0}); break;
       case FaultKind::RelayDown:
         forgot_ = forgot_ || (on && fault.amount.value != 0);
         if (on && fault.amount.value != 0) on_mark(m, Mark::RelayForgot);
@@ -286,9 +298,7 @@ class World final : public HostWatcher {
       case FaultKind::EngineHang: counted([&](bool hangs) { host.set_engine_hangs(hangs); }); break;
       case FaultKind::Exhaust: host.exhaust(); break;
       case FaultKind::LeaseEnd: host.end_leases(); break;
-      case FaultKind::Withhold:
-        net_.withhold(m, fault.relay, on, fault.amount.value != 0);
-        break;
+      case FaultKind::Withhold: net_.withhold(m, fault.relay, on, fault.amount.value != 0); break;
       case FaultKind::GuardCrash:
         host.crash_guard();
         queue_.after(kGuardRestarts, [this, m] { hosts_[m]->start_guard(); });
@@ -330,16 +340,16 @@ class World final : public HostWatcher {
   Net net_;
   RandomStream random_;
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::vector<Audit> audits_;         // by workload
+  std::vector<Audit> audits_;  // by workload
   std::map<std::pair<int, uint32_t>, int> counts_;
   Verdict verdict_;
   TraceHash hash_;
   std::array<uint64_t, kMarks.size()> marks_{};
   std::array<uint64_t, kFaultKinds> fault_marks_{};
-  std::vector<Fault> waiting_;        // for a phase
-  bool forgot_ = false;               // a relay did: an epoch may be taken again
-  int active_ = 0;                    // faults that last, but for lost machines
-  Micros trouble_;                    // when anything last began or ended
+  std::vector<Fault> waiting_;  // for a phase
+  bool forgot_ = false;         // a relay did: an epoch may be taken again
+  int active_ = 0;              // faults that last, but for lost machines
+  Micros trouble_;              // when anything last began or ended
 };
 
 }  // namespace

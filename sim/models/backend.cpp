@@ -17,9 +17,9 @@ using workload::Outcome;
 using workload::Running;
 using workload::Verb;
 
-constexpr int32_t kKilled = 137;      // 128 + SIGKILL, as engines report it
+constexpr int32_t kKilled = 137;          // 128 + SIGKILL, as engines report it
 constexpr Micros kListKept{120'000'000};  // an old list is no older than that
-constexpr int32_t kTerminated = 143;  // 128 + SIGTERM
+constexpr int32_t kTerminated = 143;      // 128 + SIGTERM
 
 void fail_with(Answer& answer, Fault fault, std::string message) {
   answer.outcome = Outcome::Failed;
@@ -213,8 +213,10 @@ void BackendModel::carry_out(InstallId install, const Call& call, Now now, Micro
       if (!object) return;
       if (object->runs_from && is_frozen(*object, now))
         return fail_with(answer, Fault::Busy, "the guard has frozen it");
-      if (call.verb == Verb::Remove) objects_.erase(call.name);
-      else halt(*object, kTerminated, now.wall, now);
+      if (call.verb == Verb::Remove)
+        objects_.erase(call.name);
+      else
+        halt(*object, kTerminated, now.wall, now);
       return;
     case Verb::Start:
     case Verb::Pause:

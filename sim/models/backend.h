@@ -35,12 +35,12 @@ enum class BackendFault : uint8_t {
 };
 
 struct BackendModelConfig {
-  InstallId install;                    // what List and Inspect see
-  Micros create_latency = {400'000};    // until the object exists and Create is answered
-  Micros start_latency = {200'000};     // until it runs and Start is answered
-  Micros call_latency = {20'000};       // of every other answer
-  Micros dies_after = {500'000};        // see BackendFault::Dies
-  Micros late_after = {460'000'000};    // see BackendFault::Late
+  InstallId install;                  // what List and Inspect see
+  Micros create_latency = {400'000};  // until the object exists and Create is answered
+  Micros start_latency = {200'000};   // until it runs and Start is answered
+  Micros call_latency = {20'000};     // of every other answer
+  Micros dies_after = {500'000};      // see BackendFault::Dies
+  Micros late_after = {460'000'000};  // see BackendFault::Late
   workload::NodeCapacity capacity{8000, 16384, 200};  // Create beyond it is Failed/Quota
   bool serves_ssh = true;
   // Chance of each fault per call it applies to, in parts per million; all zero by default.
@@ -116,13 +116,13 @@ class BackendModel {
   struct Object {
     workload::Spec spec;
     Micros exists_from;
-    std::optional<Micros> runs_from;   // absent: stopped
+    std::optional<Micros> runs_from;  // absent: stopped
     std::optional<Micros> dies_at;
-    UnixSeconds dies_wall;             // the engine's time of it
+    UnixSeconds dies_wall;  // the engine's time of it
     bool paused = false;
     std::optional<UnixSeconds> stopped_at;
     std::optional<int32_t> exit_code;
-    std::optional<size_t> member;      // of members_
+    std::optional<size_t> member;  // of members_
   };
   struct Planned {
     workload::Verb verb;

@@ -14,7 +14,7 @@ struct Facet {
   enum class By : uint8_t { Nothing, Kind, Author, Party };
   By by = By::Nothing;  // Nothing: every event
   uint16_t kind = 0;
-  PubKey who;           // Author, Party
+  PubKey who;  // Author, Party
   auto operator<=>(const Facet&) const = default;
 };
 

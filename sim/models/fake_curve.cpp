@@ -90,9 +90,9 @@ cashu::OutputsReady fake_make_outputs(const cashu::MakeOutputs& work, uint64_t w
   ready.id = work.id;
   uint32_t index = 0;
   for (const cashu::Amount amount : work.amounts)
-    ready.outputs.push_back({amount, work.keyset,
-                             blind(derive(wallet_seed, work.keyset, work.counter_start,
-                                          work.refund, index++))});
+    ready.outputs.push_back(
+        {amount, work.keyset,
+         blind(derive(wallet_seed, work.keyset, work.counter_start, work.refund, index++))});
   if (work.refund)
     for (const cashu::Proof& input : work.inputs)
       ready.points.push_back(fake_hash_to_curve(input.secret));
@@ -115,16 +115,20 @@ cashu::ProofsReady fake_open_signatures(const cashu::OpenSignatures& work, uint6
     if (signature.amount != output.amount || signature.keyset != output.keyset ||
         key == work.keys.end())
       return ready.problem = "another amount or keyset was signed", ready;
-    const FakeSecret secret = derive(wallet_seed, work.keyset, work.counter_start, work.refund,
-                                     static_cast<uint32_t>(i));
+    const FakeSecret secret =
+        derive(wallet_seed, work.keyset, work.counter_start, work.refund, static_cast<uint32_t>(i));
     if (blind(secret) != output.b) return ready.problem = "not our output", ready;
     const cashu::Dleq dleq = fake_dleq(key->second, output.b, signature.c);
     if (!signature.dleq || *signature.dleq != dleq ||
         !is_signed(key->second, output.b, signature.c))
       return ready.problem = "wrong DLEQ", ready;
-    const uint64_t c = fake_subtract(fake_log(signature.c),
-                                     fake_multiply(secret.r, fake_log(key->second)));
-    proofs.push_back({output.amount, output.keyset, secret.secret, fake_point(c), {},
+    const uint64_t c =
+        fake_subtract(fake_log(signature.c), fake_multiply(secret.r, fake_log(key->second)));
+    proofs.push_back({output.amount,
+                      output.keyset,
+                      secret.secret,
+                      fake_point(c),
+                      {},
                       cashu::Dleq{dleq.e, dleq.s, scalar_of(secret.r)}});
   }
   ready.proofs = std::move(proofs);

@@ -59,16 +59,19 @@ Result<std::vector<cashu::BlindedMessage>> outputs_of(const json::object& object
 }
 
 Result<std::vector<cashu::Proof>> inputs_of(const json::object& object) {
-  return list_of<cashu::Proof>(
-      object, "inputs", [](const json::value& element) -> std::optional<cashu::Proof> {
-        if (!element.is_object()) return std::nullopt;
-        const json::object& input = element.get_object();
-        const auto c = point_of(input.if_contains("C"));
-        if (!c) return std::nullopt;
-        return cashu::Proof{amount_of(input.if_contains("amount")),
-                            text_of(input.if_contains("id")),
-                            text_of(input.if_contains("secret")), *c, {}, std::nullopt};
-      });
+  return list_of<cashu::Proof>(object, "inputs",
+                               [](const json::value& element) -> std::optional<cashu::Proof> {
+                                 if (!element.is_object()) return std::nullopt;
+                                 const json::object& input = element.get_object();
+                                 const auto c = point_of(input.if_contains("C"));
+                                 if (!c) return std::nullopt;
+                                 return cashu::Proof{amount_of(input.if_contains("amount")),
+                                                     text_of(input.if_contains("id")),
+                                                     text_of(input.if_contains("secret")),
+                                                     *c,
+                                                     {},
+                                                     std::nullopt};
+                               });
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace paygress::sim {
 
 struct GuardModelConfig {
-  Micros latency = {5'000};          // of every answer
+  Micros latency = {5'000};  // of every answer
   // From the deadline, or from the request, until the last process stands: the guard's look-out
   // plus the kernel's freezing.
   Micros freezing_takes = {20'000};

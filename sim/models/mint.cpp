@@ -39,9 +39,8 @@ std::string Mint::open_keyset(uint64_t input_fee_ppk) {
   for (size_t i = 0; i < settings_.key_count; ++i) {
     const cashu::Amount amount = cashu::Amount{1} << i;
     const cashu::Scalar secret =
-        crypto::sha256({as_bytes("mint key"), as_bytes(settings_.url),
-                        encode_bytes(settings_.seed), encode_bytes(keysets_.size()),
-                        encode_bytes(amount)});
+        crypto::sha256({as_bytes("mint key"), as_bytes(settings_.url), encode_bytes(settings_.seed),
+                        encode_bytes(keysets_.size()), encode_bytes(amount)});
     own.keyset.keys.emplace(amount, crypto_->public_key(secret));
     own.secrets.emplace(amount, secret);
   }
@@ -246,8 +245,14 @@ MintAnswer Mint::mint_quote(cashu::Amount amount, const std::string& unit) {
 MintAnswer Mint::mint_quote_state(const std::string& quote) const {
   const auto found = quotes_.find(quote);
   if (found == quotes_.end()) return refusal(20000, "quote is not known");
-  return cashu::QuoteAnswer{quote, "lnmodel" + quote, found->second.issued ? "ISSUED" : "PAID",
-                            found->second.amount, 0, {}, {}, {}};
+  return cashu::QuoteAnswer{quote,
+                            "lnmodel" + quote,
+                            found->second.issued ? "ISSUED" : "PAID",
+                            found->second.amount,
+                            0,
+                            {},
+                            {},
+                            {}};
 }
 
 MintAnswer Mint::mint(Micros now, const std::string& quote,

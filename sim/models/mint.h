@@ -27,7 +27,7 @@ using MintAnswer = decltype(cashu::MintReply::answer);
 class MintCrypto {
  public:
   virtual ~MintCrypto() = default;
-  virtual cashu::Point public_key(const cashu::Scalar& k) const = 0;                // K = kG
+  virtual cashu::Point public_key(const cashu::Scalar& k) const = 0;  // K = kG
   // C_ = kB_ with its NUT-12 proof; nothing when B_ is not a point.
   virtual std::optional<cashu::BlindSignature> sign(const cashu::Scalar& k,
                                                     const cashu::BlindedMessage& output) const = 0;
@@ -48,44 +48,44 @@ struct MintSettings {
   uint64_t seed = 1;
   std::string unit = "sat";
   uint64_t input_fee_ppk = 100;
-  uint8_t keyset_version = 0;          // 0 = "00" ids, 1 = "01" ids (NUT-02)
-  size_t key_count = 24;               // amounts 1, 2, 4, ... 2^(key_count - 1)
+  uint8_t keyset_version = 0;  // 0 = "00" ids, 1 = "01" ids (NUT-02)
+  size_t key_count = 24;       // amounts 1, 2, 4, ... 2^(key_count - 1)
   std::vector<uint32_t> nuts = {4, 5, 7, 8, 9, 12};
-  size_t items_max = 1000;             // inputs or outputs of one request
-  Micros latency = 20'000_us;          // of an answer that nothing delays
+  size_t items_max = 1000;     // inputs or outputs of one request
+  Micros latency = 20'000_us;  // of an answer that nothing delays
 };
 
 // What goes wrong on the way of ONE call. Chosen by the caller, or drawn from MintFaultRates.
 enum class MintFault : uint8_t {
   None,
-  Unreachable,        // the request never arrives; no answer
-  DropAnswer,         // carried out; no answer
-  ErrorAfter,         // carried out; 500 with a body that says nothing
-  DoubleAnswer,       // carried out; the answer arrives twice
-  SlowRequest,        // no answer in time; the request is carried out `delay` later
-  SlowAnswer,         // carried out at once; the answer takes `delay`
-  Garbage,            // not carried out; an answer of another endpoint
-  WrongAmounts,       // carried out; signatures in the answer name other amounts
-  BadDleq             // carried out; DLEQs in the answer are wrong
+  Unreachable,   // the request never arrives; no answer
+  DropAnswer,    // carried out; no answer
+  ErrorAfter,    // carried out; 500 with a body that says nothing
+  DoubleAnswer,  // carried out; the answer arrives twice
+  SlowRequest,   // no answer in time; the request is carried out `delay` later
+  SlowAnswer,    // carried out at once; the answer takes `delay`
+  Garbage,       // not carried out; an answer of another endpoint
+  WrongAmounts,  // carried out; signatures in the answer name other amounts
+  BadDleq        // carried out; DLEQs in the answer are wrong
 };
-struct MintFaultRates {                // per call, in millionths; the rest is None
+struct MintFaultRates {  // per call, in millionths; the rest is None
   std::map<MintFault, uint32_t> ppm;
-  Micros delay_max = 90'000'000_us;    // of SlowRequest and SlowAnswer
+  Micros delay_max = 90'000'000_us;  // of SlowRequest and SlowAnswer
 };
 
 // One answer on its way to the caller. Calls whose answer is lost have none.
 struct MintDelivery {
-  Micros after;                        // from the call
+  Micros after;  // from the call
   MintAnswer answer;
 };
 
-struct MintSwap {                      // the books: what really happened, in order
+struct MintSwap {  // the books: what really happened, in order
   uint64_t number = 0;
   Micros at;
-  std::vector<cashu::Proof> inputs;    // empty for issuance
+  std::vector<cashu::Proof> inputs;  // empty for issuance
   std::vector<cashu::BlindedMessage> outputs;
   cashu::Amount fee = 0;
-  cashu::Amount paid = 0;              // over Lightning, with what that cost
+  cashu::Amount paid = 0;  // over Lightning, with what that cost
 };
 
 // What becomes of a payment over Lightning. One that hangs is settled by settle_lightning.
@@ -100,8 +100,8 @@ class Mint {
 
   // --- the protocol. Exact and without faults; `now` decides windows and lags. ---
   MintAnswer info() const;
-  MintAnswer keys() const;                                    // active keysets only
-  MintAnswer keys_of(const std::string& keyset) const;        // active or not
+  MintAnswer keys() const;                              // active keysets only
+  MintAnswer keys_of(const std::string& keyset) const;  // active or not
   MintAnswer keysets() const;
   MintAnswer swap(Micros now, const std::vector<cashu::Proof>& inputs,
                   const std::vector<cashu::BlindedMessage>& outputs);
@@ -140,7 +140,7 @@ class Mint {
   // --- the mint's moods ---
   // Retires the active keyset and opens a new one. Returns its id.
   std::string rotate(uint64_t input_fee_ppk);
-  void set_fee(uint64_t input_fee_ppk);            // version 0 only: its id does not bind the fee
+  void set_fee(uint64_t input_fee_ppk);  // version 0 only: its id does not bind the fee
   // The proofs count as PENDING until then (a held invoice); swaps of them get 11002.
   void hold_pending(const std::vector<cashu::Proof>& proofs, Micros until);
   // Outputs signed later than now - lag are invisible to restore (a lagging replica).
@@ -230,16 +230,15 @@ class Mint {
   std::string open_keyset(uint64_t input_fee_ppk);
   const OwnKeyset* find_keyset(const std::string& id) const;
   std::optional<cashu::MintError> check_inputs(Micros now, const std::vector<cashu::Proof>& inputs,
-                                               std::vector<cashu::Point>& ys,
-                                               cashu::Amount& total, uint64_t& ppk) const;
+                                               std::vector<cashu::Point>& ys, cashu::Amount& total,
+                                               uint64_t& ppk) const;
   std::optional<cashu::MintError> check_outputs(const std::vector<cashu::BlindedMessage>& outputs,
                                                 cashu::Amount& total) const;
   MintAnswer carry_out(Micros now, const std::vector<cashu::Proof>& inputs,
                        const std::vector<cashu::Point>& ys,
                        const std::vector<cashu::BlindedMessage>& outputs, cashu::Amount fee);
-  std::optional<cashu::MintError> check_melt(const Melt& melt,
-                                             const std::vector<cashu::BlindedMessage>& blanks)
-      const;
+  std::optional<cashu::MintError> check_melt(
+      const Melt& melt, const std::vector<cashu::BlindedMessage>& blanks) const;
   void pay(Micros now, Melt& melt);
   void give_up(Melt& melt);
   MintAnswer answer_of(const std::string& quote, const Melt& melt) const;
@@ -250,9 +249,9 @@ class Mint {
   MintSettings settings_;
   std::shared_ptr<const MintCrypto> crypto_;
   std::vector<OwnKeyset> keysets_;
-  std::map<cashu::Point, uint64_t> spent_;          // Y -> number of the swap
-  std::map<cashu::Point, Micros> pending_;          // Y -> until
-  std::map<cashu::Point, Signed> signatures_;       // B_
+  std::map<cashu::Point, uint64_t> spent_;     // Y -> number of the swap
+  std::map<cashu::Point, Micros> pending_;     // Y -> until
+  std::map<cashu::Point, Signed> signatures_;  // B_
   std::map<std::string, Quote> quotes_;
   std::map<std::string, Melt> melts_;
   uint64_t melts_made_ = 0;
@@ -261,15 +260,15 @@ class Mint {
   std::vector<std::string> invoices_paid_;
   std::vector<MintSwap> books_;
   cashu::Amount circulation_ = 0;
-  uint64_t payers_ = 0;                             // proofs issued to payers so far
+  uint64_t payers_ = 0;  // proofs issued to payers so far
   std::map<cashu::Endpoint, std::vector<PlannedFault>> planned_;
   MintFaultRates rates_;
   RandomStream random_;
-  std::vector<LateRequest> late_;                   // ordered by due
+  std::vector<LateRequest> late_;  // ordered by due
   std::vector<uint32_t> refusals_;
   uint32_t refusing_ = 0;
   bool stalled_ = false;
-  std::vector<Swap> taken_;                         // while it is stalled
+  std::vector<Swap> taken_;  // while it is stalled
   bool reachable_ = true;
   bool restore_reversed_ = false;
   size_t cut_restores_ = 0;

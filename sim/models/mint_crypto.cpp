@@ -56,8 +56,8 @@ class RealMintCrypto final : public MintCrypto {
     PG_CHECK(signature.has_value());
     const auto c = cashu::unblind(signature->c, who.r, public_key(k));
     PG_CHECK(c.has_value());
-    return {amount, keyset, who.secret, *c, {},
-            cashu::Dleq{signature->dleq->e, signature->dleq->s, who.r}};
+    return {amount, keyset, who.secret,
+            *c,     {},     cashu::Dleq{signature->dleq->e, signature->dleq->s, who.r}};
   }
   bool reads_real_points() const override { return true; }
 };
@@ -89,8 +89,9 @@ class FakeMintCrypto final : public MintCrypto {
         fake_point(fake_add(fake_log(fake_hash_to_curve(secret)), fake_log(wide)));
     const auto signature = sign(k, {amount, keyset, blinded});
     const uint64_t y = fake_log(fake_hash_to_curve(secret));
-    return {amount, keyset, secret, fake_point(fake_multiply(log_of(k), y)), {},
-            cashu::Dleq{signature->dleq->e, signature->dleq->s, r}};
+    return {amount, keyset,
+            secret, fake_point(fake_multiply(log_of(k), y)),
+            {},     cashu::Dleq{signature->dleq->e, signature->dleq->s, r}};
   }
   bool reads_real_points() const override { return false; }
 

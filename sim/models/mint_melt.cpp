@@ -78,8 +78,7 @@ std::optional<cashu::MintError> Mint::check_melt(
   return std::nullopt;
 }
 
-MintAnswer Mint::melt(Micros now, const std::string& quote,
-                      const std::vector<cashu::Proof>& inputs,
+MintAnswer Mint::melt(Micros now, const std::string& quote, const std::vector<cashu::Proof>& inputs,
                       const std::vector<cashu::BlindedMessage>& blanks) {
   const auto found = melts_.find(quote);
   if (found == melts_.end()) return melt_refusal(20000, "quote is not known");

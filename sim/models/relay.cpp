@@ -157,8 +157,7 @@ RelayModel::Replies RelayModel::replay(size_t count, RandomStream& random) const
 
 // --- REQ ---------------------------------------------------------------------------------------
 
-std::optional<std::string> RelayModel::refusal(ConnectionId from,
-                                               const Subscribe& message) const {
+std::optional<std::string> RelayModel::refusal(ConnectionId from, const Subscribe& message) const {
   const RelayLimits& limits = options_.limits;
   const std::string& id = message.subscription;
   if (faults_.close_requests) return "error: shutting down idle subscription";

@@ -24,11 +24,11 @@ namespace paygress::sim {
 
 // What a relay refuses or cuts off; the defaults are the strictest of the relays in use.
 struct RelayLimits {
-  size_t stored_events = 20'000;   // over it the oldest regular event is dropped
+  size_t stored_events = 20'000;  // over it the oldest regular event is dropped
   size_t connections = 1'024;
-  size_t subscriptions = 20;       // per connection
-  size_t filters = 10;             // per REQ
-  size_t results = 500;            // stored events per filter, whatever `limit` says; silent
+  size_t subscriptions = 20;  // per connection
+  size_t filters = 10;        // per REQ
+  size_t results = 500;       // stored events per filter, whatever `limit` says; silent
   size_t subscription_bytes = nostr::kSubscriptionBytesMax;
   size_t event_bytes = nostr::kEventBytesMax;
   size_t tags = 2'000;
@@ -38,17 +38,17 @@ struct RelayLimits {
 
 // Misbehaviour, each on its own. Changed at any time through RelayModel::faults().
 struct RelayFaults {
-  bool drop_ok = false;             // EVENTs are handled, their OK never comes
-  bool refuse_events = false;       // OK false "error: ..."; nothing stored
-  bool accept_and_forget = false;   // OK true, neither stored nor passed on
-  bool store_and_refuse = false;    // OK false "error: ..."; stored and passed on all the same
-  bool equivocate = false;          // each connection is shown another half of the events
+  bool drop_ok = false;            // EVENTs are handled, their OK never comes
+  bool refuse_events = false;      // OK false "error: ..."; nothing stored
+  bool accept_and_forget = false;  // OK true, neither stored nor passed on
+  bool store_and_refuse = false;   // OK false "error: ..."; stored and passed on all the same
+  bool equivocate = false;         // each connection is shown another half of the events
   bool no_eose = false;
-  bool close_requests = false;      // every REQ is answered by CLOSED "error: ..."
-  bool ignore_filters = false;      // sends everything to every subscription
-  bool duplicate_sends = false;     // each EVENT goes out twice
-  bool forget_at_restart = false;   // restart() empties the store
-  std::set<PubKey> withheld;        // events of these authors are stored, never sent
+  bool close_requests = false;     // every REQ is answered by CLOSED "error: ..."
+  bool ignore_filters = false;     // sends everything to every subscription
+  bool duplicate_sends = false;    // each EVENT goes out twice
+  bool forget_at_restart = false;  // restart() empties the store
+  std::set<PubKey> withheld;       // events of these authors are stored, never sent
 };
 
 struct RelayOptions {

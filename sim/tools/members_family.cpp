@@ -9,17 +9,33 @@ namespace {
 using members::Verdict;
 
 // What must have happened to some member, in some history of each of these scenarios.
-const std::vector<std::string> kOfAll{
-    "promotion", "took over", "fenced", "guard froze", "killed", "revoked", "claim withdrawn",
-    "superseded", "copy removed", "went on after restart", "fenced by restart", "crashed in a step",
-    "woke as a zombie", "start failed", "cannot run"};
-const std::vector<std::string> kOfHostile{
-    "promotion withdrawn", "promoted in vain", "claims crossed", "never started", "relay forgot",
-    "fault cut-link", "fault cut-member", "fault slow-link",
-    "fault relay-down", "fault relay-deaf", "fault crash", "fault host-loss", "fault pause",
-    "fault clock-step", "fault slow-create", "fault fail-create", "fault engine-hang",
-    "fault workload-dies", "fault guard-crash", "fault withhold", "fault lease-end",
-    "lease of the holder ended", "revoked at the end", "real codecs"};
+const std::vector<std::string> kOfAll{"promotion",
+                                      "took over",
+                                      "fenced",
+                                      "guard froze",
+                                      "killed",
+                                      "revoked",
+                                      "claim withdrawn",
+                                      "superseded",
+                                      "copy removed",
+                                      "went on after restart",
+                                      "fenced by restart",
+                                      "crashed in a step",
+                                      "woke as a zombie",
+                                      "start failed",
+                                      "cannot run"};
+const std::vector<std::string> kOfHostile{"promotion withdrawn", "promoted in vain",
+                                          "claims crossed",      "never started",
+                                          "relay forgot",        "fault cut-link",
+                                          "fault cut-member",    "fault slow-link",
+                                          "fault relay-down",    "fault relay-deaf",
+                                          "fault crash",         "fault host-loss",
+                                          "fault pause",         "fault clock-step",
+                                          "fault slow-create",   "fault fail-create",
+                                          "fault engine-hang",   "fault workload-dies",
+                                          "fault guard-crash",   "fault withhold",
+                                          "fault lease-end",     "lease of the holder ended",
+                                          "revoked at the end",  "real codecs"};
 
 // Every so many histories of the hostile kind use production's codecs and keys.
 constexpr uint64_t kRealEvery = 250;

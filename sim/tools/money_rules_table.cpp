@@ -53,16 +53,17 @@ int money_rules_table(const Options& options) {
   const bool ranged = options.seeds.last > options.seeds.first;
   const SeedRange seeds = ranged ? options.seeds : kDefaultSeeds;
   bool all = true;
-  std::printf("| rule switched off | what is done instead | scenario | found as | by seed |\n"
-              "|---|---|---|---|---|\n");
+  std::printf(
+      "| rule switched off | what is done instead | scenario | found as | by seed |\n"
+      "|---|---|---|---|---|\n");
   for (const MoneyRule& rule : money_rules()) {
     if (!options.off.empty() && options.off != rule.name) continue;
     const Detection found = look_for(rule, seeds, options);
-    const std::string at = found.seed == 0 ? "not in " + std::to_string(seeds.last)
-                                           : std::to_string(found.seed);
+    const std::string at =
+        found.seed == 0 ? "not in " + std::to_string(seeds.last) : std::to_string(found.seed);
     std::printf("| `%s` | %s | `%s` | %s | %s |\n", std::string(rule.name).c_str(),
-                std::string(rule.off).c_str(), std::string(rule.family).c_str(),
-                found.as.c_str(), at.c_str());
+                std::string(rule.off).c_str(), std::string(rule.family).c_str(), found.as.c_str(),
+                at.c_str());
     std::fflush(stdout);
     all = all && found.seed != 0;
   }

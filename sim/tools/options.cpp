@@ -65,8 +65,8 @@ Result<void> set(Options& options, const std::string& name, const std::string& v
 }  // namespace
 
 Result<Options> parse_options(const std::vector<std::string>& words) {
-  static const std::vector<std::string> with_value = {
-      "--seed", "--seeds", "--tier", "--plant", "--off", "--jobs", "--seconds", "--out"};
+  static const std::vector<std::string> with_value = {"--seed", "--seeds", "--tier",    "--plant",
+                                                      "--off",  "--jobs",  "--seconds", "--out"};
   Options options;
   for (size_t i = 0; i < words.size(); ++i) {
     std::string word = words[i];
@@ -75,9 +75,12 @@ Result<Options> parse_options(const std::vector<std::string>& words) {
       value = word.substr(word.find('=') + 1);
       word.resize(word.find('='));
     }
-    if (word == "--help" || word == "-h") options.help = true;
-    else if (word == "--json") options.json = true;
-    else if (word == "--no-shrink") options.shrink = false;
+    if (word == "--help" || word == "-h")
+      options.help = true;
+    else if (word == "--json")
+      options.json = true;
+    else if (word == "--no-shrink")
+      options.shrink = false;
     else if (std::ranges::find(with_value, word) != with_value.end()) {
       if (!value && i + 1 == words.size()) return fail(word + " needs a value");
       if (!value) value = words[++i];

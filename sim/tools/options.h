@@ -23,10 +23,10 @@ struct Options {
   SeedRange seeds;
   Tier tier = Tier::Fast;
   Bug plant = Bug::none;
-  std::string off;                      // a rule of the money that is switched off
+  std::string off;  // a rule of the money that is switched off
   size_t jobs = 1;
-  double seconds = 60;                  // of shrinking
-  std::string out;                      // a file, or the folder of a sweep's findings
+  double seconds = 60;  // of shrinking
+  std::string out;      // a file, or the folder of a sweep's findings
   bool json = false;
   bool shrink = true;
   bool help = false;

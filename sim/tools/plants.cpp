@@ -57,8 +57,9 @@ int plants(const Options& options) {
                                [&](const std::string& n) { return bug_named(n) == bug.bug; });
   };
   bool all = true;
-  std::printf("| planted bug | what is wrong | scenario | found as | seeds to detection |\n"
-              "|---|---|---|---|---|\n");
+  std::printf(
+      "| planted bug | what is wrong | scenario | found as | seeds to detection |\n"
+      "|---|---|---|---|---|\n");
   for (const PlantedBug& bug : kPlantedBugs) {
     if (!wanted(bug)) continue;
     const Family* family = find_family(bug.scenario);

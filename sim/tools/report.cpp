@@ -8,7 +8,7 @@
 namespace paygress::sim {
 namespace {
 
-constexpr int64_t kLeft = 130;      // pixels: names of the lanes
+constexpr int64_t kLeft = 130;  // pixels: names of the lanes
 constexpr int64_t kWidth = 1300;
 constexpr int64_t kLane = 46;
 constexpr int64_t kTop = 30;
@@ -50,11 +50,16 @@ class Timeline final : public Observer {
 std::string escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
@@ -99,13 +104,14 @@ class Page {
   }
 
   std::string html(const std::string& text) {
-    std::string out =
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>" +
-        escaped(lines_.empty() ? "" : lines_[0].whole) + "</title><style>" + std::string(kStyle) +
-        "</style><body><h1>" + escaped(lines_.empty() ? "" : lines_[0].whole) + "</h1>" + verdict();
-    out += "<p class=\"key\"><b class=\"fault\"></b> fault <b class=\"runs\"></b> workload "
-           "executes <b class=\"two\"></b> two copies at once <b class=\"tick\"></b> something "
-           "happened; hold the pointer over anything to read it</p>";
+    std::string out = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>" +
+                      escaped(lines_.empty() ? "" : lines_[0].whole) + "</title><style>" +
+                      std::string(kStyle) + "</style><body><h1>" +
+                      escaped(lines_.empty() ? "" : lines_[0].whole) + "</h1>" + verdict();
+    out +=
+        "<p class=\"key\"><b class=\"fault\"></b> fault <b class=\"runs\"></b> workload "
+        "executes <b class=\"two\"></b> two copies at once <b class=\"tick\"></b> something "
+        "happened; hold the pointer over anything to read it</p>";
     out += "<div class=\"scroll\"><svg width=\"" + std::to_string(kLeft + kWidth + 20) +
            "\" height=\"" + std::to_string(kTop + height() + 10) + "\">";
     axis(out);
@@ -152,8 +158,8 @@ class Page {
 
   void box(std::string& out, std::string_view klass, Micros from, Micros to, int64_t top,
            int64_t high, const std::string& title) const {
-    const int64_t wide = std::max<int64_t>(2, (std::min(to, end_) - std::min(from, end_)).value *
-                                                  kWidth / end_.value);
+    const int64_t wide = std::max<int64_t>(
+        2, (std::min(to, end_) - std::min(from, end_)).value * kWidth / end_.value);
     out += "<rect class=\"" + std::string(klass) + "\" x=\"" + x(from) + "\" y=\"" +
            std::to_string(top) + "\" width=\"" + std::to_string(wide) + "\" height=\"" +
            std::to_string(high) + "\"><title>" + escaped(title) + "</title></rect>";

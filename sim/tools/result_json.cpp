@@ -27,14 +27,10 @@ json::object to_json(const HistoryResult& result) {
     for (Micros value : sample.values) values.push_back(value.value);
     samples[name] = {{"bound_us", sample.bound.value}, {"values_us", std::move(values)}};
   }
-  return {{"scenario", result.scenario},
-          {"seed", result.seed},
-          {"hash", hash_text(run.hash)},
-          {"events", run.events},
-          {"virtual_us", run.virtual_time.value},
-          {"wall_s", result.wall_seconds},
-          {"violations", std::move(violations)},
-          {"marks", std::move(marks)},
+  return {{"scenario", result.scenario},          {"seed", result.seed},
+          {"hash", hash_text(run.hash)},          {"events", run.events},
+          {"virtual_us", run.virtual_time.value}, {"wall_s", result.wall_seconds},
+          {"violations", std::move(violations)},  {"marks", std::move(marks)},
           {"samples", std::move(samples)}};
 }
 

@@ -58,11 +58,9 @@ std::vector<std::string> simpler(const std::string& value) {
       if (time->value > step)
         out.push_back(to_text(Micros{(time->value + step - 1) / step * step}));
     if (time->value > second) out.push_back(to_text(Micros{second}));
-    if (time->value > 2 * second)
-      out.push_back(to_text(Micros{time->value / 2 / second * second}));
-  } else if (!value.empty() && std::ranges::all_of(value, [](char c) {
-               return c >= '0' && c <= '9';
-             })) {
+    if (time->value > 2 * second) out.push_back(to_text(Micros{time->value / 2 / second * second}));
+  } else if (!value.empty() &&
+             std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; })) {
     if (value != "0") out.push_back("0");
     if (value.size() > 1 || value > "1") out.push_back("1");
     if (value.size() > 1) out.push_back(value.substr(0, 1) + std::string(value.size() - 1, '0'));

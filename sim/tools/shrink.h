@@ -12,7 +12,7 @@ struct Shrunk {
   std::string rule;
   uint64_t runs = 0;
   size_t lines_before = 0;
-  size_t lines_after = 0;   // comments not counted
+  size_t lines_after = 0;  // comments not counted
 };
 
 // Error: the text does not run, or violates nothing.

@@ -108,8 +108,8 @@ class Sweep {
         continue;
       }
       failure.file = file_of(failure);
-      std::string text = with_rule_off(
-          family_.draw(failure.seed, options_.tier, options_.plant), options_.off);
+      std::string text =
+          with_rule_off(family_.draw(failure.seed, options_.tier, options_.plant), options_.off);
       if (options_.shrink && failure.violation.rule != "hung" && failure.violation.rule != "died") {
         std::fprintf(stderr, "%s: making seed %" PRIu64 " small\n", family_.name().c_str(),
                      failure.seed);
@@ -138,8 +138,10 @@ class Sweep {
   void print_json() {
     json::array violations;
     for (const Failure& f : totals_.failures)
-      violations.push_back({{"rule", f.violation.rule}, {"detail", f.violation.detail},
-                            {"seed", f.seed}, {"at_us", f.violation.at.value},
+      violations.push_back({{"rule", f.violation.rule},
+                            {"detail", f.violation.detail},
+                            {"seed", f.seed},
+                            {"at_us", f.violation.at.value},
                             {"file", f.file}});
     json::object rules;
     for (const auto& [rule, count] : totals_.by_rule) rules[rule] = count;
@@ -157,8 +159,8 @@ class Sweep {
     const json::object out{
         {"scenario", family_.name()},
         {"tier", options_.tier == Tier::Real ? "real" : "fast"},
-        {"seeds", {{"first", options_.seeds.first}, {"last", options_.seeds.last},
-                   {"run", totals_.seeds}}},
+        {"seeds",
+         {{"first", options_.seeds.first}, {"last", options_.seeds.last}, {"run", totals_.seeds}}},
         {"events", totals_.events},
         {"virtual_s", static_cast<double>(totals_.virtual_us) / 1e6},
         {"wall_s", wall_},
@@ -183,11 +185,11 @@ class Sweep {
                   to_text(sample.values.back()).c_str(), to_text(sample.bound).c_str(),
                   sample.values.size());
     }
-    for (const std::string& mark : missing_)
-      std::printf("  %-32s never\n", mark.c_str());
+    for (const std::string& mark : missing_) std::printf("  %-32s never\n", mark.c_str());
     for (const auto& [rule, count] : totals_.by_rule)
       std::printf("  VIOLATED %-23s in %" PRIu64 " histories\n", rule.c_str(), count);
-    std::printf("%s: %" PRIu64 " seeds, %" PRIu64 " events, %.0f h of market in %.1f s: %.1f seeds "
+    std::printf("%s: %" PRIu64 " seeds, %" PRIu64
+                " events, %.0f h of market in %.1f s: %.1f seeds "
                 "and %.0f events per second\n",
                 family_.name().c_str(), totals_.seeds, totals_.events,
                 static_cast<double>(totals_.virtual_us) / 3.6e9, wall_,

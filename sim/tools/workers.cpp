@@ -19,14 +19,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kChunkMax = 200;     // seeds of one process
+constexpr uint64_t kChunkMax = 200;  // seeds of one process
 constexpr uint64_t kChunksPerJob = 8;
 
 struct Worker {
   pid_t pid = 0;
   int out = -1;
-  SeedRange left;          // not reported yet, in order
-  std::string partial;     // of a line
+  SeedRange left;       // not reported yet, in order
+  std::string partial;  // of a line
   Clock::time_point heard;
 };
 
@@ -49,8 +49,10 @@ class Pool {
   Result<void> run() {
     while (going_ && (!workers_.empty() || next_ <= order_.seeds.last || !again_.empty())) {
       while (workers_.size() < order_.jobs)
-        if (auto started = start_next(); !started) return std::unexpected(started.error());
-        else if (!*started) break;
+        if (auto started = start_next(); !started)
+          return std::unexpected(started.error());
+        else if (!*started)
+          break;
       listen();
     }
     return {};
@@ -106,7 +108,8 @@ class Pool {
     auto worker = workers_.begin();
     for (const pollfd& one : waiting) {
       const auto here = worker++;
-      if (one.revents != 0) read_from(*here);
+      if (one.revents != 0)
+        read_from(*here);
       else if (Clock::now() - here->heard > std::chrono::seconds(order_.silent_seconds_max))
         finish(*here, "hung");
       if (here->pid == 0) workers_.erase(here);

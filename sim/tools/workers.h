@@ -21,7 +21,7 @@ struct WorkOrder {
   std::vector<std::string> arguments;  // of `paygress-sim run`, but for the seeds and --json
   SeedRange seeds;
   size_t jobs = 1;
-  int silent_seconds_max = 300;        // for one history
+  int silent_seconds_max = 300;  // for one history
 };
 
 // `take` is called for each seed, in no particular order; false: that is enough, stop. Error: no

@@ -31,7 +31,7 @@ namespace {
 
 // The linker's --wrap=X turns calls of X into calls of __wrap_X, and __real_X into X. These never
 // return, so it does not matter with which arguments they are called.
-#define TRIPWIRE(symbol) \
+#define TRIPWIRE(symbol)                                        \
   [[noreturn]] void trip_##symbol() __asm__("__wrap_" #symbol); \
   void trip_##symbol() { trip(#symbol); }
 #include "sim/tripwire/symbols.inc"

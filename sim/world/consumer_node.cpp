@@ -9,9 +9,9 @@ namespace paygress::sim {
 namespace {
 
 constexpr Seconds kAskAgain{40};
-constexpr size_t kAsksSoon = 20;        // then less often
+constexpr size_t kAsksSoon = 20;  // then less often
 constexpr Seconds kAskLater{200};
-constexpr uint64_t kNumber = 10'000;    // keys of consumers begin here
+constexpr uint64_t kNumber = 10'000;  // keys of consumers begin here
 constexpr size_t kStopsMax = 5;
 constexpr int64_t kTopUpWithin = 100'000'000;
 
@@ -37,13 +37,19 @@ ConsumerNode::ConsumerNode(World& world, uint32_t number)
       entropy_(world.seed(), kNumber + number, "entropy"),
       pool_(relays_of(world), RandomStream(world.seed(), number, "consumer relays")) {
   ClientLinks::Events events;
-  events.up = [this](nostr::LinkId link) { pool_.handle_link_up(world_.clock(), link); drain(); };
+  events.up = [this](nostr::LinkId link) {
+    pool_.handle_link_up(world_.clock(), link);
+    drain();
+  };
   events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
     pool_.handle_link_down(world_.clock(), link, reason, "lost");
     drain();
   };
   events.said = [this](nostr::LinkId link, nostr::WireMessage m) { hear(link, std::move(m)); };
-  events.pong = [this](nostr::LinkId link) { pool_.handle_pong(world_.clock(), link); drain(); };
+  events.pong = [this](nostr::LinkId link) {
+    pool_.handle_pong(world_.clock(), link);
+    drain();
+  };
   links_ = std::make_unique<ClientLinks>(world, name_, std::move(events));
 }
 
@@ -77,11 +83,16 @@ cashu::Token ConsumerNode::pay(uint64_t sats) {
 void ConsumerNode::buy(const Purchase& purchase) {
   const ProviderNode* provider = world_.provider(purchase.provider);
   PG_CHECK(provider != nullptr);
-  const auto entity = static_cast<uint64_t>(purchase.at.value) ^ uint64_t{name_.number} << 48;
-  Order order{.request = {}, .token = pay(purchase.sats),
-              .provider_number = purchase.provider, .provider = provider->identity().key,
-              .nip04 = purchase.nip04, .asked_at = {}, .final = {},
-              .top_ups_left = purchase.top_ups, .patient = purchase.patient,
+  const auto entity = static_cast<uint64_t>(purchase.at.value) ^ uint64_t { name_.number } << 48;
+  Order order{.request = {},
+              .token = pay(purchase.sats),
+              .provider_number = purchase.provider,
+              .provider = provider->identity().key,
+              .nip04 = purchase.nip04,
+              .asked_at = {},
+              .final = {},
+              .top_ups_left = purchase.top_ups,
+              .patient = purchase.patient,
               .random = RandomStream(world_.seed(), entity, "purchase")};
   market::SpawnRequest request;
   request.cashu_token = cashu::encode_token(order.token, cashu::TokenVersion::V4).value();
@@ -107,8 +118,8 @@ void ConsumerNode::stop(const Order& spawn, size_t stops) {
   order.stops = stops;
   order.request = market::StopRequest{market::request_id_of(spawn.request)->hex(), request_id()};
   if (stops > 0)
-    order.request = market::StopRequest{std::get<market::StopRequest>(spawn.request).pod_id,
-                                        request_id()};
+    order.request =
+        market::StopRequest{std::get<market::StopRequest>(spawn.request).pod_id, request_id()};
   orders_.push_back(std::move(order));
   ask(orders_.size() - 1);
 }
@@ -188,8 +199,7 @@ void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
       continue;
     if (!says_later(order, reply)) return on_final(order, reply);
     const auto index = static_cast<size_t>(&order - orders_.data());
-    if (order.patient)
-      world_.queue().after(micros(kAskLater), [this, index] { ask(index); });
+    if (order.patient) world_.queue().after(micros(kAskLater), [this, index] { ask(index); });
     return;
   }
 }
@@ -201,8 +211,8 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
     const bool refund = error != nullptr && error->refund_msat.has_value();
     if (market::to_json(*order.final) != market::to_json(reply) && !refund &&
         !is_forgotten_refusal(order, reply))
-      world_.violate("other-answer", market::to_json(*order.final) + " then " +
-                                         market::to_json(reply));
+      world_.violate("other-answer",
+                     market::to_json(*order.final) + " then " + market::to_json(reply));
     if (refund) order.final = reply;
     return;
   }
@@ -244,8 +254,9 @@ bool ConsumerNode::is_forgotten_refusal(const Order& order, const market::Reply&
 void ConsumerNode::check_refunds(const market::Reply& reply) {
   const auto* error = std::get_if<market::ErrorReply>(&reply);
   const auto* status = std::get_if<market::StatusReply>(&reply);
-  const auto& refunds = error != nullptr ? error->refunds
-                                         : status != nullptr ? status->refunds : kNoRefunds;
+  const auto& refunds = error != nullptr    ? error->refunds
+                        : status != nullptr ? status->refunds
+                                            : kNoRefunds;
   if (!refunds) return;
   world_.mark("refund", name_);
   for (const market::RefundToken& refund : *refunds) {
@@ -273,13 +284,14 @@ void ConsumerNode::check_token(const Order& order) const {
                     error->token_state == market::TokenState::Released;
   if (ours && world_.mint().state_of(world_.queue().now(), order.token.proofs.front()) ==
                   cashu::ProofState::Spent)
-    world_.violate("consumer-loses", to_text(name_) + " was told " + error->error_type +
-                                         ", and the token is gone");
+    world_.violate("consumer-loses",
+                   to_text(name_) + " was told " + error->error_type + ", and the token is gone");
   if (error->token_state == market::TokenState::SpentElsewhere &&
       std::ranges::all_of(order.token.proofs, [&](const cashu::Proof& proof) {
         return world_.mint().state_of(world_.queue().now(), proof) == cashu::ProofState::Unspent;
       }))
-    world_.violate("false-spent", to_text(name_) + " was told that its token is spent, and no "
+    world_.violate("false-spent", to_text(name_) +
+                                      " was told that its token is spent, and no "
                                       "part of it is");
 }
 

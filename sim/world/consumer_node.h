@@ -33,10 +33,10 @@ class ConsumerNode {
     size_t asked = 0;
     std::optional<market::Reply> final;
     size_t top_ups_left = 0;
-    size_t stops = 0;         // of a stop: so many were asked before
-    bool patient = false;     // asks once
+    size_t stops = 0;              // of a stop: so many were asked before
+    bool patient = false;          // asks once
     bool refund_promised = false;  // was told that a refund is being made
-    RandomStream random;      // of this purchase alone
+    RandomStream random;           // of this purchase alone
   };
   const std::vector<Order>& orders() const { return orders_; }
 

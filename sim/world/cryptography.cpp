@@ -88,16 +88,26 @@ class FastCryptography final : public Cryptography {
                     const EventId& reply_to, std::string_view json, UnixSeconds rumor_at,
                     UnixSeconds now, Entropy& entropy) override {
     if (transport == provider::Transport::Nip04)
-      return finish({{}, from.key, now, nostr::kind::kEncryptedDirect,
-                     {{"p", to.hex()}, {"e", reply_to.hex()}}, std::string(json), {}});
+      return finish({{},
+                     from.key,
+                     now,
+                     nostr::kind::kEncryptedDirect,
+                     {{"p", to.hex()}, {"e", reply_to.hex()}},
+                     std::string(json),
+                     {}});
     ByteArray<32> throwaway;
     entropy.fill(throwaway);
     PubKey author;
     author.bytes = throwaway;
     const auto back = static_cast<int64_t>(
         (uint64_t{throwaway[0]} << 16 | uint64_t{throwaway[1]} << 8 | throwaway[2]) % 172'800);
-    return finish({{}, author, now - Seconds{back}, nostr::kind::kGiftWrap, {{"p", to.hex()}},
-                   from.key.hex() + std::to_string(rumor_at.value) + ":" + std::string(json), {}});
+    return finish({{},
+                   author,
+                   now - Seconds{back},
+                   nostr::kind::kGiftWrap,
+                   {{"p", to.hex()}},
+                   from.key.hex() + std::to_string(rumor_at.value) + ":" + std::string(json),
+                   {}});
   }
   std::optional<Opened> open(const Identity& me, const nostr::VerifiedEvent& event) override {
     const std::string* p = nostr::tag_value(event->tags, "p");
@@ -107,7 +117,9 @@ class FastCryptography final : public Cryptography {
     const size_t colon = event->content.find(':');
     const auto sender = PubKey::parse(std::string_view(event->content).substr(0, 64));
     if (!sender || colon == std::string::npos) return std::nullopt;
-    Opened opened{*sender, {}, {std::stoll(event->content.substr(64, colon - 64))},
+    Opened opened{*sender,
+                  {},
+                  {std::stoll(event->content.substr(64, colon - 64))},
                   event->content.substr(colon + 1)};
     opened.message = id_of(event->content);
     return opened;

@@ -21,11 +21,11 @@ class Describer {
   void word(std::string_view text) { text_ += text; }
   void number(int64_t value);
   void number(uint64_t value);
-  void hex(ByteView bytes);             // the first few
-  void quoted(std::string_view text);   // the beginning
-  void open(char bracket);              // of a list, a map or a struct
-  void element();                       // before each of a list's or a map's
-  void member(std::string_view name);   // before each of a struct's
+  void hex(ByteView bytes);            // the first few
+  void quoted(std::string_view text);  // the beginning
+  void open(char bracket);             // of a list, a map or a struct
+  void element();                      // before each of a list's or a map's
+  void member(std::string_view name);  // before each of a struct's
   void close(char bracket) { text_ += bracket; }
   // The type's name of what __PRETTY_FUNCTION__ says of a template of it: "Crashed" of
   // "... [T = paygress::x::Crashed]".

@@ -30,8 +30,8 @@ std::string beyond_budget(const Plan& plan) {
   }
   for (const ProviderLine& p : plan.providers)
     if (std::llabs(p.clock_drift_ppm) > kDriftMaxPpm)
-      return "a clock may drift by " + std::to_string(kDriftMaxPpm) + " ppm: " +
-             to_text(NodeName{Role::Provider, p.number});
+      return "a clock may drift by " + std::to_string(kDriftMaxPpm) +
+             " ppm: " + to_text(NodeName{Role::Provider, p.number});
   if (plan.relays.empty()) return "there is no relay";
   for (const Purchase& purchase : plan.purchases)
     if (purchase.sats == 0) return "somebody pays nothing";

@@ -49,33 +49,78 @@ inline constexpr size_t kFaultClasses = 8;
 enum class FaultKind : uint8_t {
   // Process. `step`: dies in its next step with records, 0: before they are synced, n: before the
   // n-th effect. `again`: dies so in its recovery too, that many times.
-  Crash, Pause, Hang, HostLoss,
+  Crash,
+  Pause,
+  Hang,
+  HostLoss,
   // Clock of a machine: the wall clock jumps; the clock runs fast or slow.
-  ClockStep, ClockDrift,
+  ClockStep,
+  ClockDrift,
   // Links of `node` to `peer` (of all its links, without). Cut: half-open, nothing passes and
   // nobody is told. Clog: all of it arrives in one burst at the end.
-  Break, Cut, Clog, Lose, Double, Slow,
+  Break,
+  Cut,
+  Clog,
+  Lose,
+  Double,
+  Slow,
   // Relays.
-  RelayRestart, RelayForget, AckAndDrop, StoreAndRefuse, Withhold, ReplayOld, Equivocate,
-  CloseRequests, NoEose, Flood,
+  RelayRestart,
+  RelayForget,
+  AckAndDrop,
+  StoreAndRefuse,
+  Withhold,
+  ReplayOld,
+  Equivocate,
+  CloseRequests,
+  NoEose,
+  Flood,
   // Disk of a provider.
-  FailSync, FailWrite,
+  FailSync,
+  FailWrite,
   // The mint, for the next `count` calls (of provider `node`, unless it is the mint).
-  MintUnreachable, MintDropAnswer, MintErrorAfter, MintDoubleAnswer, MintSlowRequest,
-  MintSlowAnswer, MintGarbage, MintFee, MintRestoreLag,
+  MintUnreachable,
+  MintDropAnswer,
+  MintErrorAfter,
+  MintDoubleAnswer,
+  MintSlowRequest,
+  MintSlowAnswer,
+  MintGarbage,
+  MintFee,
+  MintRestoreLag,
   // The mint opens a new keyset; shows a part of what is restored, `count` times; shows it in
   // another order; holds every token that is being paid with as pending. Swing: asks another fee
   // for a while. Refuse: refuses every swap with `code` although nothing is wrong with it. Stall:
   // takes swaps on the terms of that moment, answers none, and carries them out at its end.
-  MintRotate, MintPartial, MintReorder, MintPending, MintFeeSwing, MintRefuse, MintStall,
+  MintRotate,
+  MintPartial,
+  MintReorder,
+  MintPending,
+  MintFeeSwing,
+  MintRefuse,
+  MintStall,
   // The engine of a provider, for the next `count` calls that it applies to.
-  EngineUnreachable, EngineAnswerLost, EngineFailedButDone, EngineHang, EngineRefused, EngineDies,
-  EngineIgnored, EngineStaleList, EngineLate, WorkloadExits,
+  EngineUnreachable,
+  EngineAnswerLost,
+  EngineFailedButDone,
+  EngineHang,
+  EngineRefused,
+  EngineDies,
+  EngineIgnored,
+  EngineStaleList,
+  EngineLate,
+  WorkloadExits,
   // Strangers: publish to relays what no member would; `node` is the provider it is meant for.
   // CopiedToken: pays with the tokens of the newest orders there, which somebody has copied.
-  Forge, Garbage, ReplayMessage, FutureDated, SpentToken, CopiedToken,
+  Forge,
+  Garbage,
+  ReplayMessage,
+  FutureDated,
+  SpentToken,
+  CopiedToken,
   // Of the mint: Lightning finds no way; or its payments hang, and are paid or not at its end.
-  LightningFails, LightningHangs
+  LightningFails,
+  LightningHangs
 };
 
 struct FaultInfo {
@@ -96,21 +141,21 @@ enum class Way : uint8_t { Both, To, From };
 struct Fault {
   FaultKind kind = FaultKind::Crash;
   NodeName node;
-  NodeName peer;                    // of links, and the author whose events are withheld
+  NodeName peer;  // of links, and the author whose events are withheld
   Micros at;
-  Micros lasts;                     // of Crash and HostLoss: until it starts again
-  int64_t amount = 0;               // see FaultInfo::unit
-  std::optional<uint32_t> step;     // of Crash
-  uint32_t again = 0;               // of Crash
+  Micros lasts;                            // of Crash and HostLoss: until it starts again
+  int64_t amount = 0;                      // see FaultInfo::unit
+  std::optional<uint32_t> step;            // of Crash
+  uint32_t again = 0;                      // of Crash
   CrashKeeps keeps = CrashKeeps::Nothing;  // of what was never synced
-  Way way = Way::Both;              // of Cut and Clog, seen from `node`
+  Way way = Way::Both;                     // of Cut and Clog, seen from `node`
   bool operator==(const Fault&) const = default;
 };
 
 struct ProviderLine {
   uint32_t number = 0;
-  Micros clock_offset;              // of its wall clock
-  int64_t clock_drift_ppm = 0;      // its clocks run so much faster
+  Micros clock_offset;          // of its wall clock
+  int64_t clock_drift_ppm = 0;  // its clocks run so much faster
   bool operator==(const ProviderLine&) const = default;
 };
 
@@ -121,9 +166,9 @@ struct Purchase {
   std::string tier = "basic";
   uint64_t sats = 0;
   uint32_t top_ups = 0;
-  bool nip04 = false;               // as the existing network's clients ask
-  Micros stop_after;                // its owner stops it so long after asking; 0: never
-  bool patient = false;             // asks once, and waits for the answer
+  bool nip04 = false;    // as the existing network's clients ask
+  Micros stop_after;     // its owner stops it so long after asking; 0: never
+  bool patient = false;  // asks once, and waits for the answer
   bool operator==(const Purchase&) const = default;
 };
 
@@ -131,29 +176,29 @@ struct Purchase {
 struct WithdrawalLine {
   uint32_t provider = 0;
   Micros at;
-  uint64_t sats = 0;                // of the token; 0: all that there is
-  bool pays = false;                // an invoice of so much, instead
+  uint64_t sats = 0;  // of the token; 0: all that there is
+  bool pays = false;  // an invoice of so much, instead
   bool operator==(const WithdrawalLine&) const = default;
 };
 
 struct Plan {
-  std::string scenario;             // whose swarm drew it; only a name
+  std::string scenario;  // whose swarm drew it; only a name
   uint64_t seed = 1;
   Tier tier = Tier::Fast;
   Bug plant = Bug::none;
-  std::string off;                  // a rule of money_rules.h that is switched off; empty: none
-  Micros length{3'600'000'000};     // what goes wrong does so before
-  Micros settle{1'800'000'000};     // then it heals, and must come to rest
-  Micros delay_min = 5'000_us;      // of a frame: drawn for each, later ones may overtake
+  std::string off;               // a rule of money_rules.h that is switched off; empty: none
+  Micros length{3'600'000'000};  // what goes wrong does so before
+  Micros settle{1'800'000'000};  // then it heals, and must come to rest
+  Micros delay_min = 5'000_us;   // of a frame: drawn for each, later ones may overtake
   Micros delay_max = 120'000_us;
-  uint32_t liars = 0;               // budget: relays that may lie or forget at once
+  uint32_t liars = 0;  // budget: relays that may lie or forget at once
   std::vector<ProviderLine> providers;
   std::vector<uint32_t> relays;
   std::vector<uint32_t> consumers;
   std::vector<Purchase> purchases;
   std::vector<WithdrawalLine> withdrawals;
   std::vector<Fault> faults;
-  std::vector<NodeName> frozen;     // whatever is broken about them at `length` stays so
+  std::vector<NodeName> frozen;  // whatever is broken about them at `length` stays so
   bool operator==(const Plan&) const = default;
 };
 

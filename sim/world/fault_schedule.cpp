@@ -47,8 +47,10 @@ void FaultSchedule::change(const Fault& fault, bool on) {
     return;
   }
   if (info_of(fault.kind).klass == FaultClass::Link) {
-    if (on) begin_link(fault);
-    else world_.weather().end(fault);
+    if (on)
+      begin_link(fault);
+    else
+      world_.weather().end(fault);
     return;
   }
   if (fault.node.role == Role::Relay) {
@@ -99,22 +101,18 @@ void FaultSchedule::begin_mint(const Fault& fault) {
       return world_.mint().set_fee(static_cast<uint64_t>(fault.amount));
     case FaultKind::MintRefuse:
       return world_.mint().set_refusing(static_cast<uint32_t>(fault.amount));
-    case FaultKind::MintStall:
-      ++mint_stalls_;
-      return world_.mint().set_stalled(true);
+    case FaultKind::MintStall: ++mint_stalls_; return world_.mint().set_stalled(true);
     case FaultKind::LightningFails:
-    case FaultKind::LightningHangs:
-      lightning_.push_back(fault.kind);
-      return set_lightning();
+    case FaultKind::LightningHangs: lightning_.push_back(fault.kind); return set_lightning();
     default: return mint_faults_.arm(fault);
   }
 }
 
 // The one that began last.
 void FaultSchedule::set_lightning() {
-  world_.mint().set_lightning(lightning_.empty()                                ? Lightning::Pays
+  world_.mint().set_lightning(lightning_.empty()                               ? Lightning::Pays
                               : lightning_.back() == FaultKind::LightningFails ? Lightning::Fails
-                                                                                : Lightning::Hangs);
+                                                                               : Lightning::Hangs);
 }
 
 void FaultSchedule::end_mint(const Fault& fault) {

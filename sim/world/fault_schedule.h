@@ -43,7 +43,7 @@ class FaultSchedule {
   int mint_stalls_ = 0;
   std::vector<FaultKind> lightning_;  // that is wrong with it
   int mint_swings_ = 0;
-  uint64_t fee_before_ = 0;                // of the swing
+  uint64_t fee_before_ = 0;  // of the swing
   std::optional<Micros> pending_until_;
 };
 

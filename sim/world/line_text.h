@@ -85,8 +85,7 @@ class Printer {
   void operator()(std::string_view key, F& field) {
     if (pass_ == Pass::Defaults) return default_texts_.push_back(text_of(field));
     std::string text = text_of(field);
-    if (text != default_texts_.at(position_++))
-      out_ += " " + std::string(key) + "=" + text;
+    if (text != default_texts_.at(position_++)) out_ += " " + std::string(key) + "=" + text;
   }
 
  private:

@@ -107,6 +107,7 @@ class PlanReader {
         return fail("line " + std::to_string(first) + ": there is no " + to_text(node));
     return std::move(plan_);
   }
+
  private:
   Result<void> header(const std::vector<std::string_view>& words) {
     if (!plan_.scenario.empty()) return fail("there is one scenario line");
@@ -168,9 +169,12 @@ class PlanReader {
       return {};
     }
     if (words.size() > 1) return fail("only a provider has settings");
-    if (node->role == Role::Relay) plan_.relays.push_back(node->number);
-    else if (node->role == Role::Consumer) plan_.consumers.push_back(node->number);
-    else return fail("a plan lists providers, relays and consumers");
+    if (node->role == Role::Relay)
+      plan_.relays.push_back(node->number);
+    else if (node->role == Role::Consumer)
+      plan_.consumers.push_back(node->number);
+    else
+      return fail("a plan lists providers, relays and consumers");
     return {};
   }
   // The node at that place, if there is one that can have this role.
@@ -249,9 +253,8 @@ std::string to_text(const Plan& plan) {
 
 Result<Plan> parse_plan(std::string_view text) {
   PlanReader reader;
-  const auto read_all = for_each_line(text, [&](size_t number, const auto& words) {
-    return reader.line(number, words);
-  });
+  const auto read_all = for_each_line(
+      text, [&](size_t number, const auto& words) { return reader.line(number, words); });
   if (!read_all) return std::unexpected(read_all.error());
   return reader.take();
 }

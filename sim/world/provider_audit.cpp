@@ -5,9 +5,9 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Seconds kRestarts{155};   // of its own, until they are used up
-constexpr Seconds kSightEvery{65};  // a sight a minute
-constexpr Seconds kOldList{125};    // so much longer runs what an old list still shows
+constexpr Seconds kRestarts{155};     // of its own, until they are used up
+constexpr Seconds kSightEvery{65};    // a sight a minute
+constexpr Seconds kOldList{125};      // so much longer runs what an old list still shows
 constexpr Seconds kUnpaidGrace{600};  // until the sweep has stopped what a lost answer left running
 
 bool is_over(const lease::Lease* lease) {
@@ -164,8 +164,8 @@ void ProviderNode::audit_verdict(const cashu::RedeemRecord& record) {
     spent += said->second.state == cashu::ProofState::Spent;
     unspent += said->second.state == cashu::ProofState::Unspent;
   }
-  const bool borne = closed->verdict == cashu::Verdict::Released ? unspent == points.size()
-                                                                 : spent > 0;
+  const bool borne =
+      closed->verdict == cashu::Verdict::Released ? unspent == points.size() : spent > 0;
   if (!borne)
     world_.violate("hasty-verdict",
                    to_text(name()) + " gave a token up, and the mint has not said of its proofs " +
@@ -245,8 +245,7 @@ void ProviderNode::audit_rest() const {
   const std::string who = to_text(name()) + ": ";
   if (!answers()) return world_.violate("down", who + "did not come back");
   const size_t waiting = refunds_beyond_the_fee();
-  const size_t open =
-      provider_->wallet().state().open_count() - waiting - beyond_the_fee(true);
+  const size_t open = provider_->wallet().state().open_count() - waiting - beyond_the_fee(true);
   if (open != 0)
     world_.violate("in-doubt", who + std::to_string(open) + " operations at the mint are open");
   const size_t owed = provider_->leases().claims().owed().size() - waiting;

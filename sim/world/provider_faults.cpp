@@ -71,7 +71,7 @@ void ProviderNode::begin(const Fault& fault) {
       clock_.step_wall(micros(Seconds{fault.amount}));
       return world_.mark(fault.amount < 0 ? "clock went back" : "clock jumped", name());
     case FaultKind::ClockDrift: return clock_.set_drift(fault.amount, world_.queue().now());
-    case FaultKind::FailSync: return disk_.fail_operation(1);   // a batch: a write, then a sync
+    case FaultKind::FailSync: return disk_.fail_operation(1);  // a batch: a write, then a sync
     case FaultKind::FailWrite: return disk_.fail_operation(0);
     case FaultKind::EngineUnreachable: return engine_.set_unreachable(++engine_cut_ > 0);
     case FaultKind::WorkloadExits: return exit_workloads(fault.amount);

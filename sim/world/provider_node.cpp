@@ -238,8 +238,8 @@ void ProviderNode::hear(nostr::LinkId link, nostr::WireMessage message) {
 // --- effects -----------------------------------------------------------------------------------
 
 void ProviderNode::perform(const provider::SignEvent& e) {
-  answer(kPureWork, provider::EventSigned{
-                        e.id, world_.cryptography().sign(identity_, e.draft, entropy_)});
+  answer(kPureWork,
+         provider::EventSigned{e.id, world_.cryptography().sign(identity_, e.draft, entropy_)});
 }
 
 void ProviderNode::perform(const provider::SealReply& e) {

@@ -101,11 +101,11 @@ class ProviderNode {
   void observe(const provider::Input& input, const provider::Step& step);
 
   void start_after(Micros down);
-  struct Withdrawing {                          // by the operator
+  struct Withdrawing {  // by the operator
     provider::Withdraw asked;
     bool settled = false;
-    std::string token;                          // as it was shown; empty: nothing was
-    bool paid = false;                          // he was told that the invoice is
+    std::string token;  // as it was shown; empty: nothing was
+    bool paid = false;  // he was told that the invoice is
   };
   void ask_again(size_t withdrawal);
   void note_payment(Withdrawing& withdrawal, const provider::WithdrawalSettled& e);
@@ -149,34 +149,34 @@ class ProviderNode {
   std::optional<journal::Tip> mark_;
   std::unique_ptr<provider::Provider> provider_;
   std::vector<std::unique_ptr<ClientLinks>> lives_links_;  // of every life: events refer to them
-  uint64_t life_ = 0;                 // answers to an earlier life are not delivered
+  uint64_t life_ = 0;  // answers to an earlier life are not delivered
   std::optional<Micros> timer_;
   std::map<std::string, Micros> unpaid_since_;  // objects that run for no lease
   std::set<LeaseId> charged_;                   // leases whose statement was looked at
   std::set<LeaseId> executing_;                 // since executing_since_
   Micros executing_since_;
-  std::map<LeaseId, Micros> delivered_;         // what really ran
-  std::map<LeaseId, Seconds> restarts_;         // charged for exits of its own
+  std::map<LeaseId, Micros> delivered_;  // what really ran
+  std::map<LeaseId, Seconds> restarts_;  // charged for exits of its own
 
-  struct Intent {                               // an operation, as the ledger has it
+  struct Intent {  // an operation, as the ledger has it
     UnixSeconds hold_until;
     bool refund = false;
-    std::vector<cashu::Point> points;  // of a token
+    std::vector<cashu::Point> points;             // of a token
     std::set<std::vector<std::string>> attempts;  // keyset and amounts of each
   };
   std::map<OpId, Intent> intents_;
-  std::map<Bytes, OpId> bodies_;                // what may be posted
-  std::set<cashu::Point> outputs_;              // of every attempt
-  struct Said {                                 // by the mint, of one proof
+  std::map<Bytes, OpId> bodies_;    // what may be posted
+  std::set<cashu::Point> outputs_;  // of every attempt
+  struct Said {                     // by the mint, of one proof
     CallId call;
     cashu::ProofState state = cashu::ProofState::Unspent;
   };
-  std::map<cashu::Point, Said> said_;           // asked last
+  std::map<cashu::Point, Said> said_;  // asked last
 
   std::vector<Withdrawing> withdrawals_;
 
-  std::optional<Fault> doom_;         // the next step with records dies
-  uint32_t recovery_crashes_ = 0;     // and so do this many recoveries
+  std::optional<Fault> doom_;      // the next step with records dies
+  uint32_t recovery_crashes_ = 0;  // and so do this many recoveries
   bool starting_ = false;
   int paused_ = 0;
   std::vector<std::function<void()>> backlog_;
@@ -185,7 +185,7 @@ class ProviderNode {
   int mint_cut_ = 0;
   Micros engine_lied_at_ = Micros{-1'000'000'000'000};  // an old list, as a new one
   int64_t engine_lies_ = 0;
-  uint64_t engine_seen_ = 0;          // version of the engine that watch_engine() saw
+  uint64_t engine_seen_ = 0;  // version of the engine that watch_engine() saw
   std::optional<Micros> engine_watch_;
 };
 

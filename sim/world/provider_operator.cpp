@@ -73,8 +73,7 @@ void ProviderNode::note_payment(Withdrawing& withdrawal, const provider::Withdra
 
 // It is paid as often as the ledger says, and its operator was told the same.
 void ProviderNode::audit_payment(const Withdrawing& withdrawal) const {
-  const lease::Withdrawal* known =
-      provider_->leases().withdrawals().find(withdrawal.asked.id);
+  const lease::Withdrawal* known = provider_->leases().withdrawals().find(withdrawal.asked.id);
   const bool settled = known != nullptr && known->settled;
   if (world_.mint().times_paid(withdrawal.asked.invoice) != (settled ? 1 : 0))
     world_.violate("paid-otherwise",

@@ -101,9 +101,7 @@ void RelayNode::begin(const Fault& fault) {
     case FaultKind::ReplayOld:
       world_.mark("old events replayed", name());
       return replay(static_cast<size_t>(fault.amount));
-    case FaultKind::Flood:
-      world_.mark("flood", name());
-      return flood(fault.amount);
+    case FaultKind::Flood: world_.mark("flood", name()); return flood(fault.amount);
     default:
       world_.mark(info_of(fault.kind).lies ? "relay lied" : "relay misbehaved", name());
       return set_lie(fault, true);
@@ -126,8 +124,10 @@ void RelayNode::set_lie(const Fault& fault, bool on) {
   if (fault.kind == FaultKind::NoEose) f.no_eose = on;
   if (fault.kind != FaultKind::Withhold) return;
   const PubKey author = Identity(world_.tier(), fault.peer.number).key;
-  if (on) f.withheld.insert(author);
-  else f.withheld.erase(author);
+  if (on)
+    f.withheld.insert(author);
+  else
+    f.withheld.erase(author);
 }
 
 // Private messages of nobody to every provider: signed, but nothing that can be opened.
@@ -138,7 +138,8 @@ void RelayNode::flood(int64_t count) {
   const Identity nobody(world_.tier(), kNobody + number_);
   for (int64_t i = 0; i < count; ++i) {
     const auto& to = world_.providers()[mischief_.below(world_.providers().size())];
-    const nostr::Draft draft{world_.clock().wall, nostr::kind::kGiftWrap,
+    const nostr::Draft draft{world_.clock().wall,
+                             nostr::kind::kGiftWrap,
                              {{"p", to->identity().key_hex}},
                              std::to_string(mischief_.next())};
     inject(world_.cryptography().sign(nobody, draft, entropy));

@@ -12,7 +12,7 @@
 namespace paygress::sim {
 
 struct Violation {
-  std::string rule;    // short and stable: "lost-msat", "two-copies", "invariant", "unanswered"
+  std::string rule;  // short and stable: "lost-msat", "two-copies", "invariant", "unanswered"
   std::string detail;
   Micros at;
 };
@@ -20,12 +20,12 @@ struct Violation {
 // A duration that was measured often, against the longest that is allowed.
 struct Sample {
   std::vector<Micros> values;
-  Micros bound;        // zero: none
+  Micros bound;  // zero: none
 };
 
 struct RunResult {
   uint64_t hash = 0;
-  uint64_t events = 0;       // inputs of providers and frames between peers
+  uint64_t events = 0;  // inputs of providers and frames between peers
   Micros virtual_time;
   std::vector<Violation> violations;
   // What happened, so that a run that tested nothing is seen: "lease", "refusal", "crash", ...

@@ -14,8 +14,8 @@ const Faults kProcess = {{Crash, 60, Seconds{60}, 0},
                          {Hang, 5, Seconds{200}, 0},
                          {HostLoss, 5, Seconds{120}, 0}};
 const Faults kClock = {{ClockStep, 10, Seconds{0}, 30}, {ClockDrift, 10, Seconds{0}, 1000}};
-const Faults kLink = {{Break, 60, Seconds{0}, 0},    {Cut, 20, Seconds{200}, 0},
-                      {Clog, 20, Seconds{120}, 0},   {Lose, 40, Seconds{600}, 200'000},
+const Faults kLink = {{Break, 60, Seconds{0}, 0},          {Cut, 20, Seconds{200}, 0},
+                      {Clog, 20, Seconds{120}, 0},         {Lose, 40, Seconds{600}, 200'000},
                       {Double, 40, Seconds{600}, 300'000}, {Slow, 20, Seconds{300}, 4000}};
 const Faults kRelay = {{RelayRestart, 10, Seconds{60}, 0}, {RelayForget, 5, Seconds{30}, 0},
                        {AckAndDrop, 10, Seconds{200}, 0},  {StoreAndRefuse, 10, Seconds{200}, 0},
@@ -23,18 +23,16 @@ const Faults kRelay = {{RelayRestart, 10, Seconds{60}, 0}, {RelayForget, 5, Seco
                        {Equivocate, 10, Seconds{300}, 0},  {CloseRequests, 10, Seconds{120}, 0},
                        {NoEose, 10, Seconds{120}, 0},      {Flood, 5, Seconds{0}, 200}};
 const Faults kDisk = {{FailSync, 10, Seconds{0}, 0}, {FailWrite, 10, Seconds{0}, 0}};
-const Faults kMint = {{MintUnreachable, 20, Seconds{90}, 0}, {MintDropAnswer, 40, Seconds{0}, 3},
-                      {MintErrorAfter, 30, Seconds{0}, 3},   {MintDoubleAnswer, 30, Seconds{0}, 3},
-                      {MintSlowRequest, 20, Seconds{0}, 90'000},
-                      {MintSlowAnswer, 20, Seconds{0}, 90'000},
-                      {MintGarbage, 10, Seconds{0}, 2},      {MintFee, 3, Seconds{0}, 1500},
-                      {MintRestoreLag, 5, Seconds{300}, 60'000}};
-const Faults kMintMoods = {{MintRotate, 5, Seconds{0}, 300},
-                           {MintPartial, 20, Seconds{0}, 3},
-                           {MintReorder, 10, Seconds{600}, 0},
-                           {MintPending, 10, Seconds{2400}, 0},
-                           {MintFeeSwing, 10, Seconds{300}, 1500},
-                           {MintRefuse, 10, Seconds{300}, 0}};
+const Faults kMint = {
+    {MintUnreachable, 20, Seconds{90}, 0},     {MintDropAnswer, 40, Seconds{0}, 3},
+    {MintErrorAfter, 30, Seconds{0}, 3},       {MintDoubleAnswer, 30, Seconds{0}, 3},
+    {MintSlowRequest, 20, Seconds{0}, 90'000}, {MintSlowAnswer, 20, Seconds{0}, 90'000},
+    {MintGarbage, 10, Seconds{0}, 2},          {MintFee, 3, Seconds{0}, 1500},
+    {MintRestoreLag, 5, Seconds{300}, 60'000}};
+const Faults kMintMoods = {
+    {MintRotate, 5, Seconds{0}, 300},       {MintPartial, 20, Seconds{0}, 3},
+    {MintReorder, 10, Seconds{600}, 0},     {MintPending, 10, Seconds{2400}, 0},
+    {MintFeeSwing, 10, Seconds{300}, 1500}, {MintRefuse, 10, Seconds{300}, 0}};
 // Lags to half an hour; requests are carried out long after they were given up.
 const Faults kHarshMint = {{MintUnreachable, 20, Seconds{300}, 0},
                            {MintDropAnswer, 60, Seconds{0}, 3},
@@ -50,16 +48,12 @@ const Faults kHarshMint = {{MintUnreachable, 20, Seconds{300}, 0},
                            {MintFeeSwing, 20, Seconds{900}, 1500},
                            {MintRefuse, 10, Seconds{300}, 0},
                            {MintStall, 10, Seconds{1800}, 0}};
-const Faults kEngine = {{EngineUnreachable, 10, Seconds{120}, 0},
-                        {EngineAnswerLost, 20, Seconds{0}, 2},
-                        {EngineFailedButDone, 20, Seconds{0}, 2},
-                        {EngineHang, 10, Seconds{0}, 1},
-                        {EngineRefused, 20, Seconds{0}, 3},
-                        {EngineDies, 20, Seconds{0}, 2},
-                        {EngineIgnored, 20, Seconds{0}, 2},
-                        {EngineStaleList, 20, Seconds{0}, 2},
-                        {EngineLate, 10, Seconds{0}, 1},
-                        {WorkloadExits, 10, Seconds{0}, 1}};
+const Faults kEngine = {
+    {EngineUnreachable, 10, Seconds{120}, 0}, {EngineAnswerLost, 20, Seconds{0}, 2},
+    {EngineFailedButDone, 20, Seconds{0}, 2}, {EngineHang, 10, Seconds{0}, 1},
+    {EngineRefused, 20, Seconds{0}, 3},       {EngineDies, 20, Seconds{0}, 2},
+    {EngineIgnored, 20, Seconds{0}, 2},       {EngineStaleList, 20, Seconds{0}, 2},
+    {EngineLate, 10, Seconds{0}, 1},          {WorkloadExits, 10, Seconds{0}, 1}};
 const Faults kStrangers = {{Forge, 10, Seconds{0}, 5},
                            {Garbage, 10, Seconds{0}, 5},
                            {ReplayMessage, 20, Seconds{0}, 10},
@@ -107,8 +101,8 @@ void add_troubled(std::vector<Scenario>& all) {
     s.top_ups_per_lease = 1;
     s.delay_max = 3'000'000_us;
     s.faults = kLink;
-    s.marks = {"lease", "top-up", "frame lost", "frame doubled", "link broken", "link half-open",
-               "burst"};
+    s.marks = {"lease",       "top-up",         "frame lost", "frame doubled",
+               "link broken", "link half-open", "burst"};
   }
   {
     Scenario& s = add(all, "crashes", "providers crash, also inside a step and in recovery");
@@ -119,9 +113,17 @@ void add_troubled(std::vector<Scenario>& all) {
     s.faults = kProcess;
     append(s.faults, kDisk);
     s.faults.front().mean = 300;
-    s.marks = {"lease", "crash", "crash before commit", "crash between effects",
-               "crash in recovery", "pause", "zombie woke", "hang", "host lost",
-               "disk failed", "torn tail"};
+    s.marks = {"lease",
+               "crash",
+               "crash before commit",
+               "crash between effects",
+               "crash in recovery",
+               "pause",
+               "zombie woke",
+               "hang",
+               "host lost",
+               "disk failed",
+               "torn tail"};
   }
   {
     Scenario& s = add(all, "mint-trouble", "the mint loses, doubles, delays, spoils its answers");
@@ -147,9 +149,19 @@ void add_troubled(std::vector<Scenario>& all) {
       append(s.faults, *part);
     s.faults.push_back({CopiedToken, 20, Seconds{0}, 3});
     s.swarm = true;
-    s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
-               "crash between effects", "interim answer", "lost answer restored",
-               "keyset rotated", "disk failed", "engine answer lost", "withdrawal"};
+    s.marks = {"lease",
+               "top-up",
+               "stop",
+               "refund",
+               "crash",
+               "crash before commit",
+               "crash between effects",
+               "interim answer",
+               "lost answer restored",
+               "keyset rotated",
+               "disk failed",
+               "engine answer lost",
+               "withdrawal"};
   }
   {
     Scenario& s = add(all, "money-crash", "the same at a mint that lags, rotates and is slow");
@@ -166,9 +178,17 @@ void add_troubled(std::vector<Scenario>& all) {
     for (FaultChance& chance : s.faults)  // leases end, and are stopped, while it is away
       if (chance.kind == EngineUnreachable) chance.lasts_max = Seconds{1200};
     s.swarm = true;
-    s.marks = {"lease", "top-up", "stop", "refund", "crash", "crash before commit",
-               "crash between effects", "crash in recovery", "lost answer restored",
-               "keyset rotated", "withdrawal"};
+    s.marks = {"lease",
+               "top-up",
+               "stop",
+               "refund",
+               "crash",
+               "crash before commit",
+               "crash between effects",
+               "crash in recovery",
+               "lost answer restored",
+               "keyset rotated",
+               "withdrawal"};
   }
   {
     Scenario& s = add(all, "money-pay", "operators pay invoices: crashes, a harsh mint, Lightning");
@@ -185,8 +205,14 @@ void add_troubled(std::vector<Scenario>& all) {
     s.faults.push_back({LightningFails, 30, Seconds{900}, 0});
     s.faults.push_back({LightningHangs, 30, Seconds{1800}, 0});
     s.swarm = true;
-    s.marks = {"lease", "refund", "crash", "withdrawal", "payment", "payment failed",
-               "payment taken back", "payment settled late"};
+    s.marks = {"lease",
+               "refund",
+               "crash",
+               "withdrawal",
+               "payment",
+               "payment failed",
+               "payment taken back",
+               "payment settled late"};
   }
   {
     Scenario& s = add(all, "engine-trouble", "the engine loses answers, refuses, hangs, forgets");
@@ -204,8 +230,9 @@ void add_troubled(std::vector<Scenario>& all) {
     append(s.faults, kStrangers);
     s.swarm = true;
     s.liars = 1;
-    s.marks = {"lease", "relay restarted", "relay forgot", "relay lied", "old events replayed",
-               "flood", "forged event dropped", "stranger refused"};
+    s.marks = {
+        "lease", "relay restarted",      "relay forgot",    "relay lied", "old events replayed",
+        "flood", "forged event dropped", "stranger refused"};
   }
   {
     Scenario& s = add(all, "everything", "all of it, a different mix for each seed; a core heals");
@@ -222,10 +249,24 @@ void add_troubled(std::vector<Scenario>& all) {
     s.liars = 1;
     s.clock_offset_max = Seconds{20};
     s.clock_drift_ppm_max = 1000;
-    s.marks = {"lease", "top-up", "crash", "crash before commit", "crash between effects",
-               "crash in recovery", "zombie woke", "clock went back", "frame lost", "link broken",
-               "link half-open", "relay forgot", "relay lied", "disk failed",
-               "lost answer restored", "stranger refused", "frozen", "thawed"};
+    s.marks = {"lease",
+               "top-up",
+               "crash",
+               "crash before commit",
+               "crash between effects",
+               "crash in recovery",
+               "zombie woke",
+               "clock went back",
+               "frame lost",
+               "link broken",
+               "link half-open",
+               "relay forgot",
+               "relay lied",
+               "disk failed",
+               "lost answer restored",
+               "stranger refused",
+               "frozen",
+               "thawed"};
   }
 }
 

@@ -46,9 +46,10 @@ void Strangers::publish(const nostr::Event& event) {
 // A message of the provider's, and one to it, signed by somebody else. Relays refuse them; one that
 // is in league passes them on.
 void Strangers::forge(const ProviderNode& at) {
-  nostr::Draft draft{world_.clock().wall, nostr::kind::kEncryptedDirect,
-                     {{"p", at.identity().key.hex()}}, "{\"forged\":" +
-                     std::to_string(random_.next()) + "}"};
+  nostr::Draft draft{world_.clock().wall,
+                     nostr::kind::kEncryptedDirect,
+                     {{"p", at.identity().key.hex()}},
+                     "{\"forged\":" + std::to_string(random_.next()) + "}"};
   nostr::Event event = world_.cryptography().sign(identity_, draft, entropy_);
   event.pubkey = at.identity().key;
   publish(event);
@@ -56,9 +57,13 @@ void Strangers::forge(const ProviderNode& at) {
 }
 
 void Strangers::send_garbage(const ProviderNode& at, UnixSeconds created_at) {
-  static constexpr std::string_view kTexts[] = {
-      "", "{", "[]", "{\"type\":\"spawn\"}", "{\"cashu_token\":\"cashuBo2F0\",\"pod_image\":7}",
-      "\"\\u0000\"", "{\"pod_npub\":\"npub1\",\"cashu_token\":\"\"}"};
+  static constexpr std::string_view kTexts[] = {"",
+                                                "{",
+                                                "[]",
+                                                "{\"type\":\"spawn\"}",
+                                                "{\"cashu_token\":\"cashuBo2F0\",\"pod_image\":7}",
+                                                "\"\\u0000\"",
+                                                "{\"pod_npub\":\"npub1\",\"cashu_token\":\"\"}"};
   world_.mark("stranger refused");
   publish(world_.cryptography().seal(identity_, at.identity().key, provider::Transport::Nip17, {},
                                      kTexts[random_.below(std::size(kTexts))], created_at,
@@ -106,8 +111,8 @@ void Strangers::pay_with(const ProviderNode& at, const cashu::Token& token) {
   request.request_id = id;
   world_.mark("stranger refused");
   publish(world_.cryptography().seal(identity_, at.identity().key, provider::Transport::Nip17, {},
-                                     market::to_json(market::Request(request)),
-                                     world_.clock().wall, world_.clock().wall, entropy_));
+                                     market::to_json(market::Request(request)), world_.clock().wall,
+                                     world_.clock().wall, entropy_));
 }
 
 }  // namespace paygress::sim

@@ -29,7 +29,7 @@ class Strangers {
   Identity identity_;
   SeededEntropy entropy_;
   RandomStream random_;
-  std::set<std::string> copied_;    // the first secret of each token
+  std::set<std::string> copied_;  // the first secret of each token
 };
 
 }  // namespace paygress::sim

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kLikely = 750'000;
 constexpr uint32_t kHalf = 500'000;
-constexpr Micros kQuietStart{1'000'000};  // so that every provider has begun
+constexpr Micros kQuietStart{1'000'000};                       // so that every provider has begun
 constexpr std::array<uint32_t, 3> kIntensities{50, 100, 250};  // percent
 constexpr uint32_t kRecoveryCrashesMax = 3;
 constexpr uint32_t kStepMax = 12;
@@ -61,8 +61,8 @@ class Draw {
     const int64_t drift = scenario_.clock_drift_ppm_max;
     for (uint32_t i = 1; i <= scenario_.providers; ++i) {
       RandomStream random = stream(i, "clock");
-      plan_.providers.push_back({i, micros(Seconds{random.between(-offset, offset)}),
-                                 random.between(-drift, drift)});
+      plan_.providers.push_back(
+          {i, micros(Seconds{random.between(-offset, offset)}), random.between(-drift, drift)});
     }
   }
 
@@ -86,9 +86,8 @@ class Draw {
         plan_.purchases.push_back(p);
       }
     }
-    std::ranges::sort(plan_.purchases, {}, [](const Purchase& p) {
-      return std::tuple(p.at, p.consumer, p.sats);
-    });
+    std::ranges::sort(plan_.purchases, {},
+                      [](const Purchase& p) { return std::tuple(p.at, p.consumer, p.sats); });
   }
 
   void withdrawals() {
@@ -102,9 +101,8 @@ class Draw {
       w.pays = w.sats > 0 && scenario_.operators_pay;
       plan_.withdrawals.push_back(w);
     }
-    std::ranges::sort(plan_.withdrawals, {}, [](const WithdrawalLine& w) {
-      return std::tuple(w.at, w.provider, w.sats);
-    });
+    std::ranges::sort(plan_.withdrawals, {},
+                      [](const WithdrawalLine& w) { return std::tuple(w.at, w.provider, w.sats); });
   }
 
   Intensities intensities() const {
@@ -148,8 +146,8 @@ class Draw {
     f.at = time(random, kQuietStart, {plan_.length.value - 1'000'000});
     f.node = node(info, random);
     if (info.lasts)
-      f.lasts = time(random, Micros{1'000'000},
-                     std::min(micros(chance.lasts_max), plan_.length - f.at));
+      f.lasts =
+          time(random, Micros{1'000'000}, std::min(micros(chance.lasts_max), plan_.length - f.at));
     if (chance.amount_max > 0) f.amount = random.between(1, chance.amount_max);
     if (f.kind == FaultKind::MintRefuse) f.amount = kRefusals[random.below(kRefusals.size())];
     const bool minus = random.chance_ppm(kHalf);

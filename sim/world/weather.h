@@ -14,8 +14,8 @@ class Weather {
   struct Link {
     explicit Link(RandomStream stream) : random(stream) {}
     RandomStream random;
-    int cut = 0;            // how many faults cut it now
-    int clogged = 0;        // and hold it up; then everything passes at once
+    int cut = 0;      // how many faults cut it now
+    int clogged = 0;  // and hold it up; then everything passes at once
     uint32_t lose_ppm = 0;
     uint32_t double_ppm = 0;
     Micros slower;

@@ -12,7 +12,7 @@
 namespace paygress::sim {
 namespace {
 
-constexpr uint64_t kEventsMax = 50'000'000;   // a run that needs more does not come to rest
+constexpr uint64_t kEventsMax = 50'000'000;  // a run that needs more does not come to rest
 constexpr Micros kDuplicateWithin{20'000'000};
 
 struct BrokenInvariant {
@@ -59,8 +59,7 @@ World::World(const Scenario& scenario, uint64_t seed, Tier tier)
 World::~World() = default;
 
 bool World::frozen(NodeName node) const {
-  return phase_ == Phase::CoreHealed &&
-         std::ranges::find(plan_.frozen, node) != plan_.frozen.end();
+  return phase_ == Phase::CoreHealed && std::ranges::find(plan_.frozen, node) != plan_.frozen.end();
 }
 
 ProviderNode* World::provider(uint32_t number) {
@@ -90,8 +89,10 @@ void World::violate(std::string rule, std::string detail) {
 
 void World::mark(std::string_view what, NodeName where) {
   const auto it = result_.marks.find(what);
-  if (it != result_.marks.end()) ++it->second;
-  else result_.marks.emplace(what, 1);
+  if (it != result_.marks.end())
+    ++it->second;
+  else
+    result_.marks.emplace(what, 1);
   if (observer_ != nullptr) observer_->on_mark(queue_.now(), where, what);
 }
 
@@ -185,8 +186,8 @@ void World::audit_books() {
   Msat swapped;
   const std::vector<MintSwap>& swaps = mint_->swaps();
   for (size_t i = 0; i < swaps.size(); ++i) {
-    const bool foreign = std::ranges::any_of(
-        foreign_, [&](const Swaps& s) { return s.from <= i && i < s.to; });
+    const bool foreign =
+        std::ranges::any_of(foreign_, [&](const Swaps& s) { return s.from <= i && i < s.to; });
     if (swaps[i].inputs.empty() || foreign) continue;
     for (const auto& output : swaps[i].outputs)
       swapped += Msat{static_cast<int64_t>(output.amount) * 1000};

@@ -137,8 +137,7 @@ TEST_F(KvmMarket, A_machine_is_bought_used_topped_up_and_gone) {
   ASSERT_TRUE(market_->start_provider(provider).has_value());
   const auto ready = market_->await_ready(provider, kWithin);
   ASSERT_TRUE(ready.has_value()) << to_string(ready.error());
-  EXPECT_EQ(text_member(run_json(market_->consumer(status_arguments(lease))), "status"),
-            "Running");
+  EXPECT_EQ(text_member(run_json(market_->consumer(status_arguments(lease))), "status"), "Running");
 
   // Its time ends, and nothing of it is left: no process, no control group, no file, no key.
   std::string left;

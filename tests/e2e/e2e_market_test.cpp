@@ -182,8 +182,7 @@ TEST_F(MarketInABox, A_set_that_cannot_be_whole_costs_nothing) {
   const auto money = [] {
     const auto balance = run_json(market_->consumer({"wallet", "balance", "--json"}));
     int64_t sum = 0;
-    for (const auto& purse : balance.as_array())
-      sum += number_member(purse, "balance").value_or(0);
+    for (const auto& purse : balance.as_array()) sum += number_member(purse, "balance").value_or(0);
     return sum;
   };
   for (const size_t refuses : {size_t{0}, size_t{1}}) {

@@ -55,10 +55,15 @@ class RedeemAtMint : public conformance::MintConformance {
     EXPECT_NE(answer, nullptr) << "the mint did not take the swap";
     if (answer == nullptr) return {};
     const cashu::Attempt& attempt = attempts.at(0).attempt;
-    const auto opened = cashu::open_signatures(
-        {{}, {}, attempt.keyset, attempt.counter_start, attempt.outputs, answer->signatures,
-         keyset_.keys, {}},
-        seed);
+    const auto opened = cashu::open_signatures({{},
+                                                {},
+                                                attempt.keyset,
+                                                attempt.counter_start,
+                                                attempt.outputs,
+                                                answer->signatures,
+                                                keyset_.keys,
+                                                {}},
+                                               seed);
     EXPECT_EQ(opened.problem, "");
     return opened.proofs;
   }

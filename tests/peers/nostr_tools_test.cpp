@@ -159,9 +159,9 @@ TEST_P(NostrTools, A_reply_of_ours_is_read) {
   EventId reply_to;
   reply_to.bytes.fill(7);
   const std::string reply = market::to_json(market::Reply{market::testing::sample_access()});
-  for (const std::string& text : {reply, std::string(32, 'x'), std::string(33, 'x'),
-                                  std::string(256, 'y'), std::string(257, 'y'),
-                                  std::string(20'000, 'z') + " 🚀"}) {
+  for (const std::string& text :
+       {reply, std::string(32, 'x'), std::string(33, 'x'), std::string(256, 'y'),
+        std::string(257, 'y'), std::string(20'000, 'z') + " 🚀"}) {
     provider::SealReply work;
     work.to = theirs.public_key();
     work.transport = GetParam();

@@ -29,9 +29,9 @@ inline void skip_absent() { GTEST_SKIP() << reason_absent(); }
 }  // namespace paygress::peers
 
 // Declares `name` as the address of a peer, or skips the test, saying why there is none.
-#define PAYGRESS_PEER_OR_SKIP(name, variable)                 \
-  const std::string name = paygress::peers::find(variable);   \
-  if (name.empty()) {                                         \
-    GTEST_SKIP() << paygress::peers::reason_absent();         \
-  }                                                           \
+#define PAYGRESS_PEER_OR_SKIP(name, variable)               \
+  const std::string name = paygress::peers::find(variable); \
+  if (name.empty()) {                                       \
+    GTEST_SKIP() << paygress::peers::reason_absent();       \
+  }                                                         \
   static_assert(true)

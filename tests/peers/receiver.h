@@ -106,9 +106,7 @@ class Receiver {
   }
   cashu::Amount balance() const { return redeemer_->state().wallet().balance(purse()); }
   std::vector<cashu::Proof> proofs() const { return redeemer_->state().wallet().proofs(purse()); }
-  const cashu::OpSummary& summary(const OpId& op) const {
-    return *redeemer_->state().summary(op);
-  }
+  const cashu::OpSummary& summary(const OpId& op) const { return *redeemer_->state().summary(op); }
 
  private:
   static constexpr int kStepsMax = 2000;
@@ -133,9 +131,9 @@ class Receiver {
     redeemer_->check_invariants();
   }
   void carry_out(const cashu::MintCall& call) {
-    const auto http = mint_.request(cashu::is_post(call.endpoint),
-                                    cashu::endpoint_path(call.endpoint, call.path_argument),
-                                    call.body);
+    const auto http =
+        mint_.request(cashu::is_post(call.endpoint),
+                      cashu::endpoint_path(call.endpoint, call.path_argument), call.body);
     cashu::MintAnswer answer = cashu::NoReply{};
     if (http.status != 0)
       answer = cashu::parse_answer(call.endpoint, http.status, as_text(http.body));

@@ -49,8 +49,9 @@ class ForeignRelay final : public RelayUnderTest {
       }
       return messages;
     };
-    return parsed(sockets_.at(connection)->receive(
-        [&](const auto& frames) { return enough(parsed(frames)); }, kLimit));
+    return parsed(
+        sockets_.at(connection)
+            ->receive([&](const auto& frames) { return enough(parsed(frames)); }, kLimit));
   }
   // Keys of this run alone: the relay keeps what earlier tests stored.
   nostr::Event sign(size_t author, const nostr::Draft& draft) override {
@@ -91,9 +92,9 @@ INSTANTIATE_TEST_SUITE_P(Nostr, ForeignRelayConformance, ::testing::ValuesIn(rel
 TEST(KnownDifferences, AreOfBehavioursThatExist) {
   for (const auto& [name, reason] : kKnownDifferences) {
     const auto& all = relay_behaviours();
-    EXPECT_TRUE(std::any_of(all.begin(), all.end(),
-                            [&](const Behaviour& behaviour) { return behaviour.name == name; }))
-        << name;
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const Behaviour& behaviour) {
+      return behaviour.name == name;
+    })) << name;
   }
 }
 

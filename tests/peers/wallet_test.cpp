@@ -25,8 +25,8 @@ class TheirWallet {
       : program_(std::move(program)), mint_(std::move(mint)) {}
   // Its standard output; remembers the balance that it says last.
   std::string run(const std::string& arguments) {
-    std::string said = run_command("'" + program_ + "' '" + home_.path() + "' " + mint_ + " " +
-                                   arguments);
+    std::string said =
+        run_command("'" + program_ + "' '" + home_.path() + "' " + mint_ + " " + arguments);
     const std::string label = "Balance: ";
     const size_t at = said.rfind(label);
     if (at == said.npos) {

@@ -52,8 +52,8 @@ int complain(const char* what) {
                       dup2(log_high, 2) == 2 && dup2(args_high, kArgsFd) == kArgsFd &&
                       dup2(info_high, kInfoFd) == kInfoFd;
   if (!placed || !join(groups)) _exit(complain("cannot enter the control groups"));
-  const char* const argv[] = {"bwrap", "--args", "3", "--info-fd", "4", "--", "/bin/sh",
-                              "/run/paygress/start", nullptr};
+  const char* const argv[] = {
+      "bwrap", "--args", "3", "--info-fd", "4", "--", "/bin/sh", "/run/paygress/start", nullptr};
   execvp("bwrap", const_cast<char* const*>(argv));
   _exit(complain("cannot run bwrap"));
 }
@@ -178,8 +178,7 @@ class Supervisor {
 
 int main(int argc, char** argv) {
   using namespace paygress::backend;
-  return keeper_main(argc, argv, {"paygress-sandbox-init", "sandbox"},
-                     [](const fs::path& state, int ready) {
-                       return Supervisor(state, ready).run();
-                     });
+  return keeper_main(
+      argc, argv, {"paygress-sandbox-init", "sandbox"},
+      [](const fs::path& state, int ready) { return Supervisor(state, ready).run(); });
 }

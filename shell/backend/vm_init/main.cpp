@@ -37,7 +37,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kSpeakLimitSeconds = 50;  // until qemu has answered QMP, on a loaded machine
-constexpr int64_t kPressAgainSeconds = 4; // a guest that boots overlooks the power button
+constexpr int64_t kPressAgainSeconds = 4;   // a guest that boots overlooks the power button
 
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "paygress-vm-init: %s: %s\n", what, std::strerror(errno));
@@ -55,8 +55,8 @@ int secret_fd(const fs::path& path) {
   const int fd = memfd_create("secret", 0);
   const std::string secret = read_small_file(path);
   if (secret.empty()) return -1;
-  const bool written = write(fd, secret.data(), secret.size()) ==
-                       static_cast<ssize_t>(secret.size());
+  const bool written =
+      write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
   return written && lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
 }
 
@@ -180,8 +180,10 @@ class Supervisor {
   // Tells the foreground process that the machine runs.
   void begin() {
     begun_ = write_run(state_, run_);
-    if (!begun_) send_signal(run_.init, SIGKILL);
-    else if (write(ready_, "R", 1) != 1) stop();  // nobody waits any more
+    if (!begun_)
+      send_signal(run_.init, SIGKILL);
+    else if (write(ready_, "R", 1) != 1)
+      stop();  // nobody waits any more
     close(ready_);
   }
 
@@ -193,8 +195,8 @@ class Supervisor {
     if (stage_ != Stage::Running) go_on_stopping();
     if (fds[1].revents != 0) log_.drain(log_in_);
     if (fds[2].revents != 0) drain_qmp();
-    if (fds[3].revents != 0 && client_ < 0) client_ = accept4(control_, nullptr, nullptr,
-                                                              SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fds[3].revents != 0 && client_ < 0)
+      client_ = accept4(control_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fds[4].revents != 0) take_word();
     if (fds[0].revents != 0) take_signal();
   }
@@ -307,8 +309,7 @@ class Supervisor {
 
 int main(int argc, char** argv) {
   using namespace paygress::backend;
-  return keeper_main(argc, argv, {"paygress-vm-init", "machine"},
-                     [](const fs::path& state, int ready) {
-                       return Supervisor(state, ready).run();
-                     });
+  return keeper_main(
+      argc, argv, {"paygress-vm-init", "machine"},
+      [](const fs::path& state, int ready) { return Supervisor(state, ready).run(); });
 }

@@ -75,11 +75,16 @@ std::optional<Options> read_options(int argc, char** argv) {
                                  {nullptr, 0, nullptr, 0}};
   Options options;
   for (int c = 0; (c = ::getopt_long(argc, argv, "", known, nullptr)) != -1;) {
-    if (c == 'd') options.directory = optarg;
-    else if (c == 'g') options.group = optarg;
-    else if (c == 'c') options.hierarchy = optarg;
-    else if (c == 'u') options.user = optarg;
-    else if (c == 'l') options.leave_when_idle = true;
+    if (c == 'd')
+      options.directory = optarg;
+    else if (c == 'g')
+      options.group = optarg;
+    else if (c == 'c')
+      options.hierarchy = optarg;
+    else if (c == 'u')
+      options.user = optarg;
+    else if (c == 'l')
+      options.leave_when_idle = true;
     else {
       std::fputs(kUsage, c == 'h' ? stdout : stderr);
       std::exit(c == 'h' ? 0 : 2);
@@ -103,7 +108,9 @@ void become_hard_to_delay() {
 class Guard {
  public:
   Guard(Options options, Keeper keeper, Hello hello, std::optional<uid_t> user)
-      : options_(std::move(options)), keeper_(std::move(keeper)), hello_(std::move(hello)),
+      : options_(std::move(options)),
+        keeper_(std::move(keeper)),
+        hello_(std::move(hello)),
         user_(user) {}
 
   int run();

@@ -42,9 +42,7 @@ inline InstallId install_of(Daemon daemon) {
 
 using GuardRequest = std::variant<workload::GuardHold, workload::GuardFreeze, workload::GuardKill,
                                   workload::GuardRelease>;
-inline std::chrono::microseconds usec(Micros time) {
-  return std::chrono::microseconds(time.value);
-}
+inline std::chrono::microseconds usec(Micros time) { return std::chrono::microseconds(time.value); }
 
 // Looks again every 50 ms, for as long as a slow, busy machine may need; false when it was in vain.
 inline bool eventually(const std::function<bool()>& holds) {
@@ -58,9 +56,9 @@ inline bool eventually(const std::function<bool()>& holds) {
 
 // What not every engine can do. A limit is stated to buyers and tested nowhere else.
 enum class Promise : uint8_t {
-  Ends,       // it remembers when and how a workload ended
-  Word,       // it says by itself that one ended
-  Pause,      // it can halt a workload and let it go on
+  Ends,   // it remembers when and how a workload ended
+  Word,   // it says by itself that one ended
+  Pause,  // it can halt a workload and let it go on
   Memory,
   Processor,  // time of it, as the workload itself sees it
   Processes,  // their number
@@ -109,7 +107,7 @@ class BackendUnderTest {
 };
 
 // An engine's stated limit is a skipped check with a reason that begins so: the table reads it.
-#define REQUIRE_PROMISE(promise)                                       \
+#define REQUIRE_PROMISE(promise)                                             \
   if (const std::string limit = backend_->limit_of(promise); !limit.empty()) \
   GTEST_SKIP() << "limit: " << limit
 
@@ -194,25 +192,25 @@ class BackendConformance : public ::testing::TestWithParam<MakeBackend> {
   uint64_t calls_ = 0;
 };
 
-#define EXPECT_DONE(expression)                                        \
-  do {                                                                 \
-    const ::paygress::workload::Answer answer_ = (expression);         \
-    EXPECT_EQ(answer_.outcome, ::paygress::workload::Outcome::Done)    \
-        << #expression << ": " << answer_.message;                     \
+#define EXPECT_DONE(expression)                                     \
+  do {                                                              \
+    const ::paygress::workload::Answer answer_ = (expression);      \
+    EXPECT_EQ(answer_.outcome, ::paygress::workload::Outcome::Done) \
+        << #expression << ": " << answer_.message;                  \
   } while (false)
-#define EXPECT_FAILS(expression, why)                                  \
-  do {                                                                 \
-    const ::paygress::workload::Answer answer_ = (expression);         \
-    EXPECT_EQ(answer_.outcome, ::paygress::workload::Outcome::Failed)  \
-        << #expression << ": " << answer_.message;                     \
-    EXPECT_EQ(answer_.fault, why) << answer_.message;                  \
+#define EXPECT_FAILS(expression, why)                                 \
+  do {                                                                \
+    const ::paygress::workload::Answer answer_ = (expression);        \
+    EXPECT_EQ(answer_.outcome, ::paygress::workload::Outcome::Failed) \
+        << #expression << ": " << answer_.message;                    \
+    EXPECT_EQ(answer_.fault, why) << answer_.message;                 \
   } while (false)
 
 TEST_P(BackendConformance, ProbeSaysThatItWorks) { EXPECT_DONE(ask(Verb::Probe)); }
 
 TEST_P(BackendConformance, AnswersRepeatTheirCall) {
-  const Answer answer = backend_->call(Daemon::Ours, {CallId{77}, Verb::Inspect, "paygress-none-g1",
-                                                      std::nullopt, kDeadline});
+  const Answer answer = backend_->call(
+      Daemon::Ours, {CallId{77}, Verb::Inspect, "paygress-none-g1", std::nullopt, kDeadline});
   EXPECT_EQ(answer.id, CallId{77});
   EXPECT_EQ(answer.verb, Verb::Inspect);
   EXPECT_EQ(answer.name, "paygress-none-g1");

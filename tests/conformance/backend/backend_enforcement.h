@@ -56,8 +56,9 @@ TEST_P(Enforcement, AMemoryHogDiesAlone) {
 TEST_P(Enforcement, AForkBombStaysInside) {
   REQUIRE_PROMISE(Promise::Processes);
   const Spec spec = start_box();
-  EXPECT_EQ(inside(spec, "i=0; while [ $i -lt 700 ]; do sleep 5 & i=$((i+1)); done 2>&1 | "
-                         "grep -c -m1 -i \"fork\""),
+  EXPECT_EQ(inside(spec,
+                   "i=0; while [ $i -lt 700 ]; do sleep 5 & i=$((i+1)); done 2>&1 | "
+                   "grep -c -m1 -i \"fork\""),
             "1\n");
   EXPECT_TRUE(is_well(spec));
   EXPECT_EQ(inspect(spec.name).running, Running::Running);
@@ -79,11 +80,13 @@ TEST_P(Enforcement, DiskSpaceIsLimited) {
   REQUIRE_PROMISE(Promise::Disk);
   const Spec spec = start_box();
   ASSERT_EQ(spec.storage_gb, 1u);
-  EXPECT_EQ(inside(spec, "dd if=/dev/zero of=small bs=1M count=100 2>/dev/null; "
-                         "sync; wc -c <small; rm small"),
+  EXPECT_EQ(inside(spec,
+                   "dd if=/dev/zero of=small bs=1M count=100 2>/dev/null; "
+                   "sync; wc -c <small; rm small"),
             "104857600\n");
-  EXPECT_EQ(inside(spec, "dd if=/dev/zero of=large bs=1M count=1500 2>/dev/null && "
-                         "sync && echo fits"),
+  EXPECT_EQ(inside(spec,
+                   "dd if=/dev/zero of=large bs=1M count=1500 2>/dev/null && "
+                   "sync && echo fits"),
             "");
   EXPECT_TRUE(is_well(spec));
 }
@@ -99,8 +102,8 @@ TEST_P(Enforcement, PortsAreExactlyWhereTheyWereSaidToBe) {
     std::set<uint16_t> more;
     for (const uint16_t port : listening())
       if (!before.contains(port)) more.insert(port);
-    EXPECT_THAT(more, ::testing::UnorderedElementsAre(spec.ports[0].host_port,
-                                                      *spec.ssh_host_port));
+    EXPECT_THAT(more,
+                ::testing::UnorderedElementsAre(spec.ports[0].host_port, *spec.ssh_host_port));
   }
   EXPECT_DONE(ask(Verb::Remove, spec.name));
   EXPECT_FALSE(listening().contains(spec.ports[0].host_port));
@@ -119,8 +122,7 @@ TEST_P(Enforcement, ANeighbourIsOutOfReach) {
   });
   ASSERT_NE(address, "") << "the other has no address to be reached at";
   address.pop_back();
-  const std::string fetch =
-      "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" | nc -w 3 " + address + " 80";
+  const std::string fetch = "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" | nc -w 3 " + address + " 80";
   EXPECT_THAT(inside(other, fetch), ::testing::HasSubstr("Hello from " + other.name));
   // Its own page, where all of them have one address; never the other's.
   EXPECT_THAT(inside(one, fetch), ::testing::Not(::testing::HasSubstr(other.name)));
@@ -140,8 +142,9 @@ TEST_P(Enforcement, SecretsAreNowhereToBeSeen) {
 TEST_P(Enforcement, WhoeverIgnoresAStopIsKilled) {
   const Spec spec = start_box();
   // The first process of the images that the tests make stays when this file is there.
-  inside(spec, "touch stubborn; (trap \"\" TERM; while :; do sleep 1; done) "
-               ">/dev/null 2>&1 </dev/null &");
+  inside(spec,
+         "touch stubborn; (trap \"\" TERM; while :; do sleep 1; done) "
+         ">/dev/null 2>&1 </dev/null &");
   EXPECT_DONE(ask(Verb::Stop, spec.name));
   EXPECT_EQ(inspect(spec.name).running, Running::Stopped);
   expect_no_page(spec);

@@ -43,9 +43,17 @@ class DockerEngine : public EngineHost {
 
  protected:
   std::vector<std::string> command() const override {
-    return {"dockerd", "--data-root", dir() / "data", "--exec-root", dir() / "exec",
-            "--pidfile", dir() / "pid", "--cgroup-parent", "/" + mark(),
-            "-H", "unix://" + socket().string()};
+    return {"dockerd",
+            "--data-root",
+            dir() / "data",
+            "--exec-root",
+            dir() / "exec",
+            "--pidfile",
+            dir() / "pid",
+            "--cgroup-parent",
+            "/" + mark(),
+            "-H",
+            "unix://" + socket().string()};
   }
   bool answers() const override { return fs::exists(socket()) && ask("GET", "/_ping") == 200; }
   std::vector<std::string> groups() const override { return {mark()}; }

@@ -65,8 +65,8 @@ class Enclosure {
 
   // Starts an engine in it; what it says goes to `log`.
   pid_t start(std::vector<std::string> argv, const fs::path& log) {
-    std::vector<std::string> all = {"nsenter", "--target", std::to_string(first_), "--net",
-                                    "--mount", "--pid", "--"};
+    std::vector<std::string> all = {
+        "nsenter", "--target", std::to_string(first_), "--net", "--mount", "--pid", "--"};
     all.insert(all.end(), argv.begin(), argv.end());
     return spawn(all, log);
   }
@@ -94,9 +94,8 @@ class Enclosure {
   static pid_t child_of(pid_t parent) {
     const std::string id = std::to_string(parent);
     pid_t child = 0;
-    eventually([&] {
-      return bool(std::ifstream("/proc/" + id + "/task/" + id + "/children") >> child);
-    });
+    eventually(
+        [&] { return bool(std::ifstream("/proc/" + id + "/task/" + id + "/children") >> child); });
     return child;
   }
 
@@ -191,8 +190,8 @@ class EngineHost : public ::testing::Environment {
 // A file of tests/conformance/backend/images.sh, made when it is not there yet. Empty when it
 // cannot be made.
 inline std::string engine_image(const std::string& name) {
-  const std::string path = output_of(PAYGRESS_TEST_DIR "/images.sh " + name + " " +
-                                     PAYGRESS_ENGINE_CACHE);
+  const std::string path =
+      output_of(PAYGRESS_TEST_DIR "/images.sh " + name + " " + PAYGRESS_ENGINE_CACHE);
   EXPECT_NE(path, "") << "images.sh could not make " << name;
   return path;
 }

@@ -204,8 +204,7 @@ TEST_P(Kvm, QemuHasNoRightsAndNoSecrets) {
     EXPECT_EQ(line.find(spec.env.at("GREETING")), line.npos) << process.path();
     EXPECT_EQ(line.find(spec.root_password), line.npos) << process.path();
   }
-  EXPECT_EQ(output_of("grep -rl " + spec.root_password + " " +
-                      (kvm().root() / spec.name).string()),
+  EXPECT_EQ(output_of("grep -rl " + spec.root_password + " " + (kvm().root() / spec.name).string()),
             "");
   // The control groups hold the limits, qemu's own needs on top.
   const std::string groups = backend::read_small_file(kvm().state(spec.name) / "groups");
@@ -242,8 +241,9 @@ TEST_P(Kvm, AnEncryptedDiskHoldsNothingInTheClear) {
   ASSERT_TRUE(backend::keep_volume_key(kvm().keys(), spec.labels.lease, key).has_value());
   EXPECT_DONE(create(spec));
   EXPECT_DONE(ask(Verb::Start, spec.name));
-  EXPECT_EQ(in_guest(spec, "for i in $(seq 64); do echo a-secret-of-the-tenant; done > ~/note;"
-                           " sync; echo done"),
+  EXPECT_EQ(in_guest(spec,
+                     "for i in $(seq 64); do echo a-secret-of-the-tenant; done > ~/note;"
+                     " sync; echo done"),
             "done\n");
   const std::string secret = to_hex(key);
   for (const auto& process : fs::directory_iterator("/proc")) {
@@ -252,17 +252,18 @@ TEST_P(Kvm, AnEncryptedDiskHoldsNothingInTheClear) {
     EXPECT_EQ(line.find(secret), line.npos) << process.path();
   }
   EXPECT_DONE(ask(Verb::Stop, spec.name));
-  EXPECT_EQ(output_of("grep -rla -e " + secret + " -e a-secret-of-the-tenant " +
-                      kvm().root().string()),
-            "");
+  EXPECT_EQ(
+      output_of("grep -rla -e " + secret + " -e a-secret-of-the-tenant " + kvm().root().string()),
+      "");
   // What the test relies on: the disk is LUKS, and the key is what opens it.
   const fs::path copy = kvm().root().parent_path() / "copy.qcow2";
   const fs::path key_file = kvm().root().parent_path() / "key";
   std::ofstream(key_file) << secret;
   fs::create_hard_link(kvm().root() / spec.name / "disk.qcow2", copy);
-  const std::string check = "qemu-img check --object secret,id=k,file=" + key_file.string() +
-                            " --image-opts driver=qcow2,encrypt.key-secret=k,file.filename=" +
-                            copy.string() + " >/dev/null 2>&1 && echo opened";
+  const std::string check =
+      "qemu-img check --object secret,id=k,file=" + key_file.string() +
+      " --image-opts driver=qcow2,encrypt.key-secret=k,file.filename=" + copy.string() +
+      " >/dev/null 2>&1 && echo opened";
   EXPECT_THAT(output_of("qemu-img info " + copy.string()), ::testing::HasSubstr("luks"));
   EXPECT_EQ(output_of(check), "opened\n");
   EXPECT_DONE(ask(Verb::Remove, spec.name));

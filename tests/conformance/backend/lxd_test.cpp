@@ -77,9 +77,9 @@ class LxdUnderTest final : public RealClient {
     EXPECT_NE(RealClient::call(Daemon::Ours, hasty).outcome, Outcome::Failed);
   }
   void crash_workload(const std::string& name) override {
-    EXPECT_TRUE(engine->operate(
-        "PUT", "/1.0/instances/" + name + "/state?project=" + EngineHost::mark(),
-        R"({"action":"stop","force":true,"timeout":30})"));
+    EXPECT_TRUE(engine->operate("PUT",
+                                "/1.0/instances/" + name + "/state?project=" + EngineHost::mark(),
+                                R"({"action":"stop","force":true,"timeout":30})"));
   }
   void adapt(Spec& spec) override { spec.image = kBox; }
   std::string limit_of(Promise promise) const override {
@@ -195,9 +195,8 @@ TEST_P(LxdConformance, HalfMadeIsCompleted) {
     EXPECT_DONE(again);
     EXPECT_TRUE(again.serves_ssh);
     EXPECT_DONE(ask(Verb::Start, spec.name));
-    EXPECT_TRUE(eventually([&] {
-      return backend_->ssh(*spec.ssh_host_port, spec.root_password, "id -u") == "0\n";
-    }));
+    EXPECT_TRUE(eventually(
+        [&] { return backend_->ssh(*spec.ssh_host_port, spec.root_password, "id -u") == "0\n"; }));
     EXPECT_DONE(ask(Verb::Remove, spec.name));
   }
 }

@@ -53,9 +53,9 @@ std::map<std::string, std::string> form_of(const std::string& text) {
 
 // Of POST /nodes/{node}/lxc that we may send [viewer].
 const std::set<std::string> kCreateParameters = {
-    "vmid",   "hostname", "ostemplate", "cores",  "cpulimit", "memory", "swap",        "rootfs",
-    "net0",   "password", "pool",       "tags",   "onboot",   "start",  "description", "features",
-    "unprivileged", "ssh-public-keys"};
+    "vmid",   "hostname", "ostemplate",  "cores",    "cpulimit",     "memory",
+    "swap",   "rootfs",   "net0",        "password", "pool",         "tags",
+    "onboot", "start",    "description", "features", "unprivileged", "ssh-public-keys"};
 
 }  // namespace
 
@@ -87,8 +87,9 @@ HttpResponse ProxmoxFake::handle(const net::HttpRequest& request) {
       net::find_header(request.headers, "content-type") != "application/x-www-form-urlencoded")
     problems.push_back("a body that is not form-encoded");  // [wiki]
   const size_t query = request.target.find('?');
-  const std::string parameters =
-      in_body ? request.body : query == std::string::npos ? "" : request.target.substr(query + 1);
+  const std::string parameters = in_body                      ? request.body
+                                 : query == std::string::npos ? ""
+                                                              : request.target.substr(query + 1);
   return route(request.method, path.substr(prefix.size()), form_of(parameters));
 }
 
@@ -102,8 +103,8 @@ HttpResponse ProxmoxFake::route(const std::string& method, const std::string& pa
   if (method == "GET" && path == "/cluster/resources") {  // [viewer]
     json::array rows;
     for (const auto& [vmid, container] : containers)
-      rows.push_back(json::object{{"id", "lxc/" + std::to_string(vmid)}, {"type", "lxc"},
-                                  {"vmid", vmid}, {"node", kNode}});
+      rows.push_back(json::object{
+          {"id", "lxc/" + std::to_string(vmid)}, {"type", "lxc"}, {"vmid", vmid}, {"node", kNode}});
     return data(std::move(rows));
   }
   if (parts.size() >= 2 && parts[0] == "nodes") {
@@ -120,9 +121,8 @@ HttpResponse ProxmoxFake::nodes(const std::string& method, const std::vector<std
     return std::equal(parts.begin(), parts.end(), words.begin(), words.end());
   };
   if (method == "GET" && is({"status"}))
-    return data(json::object{
-        {"cpuinfo", {{"cpus", 8}, {"sockets", 1}}},
-        {"memory", {{"total", 33'554'432'000}, {"free", 32'480'690'176}}}});
+    return data(json::object{{"cpuinfo", {{"cpus", 8}, {"sockets", 1}}},
+                             {"memory", {{"total", 33'554'432'000}, {"free", 32'480'690'176}}}});
   if (method == "GET" && is({"storage"}))
     return data(json::array{json::object{{"storage", "local-lvm"}, {"content", "rootdir,images"}}});
   if (method == "GET" && is({"storage", "local-lvm", "status"}))
@@ -151,8 +151,9 @@ HttpResponse ProxmoxFake::create(const Parameters& parameters) {
   for (const auto& [name, value] : parameters)
     if (!kCreateParameters.contains(name)) {
       problems.push_back("unknown parameter " + name);
-      return bad_parameter(name, "property is not defined in schema and the schema does not allow "
-                                 "additional properties");
+      return bad_parameter(name,
+                           "property is not defined in schema and the schema does not allow "
+                           "additional properties");
     }
   for (const char* needed : {"vmid", "ostemplate"})
     if (!parameters.contains(needed))
@@ -216,8 +217,8 @@ HttpResponse ProxmoxFake::container(const std::string& method,
     return error(500, "CT is locked (" + container.lock + ")");
   if (lock_timeouts > 0) {
     --lock_timeouts;
-    return error(500, "can't lock file '/run/lock/lxc/pve-config-" + number +
-                          ".lock' - got timeout");
+    return error(500,
+                 "can't lock file '/run/lock/lxc/pve-config-" + number + ".lock' - got timeout");
   }
   if (method == "POST" && what == "status" && action == "start") {
     if (container.running) return error(500, "CT " + number + " already running");

@@ -38,11 +38,11 @@ class ProxmoxFake {
   std::map<uint32_t, Container> containers;
 
   // What goes wrong: each counts down to nothing.
-  int lock_timeouts = 0;      // mutations refused with "got timeout" [lock] [issue]
-  int stolen_numbers = 0;     // creates that find their number taken meanwhile [issue]
-  int warnings = 0;           // tasks that end with "WARNINGS: 1" [task]
-  int lost_answers = 0;       // mutations that happen and are not answered
-  int failing_creates = 0;    // create tasks that end with an error and leave nothing
+  int lock_timeouts = 0;              // mutations refused with "got timeout" [lock] [issue]
+  int stolen_numbers = 0;             // creates that find their number taken meanwhile [issue]
+  int warnings = 0;                   // tasks that end with "WARNINGS: 1" [task]
+  int lost_answers = 0;               // mutations that happen and are not answered
+  int failing_creates = 0;            // create tasks that end with an error and leave nothing
   std::vector<std::string> requests;  // "POST /nodes/pve1/lxc"
   std::vector<std::string> problems;  // of requests that the API would not have understood
 

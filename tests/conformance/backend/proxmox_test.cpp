@@ -104,10 +104,17 @@ TEST_P(Proxmox, WhatIsAskedForIsWhatTheApiGets) {
   const Spec spec = hello("paygress-a-g1");
   EXPECT_DONE(create(spec));
   const auto config = fake().containers.at(number_of(spec.name)).config;
-  for (const auto& [key, value] : std::map<std::string, std::string>{
-           {"cores", "1"}, {"cpulimit", "0.500"}, {"memory", "128"}, {"swap", "0"},
-           {"rootfs", "local-lvm:1"}, {"unprivileged", "1"}, {"onboot", "0"}, {"start", "0"},
-           {"pool", "paygress"}, {"net0", "name=eth0,bridge=vmbr0,ip=dhcp,firewall=1"}})
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{"cores", "1"},
+                                          {"cpulimit", "0.500"},
+                                          {"memory", "128"},
+                                          {"swap", "0"},
+                                          {"rootfs", "local-lvm:1"},
+                                          {"unprivileged", "1"},
+                                          {"onboot", "0"},
+                                          {"start", "0"},
+                                          {"pool", "paygress"},
+                                          {"net0", "name=eth0,bridge=vmbr0,ip=dhcp,firewall=1"}})
     EXPECT_EQ(config.at(key), value) << key;
   for (const auto& [key, value] : config)
     EXPECT_EQ(value.find(spec.root_password), value.npos) << key;

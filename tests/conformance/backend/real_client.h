@@ -65,11 +65,11 @@ inline std::string http_get(uint16_t port, const char* host = "127.0.0.1") {
 inline std::string ssh_run(uint16_t port, const std::string& password, const std::string& command,
                            const std::string& options = {}) {
   setenv("SSHPASS", password.c_str(), 1);
-  const std::string output = output_of(
-      "sshpass -e ssh -F none " + options +
-      " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
-      " -o NumberOfPasswordPrompts=1 -o PubkeyAuthentication=no -p " +
-      std::to_string(port) + " root@127.0.0.1 '" + command + "' </dev/null");
+  const std::string output =
+      output_of("sshpass -e ssh -F none " + options +
+                " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+                " -o NumberOfPasswordPrompts=1 -o PubkeyAuthentication=no -p " +
+                std::to_string(port) + " root@127.0.0.1 '" + command + "' </dev/null");
   unsetenv("SSHPASS");
   return output;
 }
@@ -98,8 +98,9 @@ class RealClient : public BackendUnderTest {
     Micros longest;
     for (size_t i = 0; i < calls.size(); ++i) {
       longest = std::max(longest, calls[i].deadline);
-      client(Daemon::Ours).call(calls[i],
-                                [&answers, i](Answer got) { answers[i] = std::move(got); });
+      client(Daemon::Ours).call(calls[i], [&answers, i](Answer got) {
+        answers[i] = std::move(got);
+      });
     }
     const auto all = [&] {
       return std::ranges::all_of(answers, [](const auto& a) { return a.has_value(); });
@@ -146,8 +147,7 @@ class RealClient : public BackendUnderTest {
   std::string guard_group(const std::string& name) override { return guard_->group(name); }
   Micros now() override { return TestGuard::now(); }
   std::string fetch(uint16_t port) override { return http_get(port); }
-  std::string ssh(uint16_t port, const std::string& password,
-                  const std::string& command) override {
+  std::string ssh(uint16_t port, const std::string& password, const std::string& command) override {
     return ssh_run(port, password, command);
   }
 

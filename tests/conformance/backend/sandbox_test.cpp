@@ -144,12 +144,14 @@ TEST_P(Sandbox, SshGivesATerminalAndTheVariables) {
 TEST_P(Sandbox, TheTenantCannotReachTheHost) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   const Spec spec = start_box();
-  EXPECT_EQ(in_box(spec, "grep -E \"^(CapEff|NoNewPrivs)\" /proc/self/status | tr -s \"[:space:]\" "
-                         "\" \""),
+  EXPECT_EQ(in_box(spec,
+                   "grep -E \"^(CapEff|NoNewPrivs)\" /proc/self/status | tr -s \"[:space:]\" "
+                   "\" \""),
             "CapEff: 00000000000000c3 NoNewPrivs: 1 ");
   const std::string before = output_of("cat /proc/sys/kernel/core_pattern");
-  EXPECT_EQ(in_box(spec, "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern "
-                         "2>/dev/null || echo refused"),
+  EXPECT_EQ(in_box(spec,
+                   "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern "
+                   "2>/dev/null || echo refused"),
             "refused\n");
   EXPECT_EQ(output_of("cat /proc/sys/kernel/core_pattern"), before);
   EXPECT_EQ(in_box(spec, "touch /usr/x 2>/dev/null || echo refused"), "refused\n");
@@ -171,9 +173,9 @@ TEST_P(Sandbox, SecretsAreInNoCommandLine) {
     EXPECT_EQ(line.find(spec.env.at("GREETING")), line.npos) << process.path();
     EXPECT_EQ(line.find(spec.root_password), line.npos) << process.path();
   }
-  EXPECT_EQ(output_of("grep -rl " + spec.root_password + " " +
-                      (sandbox().root() / spec.name).string()),
-            "");
+  EXPECT_EQ(
+      output_of("grep -rl " + spec.root_password + " " + (sandbox().root() / spec.name).string()),
+      "");
 }
 
 TEST_P(Sandbox, APortInUseIsSaidToBeAndNotAnotherPage) {

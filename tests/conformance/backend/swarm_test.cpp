@@ -76,8 +76,9 @@ class SwarmUnderTest final : public RealClient {
   // Of the task that runs.
   static std::string container_of(const std::string& name) {
     std::string all;
-    EXPECT_EQ(engine->ask("GET", "/containers/json?filters=" +
-                                     backend::url_encode(R"({"name":[")" + name + R"(."]})"),
+    EXPECT_EQ(engine->ask("GET",
+                          "/containers/json?filters=" +
+                              backend::url_encode(R"({"name":[")" + name + R"(."]})"),
                           {}, &all),
               200);
     const auto ids = backend::parse_docker_ids(all);

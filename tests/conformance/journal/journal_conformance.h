@@ -36,7 +36,7 @@ class JournalMachine {
   // As sim::Disk's, over every file of the journal.
   virtual uint64_t operations() const = 0;
   virtual void fail_operation(uint64_t n, sim::FaultSpan span) = 0;
-  virtual void heal() = 0;  // no fault from now on
+  virtual void heal() = 0;                      // no fault from now on
   virtual void crash(sim::CrashLoss loss) = 0;  // with no session alive
   virtual void save() = 0;                      // keeps a copy of the journal's files...
   virtual void restore() = 0;                   // ...and puts it back
@@ -166,9 +166,9 @@ TEST_P(JournalConformance, SurvivesACrashAtEveryOperation) {
   const uint64_t operations = operations_of_history();
   ASSERT_GT(operations, kCommits);
   ASSERT_LT(operations, kOperationsMax);
-  for (const auto loss : {sim::CrashLoss::Everything, sim::CrashLoss::Nothing,
-                          sim::CrashLoss::TornTail, sim::CrashLoss::GarbageTail,
-                          sim::CrashLoss::RandomPages}) {
+  for (const auto loss :
+       {sim::CrashLoss::Everything, sim::CrashLoss::Nothing, sim::CrashLoss::TornTail,
+        sim::CrashLoss::GarbageTail, sim::CrashLoss::RandomPages}) {
     for (uint64_t n = 0; n <= operations && !HasFailure(); ++n) {
       SCOPED_TRACE("operation " + std::to_string(n) + ", loss " +
                    std::to_string(static_cast<int>(loss)));

@@ -65,8 +65,8 @@ class MintConformance : public ::testing::TestWithParam<MakeMint> {
 
   cashu::MintAnswer ask(cashu::Endpoint endpoint, const Bytes& body = {},
                         const std::string& argument = {}) {
-    const auto answer = mint_->request(cashu::is_post(endpoint),
-                                       cashu::endpoint_path(endpoint, argument), body);
+    const auto answer =
+        mint_->request(cashu::is_post(endpoint), cashu::endpoint_path(endpoint, argument), body);
     return cashu::parse_answer(endpoint, answer.status, as_text(answer.body));
   }
 
@@ -97,8 +97,7 @@ class MintConformance : public ::testing::TestWithParam<MakeMint> {
 
   // NUT-04: quote, wait until paid, mint.
   std::vector<cashu::Proof> funds(cashu::Amount amount) {
-    auto answer =
-        ask(cashu::Endpoint::MintQuote, cashu::encode_mint_quote_request(amount, "sat"));
+    auto answer = ask(cashu::Endpoint::MintQuote, cashu::encode_mint_quote_request(amount, "sat"));
     for (int looks = 0; looks < kQuoteLooksMax; ++looks) {
       const auto* quote = std::get_if<cashu::QuoteAnswer>(&answer);
       if (!quote) break;
@@ -264,8 +263,7 @@ TEST_P(MintConformance, Outputs_are_signed_once) {
   ASSERT_FALSE(first.empty() || second.empty());
   const auto made = outputs(first, after_fee(first));
   ASSERT_TRUE(std::holds_alternative<cashu::SwapAnswer>(ask(cashu::Endpoint::Swap, made.body)));
-  expect_refused(
-      ask(cashu::Endpoint::Swap, cashu::encode_swap_request(second, made.outputs)), {});
+  expect_refused(ask(cashu::Endpoint::Swap, cashu::encode_swap_request(second, made.outputs)), {});
   expect_state(second, cashu::ProofState::Unspent);
 }
 

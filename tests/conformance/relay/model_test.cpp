@@ -33,9 +33,10 @@ class RelayModelUnderTest final : public RelayUnderTest {
 
  private:
   sim::RelayModel model_{{}, [](const nostr::Event& event) -> Result<void> {
-    if (auto ok = nostr::verify(event); !ok) return std::unexpected(ok.error());
-    return {};
-  }};
+                           if (auto ok = nostr::verify(event); !ok)
+                             return std::unexpected(ok.error());
+                           return {};
+                         }};
   uint64_t connections_ = 0;
   std::map<uint64_t, std::vector<nostr::WireMessage>> inbox_;
 };

@@ -7,16 +7,18 @@ namespace paygress {
 namespace {
 
 TEST(Bech32, Bip173ValidStrings) {
-  for (const char* text :
-       {"A12UEL5L", "a12uel5l", "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw",
-        "split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w"})
+  for (const char* text : {"A12UEL5L", "a12uel5l", "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw",
+                           "split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w"})
     EXPECT_TRUE(from_bech32(text)) << text;
 }
 
 TEST(Bech32, Bip173InvalidStrings) {
   for (const char* text : {"", "1", "pzry9x0s0muk", "1pzry9x0s0muk", "x1b4n0q5v", "li1dgmt3",
                            "A1G7SGD8", "10a06t8", "1qzzfhee", "A12uEL5L", "a12uel5m",
-                           "\x7f" "1axkwrx", "\x80" "1eym55h"})
+                           "\x7f"
+                           "1axkwrx",
+                           "\x80"
+                           "1eym55h"})
     EXPECT_FALSE(from_bech32(text)) << text;
 }
 

@@ -8,9 +8,7 @@
 namespace paygress::cashu {
 namespace {
 
-Bytes hex(std::string_view text) {
-  return from_hex(text).value();
-}
+Bytes hex(std::string_view text) { return from_hex(text).value(); }
 
 bool reads(std::string_view text) {
   const Bytes bytes = hex(text);

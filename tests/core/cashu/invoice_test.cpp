@@ -47,10 +47,26 @@ TEST(Invoice, MayBeInUpperCaseAndNotInBoth) {
 }
 
 TEST(Invoice, IsRefusedWhenItsPrefixIsNotOne) {
-  for (const char* prefix :
-       {"", "ln", "lnxx10u", "bc10u", "lnbc0", "lnbc0u", "lnbc01u", "lnbcu", "lnbc10x", "lnbc10uu",
-        "lnbc1p", "lnbc11p", "lnbc-10u", "lnbc+10u", "lnbc1.5u", "lnbc10 u", "lnbc21000001",
-        "lnbc99999999999999999999u", "lnbc92233720368547758m", "lnbc18446744073709551617n"})
+  for (const char* prefix : {"",
+                             "ln",
+                             "lnxx10u",
+                             "bc10u",
+                             "lnbc0",
+                             "lnbc0u",
+                             "lnbc01u",
+                             "lnbcu",
+                             "lnbc10x",
+                             "lnbc10uu",
+                             "lnbc1p",
+                             "lnbc11p",
+                             "lnbc-10u",
+                             "lnbc+10u",
+                             "lnbc1.5u",
+                             "lnbc10 u",
+                             "lnbc21000001",
+                             "lnbc99999999999999999999u",
+                             "lnbc92233720368547758m",
+                             "lnbc18446744073709551617n"})
     EXPECT_TRUE(refused_prefix(prefix)) << prefix;
   EXPECT_TRUE(refused(""));
   EXPECT_TRUE(refused("lnbc10u"));

@@ -94,8 +94,8 @@ TEST(MintApi, AnswersComeBack) {
   const auto info = read<InfoAnswer>(Endpoint::Info, write_info({"A mint", {4, 7, 9, 12}}));
   EXPECT_EQ(info.name, "A mint");
   EXPECT_EQ(info.nuts, (std::vector<uint32_t>{4, 7, 9, 12}));
-  const auto quote = read<QuoteAnswer>(
-      Endpoint::MintQuote, write_quote({"q", "ln", "PAID", 5, 0, {}, {}, {}}, "sat"));
+  const auto quote = read<QuoteAnswer>(Endpoint::MintQuote,
+                                       write_quote({"q", "ln", "PAID", 5, 0, {}, {}, {}}, "sat"));
   EXPECT_EQ(quote.quote + quote.request + quote.state, "qlnPAID");
   EXPECT_EQ(quote.amount, 5U);
 }
@@ -115,8 +115,7 @@ TEST(MintApi, AMeltIsReadOnBothSides) {
 
   const std::vector<BlindSignature> change = {mint.sign({2, mint.keyset.id, blanks[0].b})};
   const QuoteAnswer paid{"q", "ln", "PAID", 5, 3, UnixSeconds{1'800'000'000}, "aa", change};
-  for (const Endpoint endpoint :
-       {Endpoint::MeltQuote, Endpoint::MeltQuoteState, Endpoint::Melt}) {
+  for (const Endpoint endpoint : {Endpoint::MeltQuote, Endpoint::MeltQuoteState, Endpoint::Melt}) {
     const auto answer = read<QuoteAnswer>(endpoint, write_melt_quote(paid, "sat"));
     EXPECT_EQ(answer.state, "PAID");
     EXPECT_EQ(answer.amount + answer.fee_reserve, 8U);

@@ -25,8 +25,9 @@ Proof proof(Amount amount, const std::string& secret) {
   return {amount, kKeyset, secret, {}, {}, {}};
 }
 OpOpened opened(uint8_t n, Amount amount = 9) {
-  return {op(n), kTheMint, "sat", {proof(amount, "in" + std::to_string(n))}, {y(n)}, UnixSeconds{1},
-          UnixSeconds{601}, {Point{}}};
+  return {
+      op(n),          kTheMint,         "sat",    {proof(amount, "in" + std::to_string(n))}, {y(n)},
+      UnixSeconds{1}, UnixSeconds{601}, {Point{}}};
 }
 AttemptMade attempt(uint8_t n, uint32_t counter, std::vector<Amount> amounts = {8}) {
   AttemptMade made{op(n), {kKeyset, counter, {}, {1}}};
@@ -42,15 +43,14 @@ RedeemState fold(const std::vector<RedeemRecord>& records) {
 }
 
 TEST(RedeemState, A_whole_life_folds_from_its_bytes) {
-  const std::vector<RedeemRecord> records = {
-      opened(1),
-      attempt(1, 0),
-      EmptySince{op(1), UnixSeconds{5}, ProofState::Spent},
-      EmptySince{op(1), UnixSeconds{6}, ProofState::Pending},
-      HoldEnded{op(1)},
-      EmptySince{op(1), UnixSeconds{7}, ProofState::Unspent},
-      OpClosed{op(1), Verdict::Released, UnixSeconds{9}},
-      OpDone{op(1), {proof(8, "out")}, 1, true}};
+  const std::vector<RedeemRecord> records = {opened(1),
+                                             attempt(1, 0),
+                                             EmptySince{op(1), UnixSeconds{5}, ProofState::Spent},
+                                             EmptySince{op(1), UnixSeconds{6}, ProofState::Pending},
+                                             HoldEnded{op(1)},
+                                             EmptySince{op(1), UnixSeconds{7}, ProofState::Unspent},
+                                             OpClosed{op(1), Verdict::Released, UnixSeconds{9}},
+                                             OpDone{op(1), {proof(8, "out")}, 1, true}};
   RedeemState state;
   const OpStatus after[] = {OpStatus::Open,     OpStatus::Open,     OpStatus::Open,
                             OpStatus::Open,     OpStatus::HoldOver, OpStatus::HoldOver,

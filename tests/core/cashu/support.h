@@ -39,12 +39,8 @@ ByteArray<N> bytes(const std::string& hex) {
   std::copy(read->begin(), read->end(), out.begin());
   return out;
 }
-inline Point point(const boost::json::value& hex) {
-  return bytes<33>(str(hex));
-}
-inline Scalar scalar(const boost::json::value& hex) {
-  return bytes<32>(str(hex));
-}
+inline Point point(const boost::json::value& hex) { return bytes<33>(str(hex)); }
+inline Scalar scalar(const boost::json::value& hex) { return bytes<32>(str(hex)); }
 inline Scalar small_scalar(uint8_t number) {
   Scalar out{};
   out.back() = number;

@@ -169,9 +169,7 @@ TEST(Token, V3WithWrongMembersIsRefused) {
 
 // {"t":[{"i":h'009a1f293253e41e',"p":[{"a":1,"s":"s","c":h'02..'}]}],"m":"m","u":"sat"} in parts.
 constexpr char kC[] = "5821020000000000000000000000000000000000000000000000000000000000000001";
-std::string group(const std::string& proofs) {
-  return "a2616948009a1f293253e41e6170" + proofs;
-}
+std::string group(const std::string& proofs) { return "a2616948009a1f293253e41e6170" + proofs; }
 
 TEST(Token, V4WithWrongCborIsRefused) {
   const std::string proof = "a36161016173617361" + std::string("63") + kC;

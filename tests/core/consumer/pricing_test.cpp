@@ -59,8 +59,8 @@ TEST(Pricing, FaceLeavesTheNetAfterTheFeeAndNotASatMoreThanNeeded) {
     const auto keyset = keyset_with(ppk);
     const auto face = face_for_net(net, keyset).value();
     const auto left = [&](cashu::Amount f) {
-      const auto fee = fee_of(proofs_of(cashu::split_amount(f, keyset.keys).value()),
-                              {&keyset, 1}).value();
+      const auto fee =
+          fee_of(proofs_of(cashu::split_amount(f, keyset.keys).value()), {&keyset, 1}).value();
       return f > fee ? f - fee : 0;
     };
     RC_ASSERT(left(face) >= net);

@@ -35,8 +35,7 @@ TEST(ChaCha20, TwiceIsTheIdentity) {
 
 // NIST SP 800-38A, F.2.5 (CBC-AES256); the last block is the PKCS#7 padding of ours.
 TEST(Aes256Cbc, NistVectors) {
-  const auto key =
-      fixed<32>("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
+  const auto key = fixed<32>("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
   const auto iv = fixed<16>("000102030405060708090a0b0c0d0e0f");
   const Bytes plaintext =
       *from_hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");

@@ -15,10 +15,9 @@ TEST(HmacSha256, AShortKey) {
 // Section 4.7: a key longer than a block is hashed first.
 TEST(HmacSha256, AKeyLongerThanABlock) {
   const Bytes key(131, 0xaa);
-  EXPECT_EQ(
-      to_hex(hmac_sha256(
-          key, {as_bytes("Test Using Larger Than Block-Size Key - Hash Key First")})),
-      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(to_hex(hmac_sha256(
+                key, {as_bytes("Test Using Larger Than Block-Size Key - Hash Key First")})),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 TEST(HmacSha256, OneKeyServesSeveralMessages) {

@@ -20,9 +20,7 @@ Scalar scalar(std::string_view hex) {
   return out;
 }
 
-std::string hex_of(const Result<CurvePoint>& point) {
-  return to_hex(point.value().compressed());
-}
+std::string hex_of(const Result<CurvePoint>& point) { return to_hex(point.value().compressed()); }
 
 // SEC 2 section 2.4.1.
 TEST(Point, GeneratorTimesOneIsTheGenerator) {

@@ -46,8 +46,8 @@ TEST(Schnorr, Bip340VerifyVectors) {
   const auto rows = vectors();
   ASSERT_EQ(rows.size(), 19u);
   for (const auto& row : rows) {
-    const bool good = verify_schnorr(fixed<PubKey>(row[2]), *from_hex(row[4]),
-                                     fixed<Signature>(row[5]));
+    const bool good =
+        verify_schnorr(fixed<PubKey>(row[2]), *from_hex(row[4]), fixed<Signature>(row[5]));
     EXPECT_EQ(good, row[6] == "TRUE") << "vector " << row[0] << ": " << row[7];
   }
 }
@@ -96,8 +96,8 @@ TEST(Schnorr, KnowsWhichKeysAreOnTheCurve) {
   EXPECT_TRUE(is_valid(Keypair::from(secret(1))->public_key()));
   EXPECT_FALSE(is_valid(PubKey{}));
   // BIP-340 vector 5: not on the curve.
-  EXPECT_FALSE(is_valid(
-      fixed<PubKey>("eefdea4cdb677750a420fee807eacf21eb9898ae79b9768766e4faa04a2d4a34")));
+  EXPECT_FALSE(
+      is_valid(fixed<PubKey>("eefdea4cdb677750a420fee807eacf21eb9898ae79b9768766e4faa04a2d4a34")));
 }
 
 TEST(Ecdh, IsTheSameFromBothSides) {

@@ -75,9 +75,7 @@ class Chaos {
       case 11:
         if (lab_.count<Query>() > 0) lab_.answer({below(3), below(3), below(4)}, below(5) != 0);
         break;
-      case 12:
-        lab_.workload(static_cast<WorkloadNews>(below(5)), below(2) == 0);
-        break;
+      case 12: lab_.workload(static_cast<WorkloadNews>(below(5)), below(2) == 0); break;
       case 13:
         if (below(3) == 0)
           lab_.guard_has(below(2) == 0 ? std::nullopt

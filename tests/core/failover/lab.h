@@ -178,9 +178,13 @@ class Lab {
     return false;
   }
   template <class T>
-  size_t count() const { return all<T>().size(); }
+  size_t count() const {
+    return all<T>().size();
+  }
   template <class M>
-  size_t sent() const { return published<M>().size(); }
+  size_t sent() const {
+    return published<M>().size();
+  }
   bool told(News news) const {
     for (const TellOwner& tell : all<TellOwner>())
       if (tell.news == news) return true;

@@ -25,9 +25,7 @@ size_t written(const Lab& lab) {
   return written(lab, FailoverRecord(T{}).index());
 }
 
-PublishNo revocation(const Lab& lab) {
-  return lab.published<market::Revocation>().back().first.id;
-}
+PublishNo revocation(const Lab& lab) { return lab.published<market::Revocation>().back().first.id; }
 
 TEST(Leave, AHolderIsRevokedOnlyWhenItsCopyIsGone) {
   Lab lab(kHolder);

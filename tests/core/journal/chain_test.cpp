@@ -110,10 +110,10 @@ TEST(Records, AreBounded) {
 
 TEST(Records, RefusesWhatItDidNotWrite) {
   EXPECT_FALSE(decode_records({}));
-  EXPECT_FALSE(decode_records(Bytes{0, 0, 0, 0}));                       // no record
-  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 0, 0, 0, 0}));           // an empty one
-  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 2, 0, 0, 0, 7}));        // cut off
-  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 1, 0, 0, 0, 7, 8}));     // and more
+  EXPECT_FALSE(decode_records(Bytes{0, 0, 0, 0}));                    // no record
+  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 0, 0, 0, 0}));        // an empty one
+  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 2, 0, 0, 0, 7}));     // cut off
+  EXPECT_FALSE(decode_records(Bytes{1, 0, 0, 0, 1, 0, 0, 0, 7, 8}));  // and more
   EXPECT_FALSE(decode_records(Bytes{255, 255, 255, 255, 1, 0, 0, 0, 7}));
   EXPECT_TRUE(decode_records(Bytes{1, 0, 0, 0, 1, 0, 0, 0, 7}));
 }

@@ -97,7 +97,9 @@ struct Ledger {
   void gone(uint32_t n) {
     with([&](LeaseStep& s) { book.on_gone(now, id_of<LeaseId>(n), std::nullopt, s); });
   }
-  void timer() { with([&](LeaseStep& s) { book.handle_timer(now, s); }); }
+  void timer() {
+    with([&](LeaseStep& s) { book.handle_timer(now, s); });
+  }
   const Lease& lease(uint32_t n) const { return *book.find(id_of<LeaseId>(n)); }
   Seconds remaining(uint32_t n) const { return book.remaining(lease(n), plain()); }
   // Running, paid for `seconds` at 100 msat/s.
@@ -350,9 +352,8 @@ std::string picture(const LeaseBook& book, Now now) {
     text += key.first + " " + std::to_string(t.redeemed.value) + " " +
             std::to_string(t.consumed.value) + " " + std::to_string(t.claims.value) + " " +
             std::to_string(t.kept.value) + " " + std::to_string(t.open.value) + "\n";
-  text += std::to_string(book.claims().all().size()) + " " +
-          std::to_string(book.jobs_completed()) + " " +
-          std::to_string(book.allocator().size()) + " " +
+  text += std::to_string(book.claims().all().size()) + " " + std::to_string(book.jobs_completed()) +
+          " " + std::to_string(book.allocator().size()) + " " +
           (book.next_deadline() ? "timer" : "no timer");
   return text;
 }

@@ -38,12 +38,8 @@ Revocation sample_revocation() {
   m.revoked_at = kAt;
   return m;
 }
-Promotion sample_promotion() {
-  return {"w", key(kHexA), kAt, 1, 2, std::nullopt};
-}
-Claim sample_claim() {
-  return {"w", 2, key(kHexA), 1, kAt, false, 1};
-}
+Promotion sample_promotion() { return {"w", key(kHexA), kAt, 1, 2, std::nullopt}; }
+Claim sample_claim() { return {"w", 2, key(kHexA), 1, kAt, false, 1}; }
 
 TEST(EventTags, Section12Offer) {
   const auto draft = offer_draft(sample_offer(), kAt);

@@ -41,9 +41,7 @@ inline std::string any_text() {
   return text;
 }
 
-inline int64_t between(int64_t low, int64_t high) {
-  return *rc::gen::inRange<int64_t>(low, high);
-}
+inline int64_t between(int64_t low, int64_t high) { return *rc::gen::inRange<int64_t>(low, high); }
 
 template <class T>
 T any_struct() {

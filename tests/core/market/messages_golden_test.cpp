@@ -9,9 +9,7 @@ namespace {
 
 using namespace testing;
 
-RequestId sample_id() {
-  return *RequestId::parse("000102030405060708090a0b0c0d0e0f");
-}
+RequestId sample_id() { return *RequestId::parse("000102030405060708090a0b0c0d0e0f"); }
 
 // Writes `value`, compares, and reads it back to the same value.
 template <class T, class Parse>

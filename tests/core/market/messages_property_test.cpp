@@ -28,12 +28,8 @@ Union any_of(std::index_sequence<I...>) {
   return value;
 }
 
-Request any_request() {
-  return any_of<Request>(std::make_index_sequence<4>{});
-}
-Reply any_reply() {
-  return any_of<Reply>(std::make_index_sequence<4>{});
-}
+Request any_request() { return any_of<Request>(std::make_index_sequence<4>{}); }
+Reply any_reply() { return any_of<Reply>(std::make_index_sequence<4>{}); }
 
 TEST(MessageProperties, PublicMessagesRoundTrip) {
   round_trips<Offer>(parse_offer);

@@ -16,12 +16,8 @@ std::string with(std::string json, const std::string& from, const std::string& t
   return json.replace(at, from.size(), to);
 }
 
-std::string offer_json() {
-  return to_json(sample_offer());
-}
-std::string spawn_json() {
-  return to_json(Request(sample_spawn()));
-}
+std::string offer_json() { return to_json(sample_offer()); }
+std::string spawn_json() { return to_json(Request(sample_spawn())); }
 
 template <class T>
 void expect_refused(const Result<T>& result, const std::string& where, const std::string& part) {

@@ -9,9 +9,7 @@ inline const std::string kHexA = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28
 inline const std::string kHexB = "c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
 inline const std::string kHexC = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9";
 
-inline PubKey key(const std::string& hex) {
-  return *PubKey::parse(hex);
-}
+inline PubKey key(const std::string& hex) { return *PubKey::parse(hex); }
 
 inline Offer sample_offer() {
   Offer m;

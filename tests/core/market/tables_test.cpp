@@ -122,10 +122,12 @@ TEST(Templates, AWrongFileChangesNothingAndSaysWhere) {
       {R"({"version": 1, "templates": [{"slug": "x", "memory_mb_min": -1}]})",
        "templates[0].memory_mb_min"},
       {R"({"version": 1, "templates": [{"slug": "x", "images": [{"engine": "podman",
-          "image": "y"}]}]})", "templates[0]"},
+          "image": "y"}]}]})",
+       "templates[0]"},
       {R"({"version": 1, "templates": [{"slug": "x", "data_path": "/"}]})", "templates[0]"},
       {R"({"version": 1, "templates": [{"slug": "x", "environment": [{"name": "A",
-          "value": "a\nb"}]}]})", "templates[0]"}};
+          "value": "a\nb"}]}]})",
+       "templates[0]"}};
   for (const auto& [text, where] : wrong) {
     TemplateRegistry registry = TemplateRegistry::built_in();
     const auto result = registry.extend(text);

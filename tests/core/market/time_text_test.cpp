@@ -56,9 +56,7 @@ TEST(TimeText, EveryInstantRoundTrips) {
   }));
 }
 
-TEST(TimeText, ForPeople) {
-  EXPECT_EQ(to_human_time({1'785'414'896}), "2026-07-30 12:34:56 UTC");
-}
+TEST(TimeText, ForPeople) { EXPECT_EQ(to_human_time({1'785'414'896}), "2026-07-30 12:34:56 UTC"); }
 
 }  // namespace
 }  // namespace paygress::market

@@ -17,8 +17,9 @@ const std::string kSig(128, 'b');
 // A well-formed event (its id is wrong) in which one field's text can be replaced.
 std::string with(const std::string& field, const std::string& value) {
   std::vector<std::pair<std::string, std::string>> fields = {
-      {"id", '"' + kId + '"'},  {"pubkey", '"' + kId + '"'}, {"created_at", "1700000000"},
-      {"kind", "1"},            {"tags", R"([["p","x"]])"},  {"content", "\"hi\""},
+      {"id", '"' + kId + '"'},      {"pubkey", '"' + kId + '"'},
+      {"created_at", "1700000000"}, {"kind", "1"},
+      {"tags", R"([["p","x"]])"},   {"content", "\"hi\""},
       {"sig", '"' + kSig + '"'}};
   std::string json = "{";
   for (auto& [name, text] : fields) {
@@ -107,8 +108,8 @@ TEST(ParseEvent, BoundsUnknownFieldsDepthAndSize) {
 }
 
 TEST(ParseEvent, RefusesTextThatIsNotStrictJson) {
-  for (const std::string& bad : std::initializer_list<std::string>
-           {"", "{", "[]", "\"x\"", "1", "null", "{\"id\":}", "{\"id\" \"x\"}", "{'id':1}"})
+  for (const std::string& bad : std::initializer_list<std::string>{
+           "", "{", "[]", "\"x\"", "1", "null", "{\"id\":}", "{\"id\" \"x\"}", "{'id':1}"})
     EXPECT_FALSE(parse_event(bad)) << bad;
   EXPECT_FALSE(parse_event(with("", "") + "x"));
   EXPECT_FALSE(parse_event(with("", "") + with("", "")));
@@ -139,8 +140,8 @@ TEST(ParseEvent, NeverCrashesOnDamagedInput) {
 }
 
 TEST(Canonical, EscapesExactlyAsNip01Says) {
-  const Draft draft{{5}, 7, {{"t\n", "\x7f"}}, std::string("\b\t\n\f\r\"\\/\x01\x1f\0\x7f", 12) +
-                                                   "\u2028\u00e9"};
+  const Draft draft{
+      {5}, 7, {{"t\n", "\x7f"}}, std::string("\b\t\n\f\r\"\\/\x01\x1f\0\x7f", 12) + "\u2028\u00e9"};
   EXPECT_EQ(canonical(PubKey{}, draft),
             "[0,\"" + std::string(64, '0') + "\",5,7,[[\"t\\n\",\"\x7f\"]],\"" +
                 "\\b\\t\\n\\f\\r\\\"\\\\/\\u0001\\u001f\\u0000\x7f\u2028\u00e9\"]");
@@ -163,8 +164,10 @@ TEST(Canonical, EscapesEveryCharacterAtEveryPlace) {
     for (size_t place = 0; place < 20; ++place) {
       const char c = static_cast<char>(code);
       std::string written(1, c);
-      if (letters.contains(c)) written = letters.at(c);
-      else if (code < 0x20) written = "\\u00" + to_hex(ByteArray<1>{static_cast<uint8_t>(code)});
+      if (letters.contains(c))
+        written = letters.at(c);
+      else if (code < 0x20)
+        written = "\\u00" + to_hex(ByteArray<1>{static_cast<uint8_t>(code)});
       const std::string before(place, 'x');
       const std::string after(20 - place, '\x7f');
       EXPECT_EQ(canonical(PubKey{}, Draft{{0}, 0, {}, before + c + after}),

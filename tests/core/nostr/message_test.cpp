@@ -41,17 +41,29 @@ TEST(RelayFrame, EndOfStoredWithItsHint) {
 }
 
 TEST(RelayFrame, RefusesOtherShapes) {
-  for (const std::string& frame :
-       {std::string(), std::string("[]"), std::string("{}"), std::string("\"EOSE\""),
-        std::string("[1]"), std::string("[[\"EOSE\",\"s\"]]"), std::string("[\"\",\"s\"]"),
-        std::string("[\"EOSE\"]"), std::string("[\"EOSE\",\"\"]"), std::string("[\"EOSE\",1]"),
-        std::string("[\"EOSE\",\"s\",[1]]"), std::string("[\"EOSE\",\"s\",[[]]]"),
-        std::string("[\"NOTICE\"]"), std::string("[\"NOTICE\",\"a\",\"b\"]"),
-        std::string("[\"OK\",\"x\",true,\"\"]"), "[\"OK\",\"" + kSomeId + "\",\"true\",\"\"]",
-        "[\"OK\",\"" + kSomeId + "\",true]", std::string("[\"EVENT\",\"s\",{}]"),
-        std::string("[\"EVENT\",{}]"), std::string("[\"COUNT\",\"s\",{\"count\":1}]"),
-        std::string("[\"REQ\",\"s\",{}]"), std::string("[\"CLOSED\",\"s\"]"),
-        "[\"EOSE\",\"" + std::string(65, 's') + "\"]"})
+  for (const std::string& frame : {std::string(),
+                                   std::string("[]"),
+                                   std::string("{}"),
+                                   std::string("\"EOSE\""),
+                                   std::string("[1]"),
+                                   std::string("[[\"EOSE\",\"s\"]]"),
+                                   std::string("[\"\",\"s\"]"),
+                                   std::string("[\"EOSE\"]"),
+                                   std::string("[\"EOSE\",\"\"]"),
+                                   std::string("[\"EOSE\",1]"),
+                                   std::string("[\"EOSE\",\"s\",[1]]"),
+                                   std::string("[\"EOSE\",\"s\",[[]]]"),
+                                   std::string("[\"NOTICE\"]"),
+                                   std::string("[\"NOTICE\",\"a\",\"b\"]"),
+                                   std::string("[\"OK\",\"x\",true,\"\"]"),
+                                   "[\"OK\",\"" + kSomeId + "\",\"true\",\"\"]",
+                                   "[\"OK\",\"" + kSomeId + "\",true]",
+                                   std::string("[\"EVENT\",\"s\",{}]"),
+                                   std::string("[\"EVENT\",{}]"),
+                                   std::string("[\"COUNT\",\"s\",{\"count\":1}]"),
+                                   std::string("[\"REQ\",\"s\",{}]"),
+                                   std::string("[\"CLOSED\",\"s\"]"),
+                                   "[\"EOSE\",\"" + std::string(65, 's') + "\"]"})
     EXPECT_FALSE(parse_relay_frame(frame)) << frame;
   EXPECT_TRUE(parse_relay_frame("[\"EOSE\",\"" + std::string(64, 's') + "\"]"));
   EXPECT_FALSE(parse_relay_frame("[\"NOTICE\",\"" + std::string(kFrameBytesMax, 'x') + "\"]"));
@@ -60,8 +72,8 @@ TEST(RelayFrame, RefusesOtherShapes) {
 
 TEST(RelayFrame, RefusesAnEventThatIsTooLarge) {
   const auto frame = [](size_t size) {
-    return to_frame(WireMessage(
-        EventFor<Event>{"s", signed_event(Draft{{1}, 1, {}, std::string(size, 'x')})}));
+    return to_frame(
+        WireMessage(EventFor<Event>{"s", signed_event(Draft{{1}, 1, {}, std::string(size, 'x')})}));
   };
   EXPECT_TRUE(parse_relay_frame(frame(65000)));
   EXPECT_FALSE(parse_relay_frame(frame(67000)));
@@ -73,8 +85,10 @@ TEST(RelayFrame, RealRelaysMalformedLinesAreErrorsNotCrashes) {
   size_t ends = 0;
   for (const std::string& line : lines) {
     const auto message = parse_relay_frame(line);
-    if (!message) ++bad;
-    else if (std::holds_alternative<EndOfStored>(*message)) ++ends;
+    if (!message)
+      ++bad;
+    else if (std::holds_alternative<EndOfStored>(*message))
+      ++ends;
   }
   EXPECT_EQ(lines.size(), 538u);
   EXPECT_EQ(bad, 5u);
@@ -84,8 +98,12 @@ TEST(RelayFrame, RealRelaysMalformedLinesAreErrorsNotCrashes) {
 TEST(RelayFrame, WhatIsWrittenIsReadBack) {
   const WireMessage messages[] = {
       EventFor<Event>{"s", signed_event(Draft{{1}, 1, {{"t", "\n"}}, "x"})},
-      Ok{EventId{}, true, "duplicate: \"x\""}, EndOfStored{"s", std::nullopt},
-      EndOfStored{"s", true}, EndOfStored{"s", false}, Closed{"s", "error: \x01"}, Notice{"n"},
+      Ok{EventId{}, true, "duplicate: \"x\""},
+      EndOfStored{"s", std::nullopt},
+      EndOfStored{"s", true},
+      EndOfStored{"s", false},
+      Closed{"s", "error: \x01"},
+      Notice{"n"},
       AuthChallenge{"c"}};
   for (const WireMessage& message : messages) {
     const auto read = parse_relay_frame(to_frame(message));
@@ -97,9 +115,9 @@ TEST(RelayFrame, WhatIsWrittenIsReadBack) {
 
 TEST(RelayFrame, NeverCrashesOnDamagedInput) {
   const auto event = signed_event(Draft{{1}, 1, {{"p", "x"}}, "\u00e9\n"});
-  const std::string frames[] = {
-      to_frame(WireMessage(EventFor<Event>{"sub", event})),
-      R"(["EOSE","s",["finish"]])", "[\"OK\",\"" + kSomeId + "\",true,\"x\"]"};
+  const std::string frames[] = {to_frame(WireMessage(EventFor<Event>{"sub", event})),
+                                R"(["EOSE","s",["finish"]])",
+                                "[\"OK\",\"" + kSomeId + "\",true,\"x\"]"};
   for (const std::string& frame : frames)
     EXPECT_TRUE(rc::check([&] {
       const std::string text = *damaged(frame);
@@ -143,13 +161,28 @@ TEST(ClientFrame, RefusesFiltersItCouldNotHonour) {
   const auto request = [](const std::string& filter) {
     return parse_client_frame("[\"REQ\",\"s\"," + filter + "]");
   };
-  for (const char* filter :
-       {R"({"search":"x"})", R"({"ids":[]})", R"({"ids":["aa"]})", R"({"ids":"x"})",
-        R"({"kinds":[65536]})", R"({"kinds":["1"]})", R"({"kinds":[1.5]})", R"({"kinds":1})",
-        R"({"since":-1})", R"({"since":"1"})", R"({"since":[1]})", R"({"limit":1.5})",
-        R"({"limit":null})", R"({"#pp":["x"]})", R"({"#1":["x"]})", R"({"#p":["x"]})",
-        R"({"#t":[1]})", R"({"#t":[["x"]]})", R"({"#t":{}})", R"({"since":1,"since":1})",
-        R"({"#t":["x"],"#t":["y"]})", R"({"authors":[true]})"})
+  for (const char* filter : {R"({"search":"x"})",
+                             R"({"ids":[]})",
+                             R"({"ids":["aa"]})",
+                             R"({"ids":"x"})",
+                             R"({"kinds":[65536]})",
+                             R"({"kinds":["1"]})",
+                             R"({"kinds":[1.5]})",
+                             R"({"kinds":1})",
+                             R"({"since":-1})",
+                             R"({"since":"1"})",
+                             R"({"since":[1]})",
+                             R"({"limit":1.5})",
+                             R"({"limit":null})",
+                             R"({"#pp":["x"]})",
+                             R"({"#1":["x"]})",
+                             R"({"#p":["x"]})",
+                             R"({"#t":[1]})",
+                             R"({"#t":[["x"]]})",
+                             R"({"#t":{}})",
+                             R"({"since":1,"since":1})",
+                             R"({"#t":["x"],"#t":["y"]})",
+                             R"({"authors":[true]})"})
     EXPECT_FALSE(request(filter)) << filter;
   EXPECT_TRUE(request(R"({"#t":["x"],"#T":["y"],"limit":99999999999})"));
   std::string many;

@@ -38,10 +38,14 @@ TEST(Nip19, PublishedExamples) {
 TEST(Nip19, EveryPointerSurvivesWritingAndReading) {
   const PubKey key = keypair(1).public_key();
   const EventId id{key.bytes};
-  const Pointer pointers[] = {
-      key, id, ProfilePointer{key, {}}, ProfilePointer{key, {"wss://a", "wss://b"}},
-      EventPointer{id, {}, {}, {}}, EventPointer{id, {"wss://a"}, key, 70000},
-      AddressPointer{"", key, 38383, {}}, AddressPointer{"d\u00e9", key, 30000, {"wss://a"}}};
+  const Pointer pointers[] = {key,
+                              id,
+                              ProfilePointer{key, {}},
+                              ProfilePointer{key, {"wss://a", "wss://b"}},
+                              EventPointer{id, {}, {}, {}},
+                              EventPointer{id, {"wss://a"}, key, 70000},
+                              AddressPointer{"", key, 38383, {}},
+                              AddressPointer{"d\u00e9", key, 30000, {"wss://a"}}};
   for (const Pointer& pointer : pointers) {
     const auto text = to_nip19(pointer);
     ASSERT_TRUE(text);
@@ -73,11 +77,11 @@ TEST(Nip19, UnknownEntriesAreIgnoredAndBrokenOnesRefused) {
     bytes.insert(bytes.end(), more);
     return parse_pointer(to_bech32("nprofile", bytes));
   };
-  EXPECT_FALSE(broken({1}));             // no length
-  EXPECT_FALSE(broken({1, 5, 'w'}));     // cut short
-  EXPECT_FALSE(broken({2, 1, 0}));       // author of one byte
-  EXPECT_FALSE(broken({3, 2, 0, 1}));    // kind of two bytes
-  EXPECT_FALSE(broken({1, 1, 0xff}));    // relay that is no text
+  EXPECT_FALSE(broken({1}));           // no length
+  EXPECT_FALSE(broken({1, 5, 'w'}));   // cut short
+  EXPECT_FALSE(broken({2, 1, 0}));     // author of one byte
+  EXPECT_FALSE(broken({3, 2, 0, 1}));  // kind of two bytes
+  EXPECT_FALSE(broken({1, 1, 0xff}));  // relay that is no text
   EXPECT_FALSE(parse_pointer(to_bech32("nprofile", Bytes{})));
   EXPECT_FALSE(parse_pointer(to_bech32("nprofile", Bytes{0, 1, 7})));
   EXPECT_FALSE(parse_pointer(to_bech32("nevent", Bytes{1, 1, 'w'})));

@@ -76,8 +76,7 @@ TEST(Nip44, EncryptAndDecrypt) {
   ASSERT_EQ(list("valid", "encrypt_decrypt").size(), 10u);
   for (const auto& v : list("valid", "encrypt_decrypt")) {
     const auto two = crypto::Keypair::from(SecretKey(bytes32(v.at("sec2"))));
-    const auto key =
-        nip44::conversation_key(SecretKey(bytes32(v.at("sec1"))), two->public_key());
+    const auto key = nip44::conversation_key(SecretKey(bytes32(v.at("sec1"))), two->public_key());
     EXPECT_EQ(to_hex(key->secret.bytes), text_of(v.at("conversation_key")));
     const auto payload = nip44::encrypt(*key, text_of(v.at("plaintext")), bytes32(v.at("nonce")));
     EXPECT_EQ(payload.value(), text_of(v.at("payload")));
@@ -148,10 +147,10 @@ TEST(Nip44, RefusesForgedLengths) {
     return bytes;
   };
   EXPECT_TRUE(nip44::decrypt(key, forge(key, padded({0, 1}, 32))));
-  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 0}, 32))));             // zero length
-  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 33}, 32))));            // beyond the end
+  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 0}, 32))));   // zero length
+  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 33}, 32))));  // beyond the end
   EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0xff, 0xff}, 32))));
-  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 1}, 64))));             // too much padding
+  EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 1}, 64))));  // too much padding
   EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 0, 0, 0, 0, 5}, 32))));  // not shortest
   EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 0, 0xff, 0xff, 0xff, 0xff}, 64))));
   EXPECT_FALSE(nip44::decrypt(key, forge(key, padded({0, 0, 0, 1, 0, 0}, 65535))));
@@ -211,9 +210,9 @@ TEST(Nip04, SaysTheSameForEveryFailure) {
   const std::string iv = good.substr(good.find("?iv="));
   const std::string not_text = nip04::encrypt(key, "\xff\xfe", {});
   for (const std::string& bad :
-       {std::string(), std::string("x"), std::string("?iv="), iv, good.substr(0, 24),
-        good + "=", good.substr(0, good.size() - 4), "AAAA" + iv, std::string(24, '=') + iv,
-        not_text, std::string(nip04::kContentBytesMax + 1, 'A') + iv}) {
+       {std::string(), std::string("x"), std::string("?iv="), iv, good.substr(0, 24), good + "=",
+        good.substr(0, good.size() - 4), "AAAA" + iv, std::string(24, '=') + iv, not_text,
+        std::string(nip04::kContentBytesMax + 1, 'A') + iv}) {
     const auto text = nip04::decrypt(key, bad);
     ASSERT_FALSE(text) << bad;
     EXPECT_EQ(text.error(), (Error{"cannot be decrypted", ""}));

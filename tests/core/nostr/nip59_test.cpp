@@ -220,8 +220,10 @@ TEST(Unwrap, NeverCrashesOnDamagedLayers) {
   const std::string rumor_json = Forge{}.rumor_json;
   EXPECT_TRUE(rc::check([&] {
     Forge forge;
-    if (*rc::gen::arbitrary<bool>()) forge.seal_json = *damaged(seal_json) + " ";
-    else forge.rumor_json = *damaged(rumor_json) + " ";
+    if (*rc::gen::arbitrary<bool>())
+      forge.seal_json = *damaged(seal_json) + " ";
+    else
+      forge.rumor_json = *damaged(rumor_json) + " ";
     const auto message = unwrap(forge.wrap(), forge.receiver);
     if (message) RC_ASSERT(message->sender == forge.sender.public_key());
   }));
@@ -315,9 +317,9 @@ TEST(Wrap, RefusesWhatItCannotDo) {
   const auto of = [&](size_t size) {
     return make_rumor(sender.public_key(), Draft{kNow, 14, {}, std::string(size, 'x')});
   };
-  EXPECT_FALSE(wrap(of(1), keypair(3), receiver, kNow, entropy));       // not its author
-  EXPECT_FALSE(wrap(of(1), sender, PubKey{}, kNow, entropy));           // no such key
-  EXPECT_FALSE(wrap(of(40000), sender, receiver, kNow, entropy));       // wrap too large
+  EXPECT_FALSE(wrap(of(1), keypair(3), receiver, kNow, entropy));  // not its author
+  EXPECT_FALSE(wrap(of(1), sender, PubKey{}, kNow, entropy));      // no such key
+  EXPECT_FALSE(wrap(of(40000), sender, receiver, kNow, entropy));  // wrap too large
   EXPECT_FALSE(wrap(of(100000), sender, receiver, kNow, entropy));
   const auto large = wrap(of(24 * 1024 - 300), sender, receiver, kNow, entropy);
   ASSERT_TRUE(large);

@@ -135,8 +135,7 @@ TEST_F(RelaySessionTest, RefusedHandshakesBackOffToFiveMinutes) {
     session.on_link_down(now, LinkDown::Refused, "429");
     take();
     const Micros lost = now.mono;
-    for (int j = 0; j < 400 && session.status().health == RelayHealth::Waiting; ++j)
-      pass(1'000_ms);
+    for (int j = 0; j < 400 && session.status().health == RelayHealth::Waiting; ++j) pass(1'000_ms);
     longest = std::max(longest, now.mono - lost);
   }
   EXPECT_GT(longest, 60'000_ms);
@@ -249,8 +248,7 @@ TEST_F(RelaySessionTest, EventsNobodyAskedForAreDroppedAndCounted) {
   say(KnownEvent{"other", numbered<EventId>(1)});
   EXPECT_TRUE(only<session::Arrived>(take()).empty());
   EXPECT_EQ(session.stats().strays, 3u);
-  for (size_t i = 0; i <= kStrayMessagesMax; ++i)
-    say_event("inbox", numbered_event(i, 4, kStart));
+  for (size_t i = 0; i <= kStrayMessagesMax; ++i) say_event("inbox", numbered_event(i, 4, kStart));
   EXPECT_EQ(session.status().health, RelayHealth::Waiting);
   EXPECT_EQ(session.status().text, "too many stray events");
 }
@@ -284,7 +282,7 @@ TEST_F(RelaySessionTest, PublishingIsPacedAndARateLimitPausesIt) {
     wall_follows(end);
     return sent;
   };
-  EXPECT_EQ(publish_for(10_ms), 6u);        // the burst
+  EXPECT_EQ(publish_for(10_ms), 6u);           // the burst
   EXPECT_NEAR(publish_for(10'000_ms), 30, 1);  // three a second
   const Event event = numbered_event(1, kNote, kStart);
   wall_follows(std::max(now.mono, *session.publish_ready_at()));

@@ -15,13 +15,33 @@ TEST(RelayUrl, OneRelayHasOneSpelling) {
 }
 
 TEST(RelayUrl, WhatIsNoRelayIsRefused) {
-  for (const char* text :
-       {"", "relay.example", "https://relay.example", "wss://", "wss:///x", "wss://a b",
-        "wss://a:0",
-        "wss://a:65536", "wss://a:", "wss://a:01", "wss://user@a.example", "wss://a.example?x",
-        "wss://a.example#x", "wss://a..b", "wss://.a", "wss://a.", "wss://[::1", "wss://[]",
-        "wss://[::1]x", "wss://[zz]", "wss://1.2.3", "wss://2130706433", "wss://0x7f.1",
-        "wss://1.2.3.256", "wss://1.2.3.04", "wss://a\\b", "wss://a\n"})
+  for (const char* text : {"",
+                           "relay.example",
+                           "https://relay.example",
+                           "wss://",
+                           "wss:///x",
+                           "wss://a b",
+                           "wss://a:0",
+                           "wss://a:65536",
+                           "wss://a:",
+                           "wss://a:01",
+                           "wss://user@a.example",
+                           "wss://a.example?x",
+                           "wss://a.example#x",
+                           "wss://a..b",
+                           "wss://.a",
+                           "wss://a.",
+                           "wss://[::1",
+                           "wss://[]",
+                           "wss://[::1]x",
+                           "wss://[zz]",
+                           "wss://1.2.3",
+                           "wss://2130706433",
+                           "wss://0x7f.1",
+                           "wss://1.2.3.256",
+                           "wss://1.2.3.04",
+                           "wss://a\\b",
+                           "wss://a\n"})
     EXPECT_FALSE(canonical_relay_url(text)) << text;
   EXPECT_FALSE(canonical_relay_url("wss://" + std::string(kRelayUrlBytesMax, 'a')));
 }

@@ -1,9 +1,9 @@
 // What the tests of this folder share: keys, vectors, and ways to damage a text.
 #pragma once
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+#include <boost/json.hpp>
 
 #include <fstream>
 #include <sstream>
@@ -58,23 +58,22 @@ inline Event signed_event(const Draft& draft, uint8_t key = 1) {
 // A JSON text with a few bytes changed, removed, doubled or cut: what a hostile relay may send.
 inline rc::Gen<std::string> damaged(std::string text) {
   using namespace rc;
-  return gen::map(
-      gen::container<std::vector<uint32_t>>(gen::arbitrary<uint32_t>()),
-      [text = std::move(text)](const std::vector<uint32_t>& draws) {
-        constexpr std::string_view kSpecial = "\"\\{}[],:0e-.u\xff\xc0\x01 t";
-        std::string out = text;
-        for (size_t i = 0; i < draws.size() && i < 4 && !out.empty(); ++i) {
-          const size_t at = draws[i] / 8 % out.size();
-          switch (draws[i] % 8) {
-            case 0: out.resize(at); break;
-            case 1: out.erase(at, 1 + draws[i] / 64 % 8); break;
-            case 2: out.insert(at, out.substr(at, draws[i] / 64 % 64)); break;
-            case 3: out[at] = static_cast<char>(draws[i] >> 24); break;
-            default: out[at] = kSpecial[(draws[i] >> 20) % kSpecial.size()];
-          }
-        }
-        return out;
-      });
+  return gen::map(gen::container<std::vector<uint32_t>>(gen::arbitrary<uint32_t>()),
+                  [text = std::move(text)](const std::vector<uint32_t>& draws) {
+                    constexpr std::string_view kSpecial = "\"\\{}[],:0e-.u\xff\xc0\x01 t";
+                    std::string out = text;
+                    for (size_t i = 0; i < draws.size() && i < 4 && !out.empty(); ++i) {
+                      const size_t at = draws[i] / 8 % out.size();
+                      switch (draws[i] % 8) {
+                        case 0: out.resize(at); break;
+                        case 1: out.erase(at, 1 + draws[i] / 64 % 8); break;
+                        case 2: out.insert(at, out.substr(at, draws[i] / 64 % 64)); break;
+                        case 3: out[at] = static_cast<char>(draws[i] >> 24); break;
+                        default: out[at] = kSpecial[(draws[i] >> 20) % kSpecial.size()];
+                      }
+                    }
+                    return out;
+                  });
 }
 
 }  // namespace paygress::nostr::testing

@@ -108,9 +108,7 @@ struct Problem {
   const char* message;
   Severity severity = Severity::Error;
 };
-void PrintTo(const Problem& p, std::ostream* out) {
-  *out << p.name;
-}
+void PrintTo(const Problem& p, std::ostream* out) { *out << p.name; }
 
 class ConfigProblem : public ::testing::TestWithParam<Problem> {};
 

@@ -56,8 +56,12 @@ struct Box {
   void want(uint8_t n, RestartPolicy policy = {}) {
     with([&](Step& s) { supervisor->want(now, spec_of(n), policy, s); });
   }
-  void retire(uint8_t n) { with([&](Step& s) { supervisor->retire(now, lease_of(n), s); }); }
-  void look(uint8_t n) { with([&](Step& s) { supervisor->look(now, lease_of(n), s); }); }
+  void retire(uint8_t n) {
+    with([&](Step& s) { supervisor->retire(now, lease_of(n), s); });
+  }
+  void look(uint8_t n) {
+    with([&](Step& s) { supervisor->look(now, lease_of(n), s); });
+  }
   void pass(int64_t seconds) {
     now.mono += micros(Seconds{seconds});
     now.wall = now.wall + Seconds{seconds};

@@ -116,9 +116,12 @@ TEST(Unfinished, ForEverIsGivenUp) {
     EXPECT_NE(call.verb, Verb::Start);
     Object half = box.object(name_of(1, 1));
     half.unfinished = true;
-    if (call.verb == Verb::Inspect) box.answer(call, found(half));
-    else if (call.verb == Verb::Create) box.answer(call, Outcome::Failed, Fault::Internal);
-    else box.answer(call, Outcome::Unknown);
+    if (call.verb == Verb::Inspect)
+      box.answer(call, found(half));
+    else if (call.verb == Verb::Create)
+      box.answer(call, Outcome::Failed, Fault::Internal);
+    else
+      box.answer(call, Outcome::Unknown);
   }
   EXPECT_EQ(box.state(1), State::Failed);
   EXPECT_EQ(box.seen<GaveUp>().size(), 1u);

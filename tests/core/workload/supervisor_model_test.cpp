@@ -24,9 +24,9 @@ struct Life {
   uint32_t generation = 1;  // of its object
   uint8_t attempts = 0;     // restarts used
   int64_t live_since = 0;
-  int64_t due = 0;          // while Respawning
-  bool gone = false;        // while Respawning: the object is not there any more
-  int64_t charge = 0;       // seconds that the next start costs its owner
+  int64_t due = 0;     // while Respawning
+  bool gone = false;   // while Respawning: the object is not there any more
+  int64_t charge = 0;  // seconds that the next start costs its owner
   std::vector<int64_t> charged;
 };
 
@@ -34,9 +34,7 @@ struct Model {
   int64_t now = 0;
   std::map<uint8_t, Life> lives;
 
-  bool is(uint8_t n, State state) const {
-    return lives.contains(n) && lives.at(n).state == state;
-  }
+  bool is(uint8_t n, State state) const { return lives.contains(n) && lives.at(n).state == state; }
   void come_up(Life& life, int64_t at) const {
     life.state = State::Live;
     life.live_since = at;

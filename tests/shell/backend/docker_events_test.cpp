@@ -21,8 +21,9 @@ TEST(DockerEvents, AreOpenedAnewLaterEachTimeAndTheLossIsTold) {
     EXPECT_TRUE(line.starts_with("GET /events?since=")) << line;
     ++opened;
     // One word, and the end of the stream long before it is due.
-    return ScriptedEngine::Answer{
-        200, R"({"Actor":{"Attributes":{"paygress.lease":")" + lease + R"("}},"time":1})" "\n"};
+    return ScriptedEngine::Answer{200, R"({"Actor":{"Attributes":{"paygress.lease":")" + lease +
+                                           R"("}},"time":1})"
+                                           "\n"};
   });
   ASSERT_TRUE(engine.listens());
   net::Loop loop;

@@ -62,8 +62,8 @@ TEST(DockerContainer, KilledFromOutsideIsNoExitOfItsOwn) {
 
 TEST(DockerContainer, WithoutOurLabelsIsNobodys) {
   for (auto labels : {"{}", "null", R"({"paygress.install":"zz"})"}) {
-    const auto seen = parse_docker_container(
-        container(R"({"Status":"running","ExitCode":0})", labels));
+    const auto seen =
+        parse_docker_container(container(R"({"Status":"running","ExitCode":0})", labels));
     ASSERT_TRUE(seen.has_value());
     EXPECT_TRUE(seen->object.labels.install.is_zero());
   }

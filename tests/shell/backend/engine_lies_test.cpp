@@ -70,8 +70,8 @@ ScriptedEngine::Answer docker(Stubborn& it, const std::string& line) {
     line.find("/stop?") != line.npos ? it.stop() : it.kill();
     return {204, ""};
   }
-  const std::string state = it.runs ? R"({"Status":"running","ExitCode":0})"
-                                    : R"({"Status":"exited","ExitCode":137})";
+  const std::string state =
+      it.runs ? R"({"Status":"running","ExitCode":0})" : R"({"Status":"exited","ExitCode":137})";
   return {200, R"({"Name":"/)" + kName + R"(","Config":{"Labels":)" + labels_json("paygress.") +
                    R"(},"State":)" + state + "}"};
 }
@@ -89,9 +89,9 @@ ScriptedEngine::Answer lxd(Stubborn& it, const std::string& line) {
   if (line.starts_with("GET /1.0/operations?")) return {200, synchronous("{}")};
   if (line.starts_with("GET /1.0/operations/")) return {200, operation(200)};
   if (line.starts_with("GET /1.0/instances/"))
-    return {200, synchronous(R"({"name":")" + kName + R"(","status_code":)" +
-                             (it.runs ? "103" : "102") + R"(,"config":)" +
-                             labels_json("user.paygress.") + "}")};
+    return {200,
+            synchronous(R"({"name":")" + kName + R"(","status_code":)" + (it.runs ? "103" : "102") +
+                        R"(,"config":)" + labels_json("user.paygress.") + "}")};
   if (!line.starts_with("PUT /1.0/instances/")) return {200, synchronous("{}")};
   it.stops == 0 ? it.stop() : it.kill();  // the first is the request, the next is by force
   return {202, operation(103)};

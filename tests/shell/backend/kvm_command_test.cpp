@@ -65,8 +65,7 @@ TEST(KvmCommand, TheSeedHoldsTheHashAndNotThePassword) {
   const std::string environment =
       to_base64(as_bytes("GREETING='it'\\''s here'\n"), Base64::Standard, true);
   EXPECT_THAT(data, HasSubstr("content: \"" + environment + "\"\n"));
-  EXPECT_EQ(seed_meta_data(spec()),
-            "instance-id: paygress-a-g1\nlocal-hostname: paygress-a-g1\n");
+  EXPECT_EQ(seed_meta_data(spec()), "instance-id: paygress-a-g1\nlocal-hostname: paygress-a-g1\n");
 }
 
 TEST(KvmCommand, RefusesWhatForwardsCannotHave) {

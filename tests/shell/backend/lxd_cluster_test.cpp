@@ -53,7 +53,10 @@ struct LxdClusterTest : ::testing::Test {
     net::Loop loop;
     LxdBackend client(loop, config, install());
     std::optional<Answer> answer;
-    client.call({CallId{1}, verb, verb == Verb::Probe || verb == Verb::List ? "" : kName, {},
+    client.call({CallId{1},
+                 verb,
+                 verb == Verb::Probe || verb == Verb::List ? "" : kName,
+                 {},
                  20'000'000_us},
                 [&](Answer got) { answer = std::move(got); });
     EXPECT_TRUE(loop.run_until([&] { return answer.has_value(); }, 60'000'000_us));
@@ -65,10 +68,10 @@ struct LxdClusterTest : ::testing::Test {
                                R"("server_clustered":)" +
                                std::string(clustered ? "true" : "false") + "}}")};
     if (line.starts_with("GET /1.0/cluster/members"))
-      return {200, synchronous(R"([{"server_name":"n1","status":"Online","config":{}},)"
-                               R"({"server_name":"n2","status":"Offline","config":{)" +
-                               std::string(manual ? R"("scheduler.instance":"manual")" : "") +
-                               "}}]")};
+      return {200,
+              synchronous(R"([{"server_name":"n1","status":"Online","config":{}},)"
+                          R"({"server_name":"n2","status":"Offline","config":{)" +
+                          std::string(manual ? R"("scheduler.instance":"manual")" : "") + "}}]")};
     if (line.starts_with("GET /1.0/storage-pools?"))
       return {200, synchronous(R"(["/1.0/storage-pools/pool"])")};
     if (line.starts_with("GET /1.0/storage-pools/"))
@@ -141,8 +144,8 @@ TEST_F(LxdClusterTest, WhatWasPassedOnIsUnknown) {
                                 config + R"(},"location":"n2"})")}};
     return std::nullopt;
   };
-  const Answer answer = ask(
-      Verb::Start, of({{"n1", {"203.0.113.1", ""}}, {"n2", {"203.0.113.2", ""}}}), broken);
+  const Answer answer =
+      ask(Verb::Start, of({{"n1", {"203.0.113.1", ""}}, {"n2", {"203.0.113.2", ""}}}), broken);
   EXPECT_EQ(answer.outcome, Outcome::Unknown) << answer.message;
 }
 

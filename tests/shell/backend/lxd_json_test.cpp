@@ -27,14 +27,15 @@ TEST(LxdServer, SaysWhetherItTrustsUs) {
   EXPECT_FALSE(parse_lxd_server(answer(R"({"auth":"untrusted"})"))->trusted);
   for (auto bad : {"", "[]", "{}", R"({"metadata":[]})"}) EXPECT_FALSE(parse_lxd_server(bad));
   EXPECT_FALSE(server->clustered);
-  EXPECT_TRUE(parse_lxd_server(answer(
-      R"({"auth":"trusted","environment":{"server_clustered":true}})"))->clustered);
+  EXPECT_TRUE(
+      parse_lxd_server(answer(R"({"auth":"trusted","environment":{"server_clustered":true}})"))
+          ->clustered);
 }
 
 TEST(LxdCluster, SaysWhoAnswersAndWhereItPlaces) {
-  const auto members = parse_lxd_members(answer(
-      R"([{"server_name":"n2","status":"Offline","config":{"scheduler.instance":"manual"}},)"
-      R"({"server_name":"n1","status":"Online","config":{}}])"));
+  const auto members = parse_lxd_members(
+      answer(R"([{"server_name":"n2","status":"Offline","config":{"scheduler.instance":"manual"}},)"
+             R"({"server_name":"n1","status":"Online","config":{}}])"));
   ASSERT_TRUE(members.has_value());
   ASSERT_EQ(members->size(), 2u);
   EXPECT_EQ(members->at(0).name, "n1");
@@ -78,8 +79,8 @@ TEST(LxdOperation, EndsByItsNumberAndNotByItsWord) {
 }
 
 TEST(LxdOperation, OnlyThoseUnderWayAreListed) {
-  const auto list = parse_lxd_operations(answer(
-      R"({"running":[)" + operation(103) + R"(],"success":[)" + operation(200) + "]}"));
+  const auto list = parse_lxd_operations(
+      answer(R"({"running":[)" + operation(103) + R"(],"success":[)" + operation(200) + "]}"));
   ASSERT_TRUE(list.has_value());
   EXPECT_EQ(list->size(), 1u);
   EXPECT_TRUE(parse_lxd_operations(answer("{}"))->empty());
@@ -133,20 +134,18 @@ TEST(LxdInstance, LabelsComeBackFromWhatIsSent) {
 
 TEST(LxdInstance, HoldsTheLimitsAndNoSecret) {
   const std::string body = lxd_instance_body(spec(), {{"f00d", {}, {}}, "pool", "net"});
-  for (auto part :
-       {R"("limits.cpu.allowance":"150ms/100ms")", R"("limits.memory":"128MiB")",
-        R"("limits.memory.swap":"false")", R"("limits.processes":"512")", R"("size":"7GiB")",
-        R"("security.privileged":"false")", R"("security.nesting":"false")",
-        R"("security.port_isolation":"true")", R"("boot.autostart":"false")",
-        R"("fingerprint":"f00d")"})
+  for (auto part : {R"("limits.cpu.allowance":"150ms/100ms")", R"("limits.memory":"128MiB")",
+                    R"("limits.memory.swap":"false")", R"("limits.processes":"512")",
+                    R"("size":"7GiB")", R"("security.privileged":"false")",
+                    R"("security.nesting":"false")", R"("security.port_isolation":"true")",
+                    R"("boot.autostart":"false")", R"("fingerprint":"f00d")"})
     EXPECT_THAT(body, HasSubstr(part));
   EXPECT_THAT(body, Not(HasSubstr("correcthorse42")));
   EXPECT_THAT(body, Not(HasSubstr("secret")));
   EXPECT_THAT(body, Not(HasSubstr("proxy"))) << "published when it is known where it stands";
   const std::string prepared = lxd_prepared_body(spec(), true, "10.0.0.7");
-  for (auto part :
-       {R"("listen":"tcp:10.0.0.7:30000")", R"("listen":"tcp:10.0.0.7:30001")",
-        R"("connect":"tcp:127.0.0.1:80")", R"("connect":"tcp:127.0.0.1:22")"})
+  for (auto part : {R"("listen":"tcp:10.0.0.7:30000")", R"("listen":"tcp:10.0.0.7:30001")",
+                    R"("connect":"tcp:127.0.0.1:80")", R"("connect":"tcp:127.0.0.1:22")"})
     EXPECT_THAT(prepared, HasSubstr(part));
   EXPECT_THAT(lxd_prepared_body(spec(), false, "10.0.0.7"), Not(HasSubstr("30000")));
 }
@@ -167,7 +166,8 @@ TEST(LxdInstance, OfAMemberThatDoesNotAnswerIsANameOnly) {
 TEST(LxdInstance, SaysOnWhichMemberItIs) {
   const auto at = [](const std::string& location) {
     return parse_lxd_instance(answer(R"({"name":"a","status_code":103,"config":{},"location":")" +
-                                     location + "\"}"))->object.node;
+                                     location + "\"}"))
+        ->object.node;
   };
   EXPECT_EQ(at("n2"), "n2");
   EXPECT_EQ(at("none"), "") << "a server that is in no cluster";
@@ -197,8 +197,8 @@ TEST(LxdEnvironment, IsQuotedForAShell) {
 }
 
 TEST(LxdCapacity, CountsWhatIsThere) {
-  const auto node = parse_lxd_resources(
-      answer(R"({"cpu":{"total":2},"memory":{"total":25275031552,"used":1}})"));
+  const auto node =
+      parse_lxd_resources(answer(R"({"cpu":{"total":2},"memory":{"total":25275031552,"used":1}})"));
   ASSERT_TRUE(node.has_value());
   EXPECT_EQ(node->cpu_millicores, 2000u);
   EXPECT_EQ(node->memory_mb, 24104u);

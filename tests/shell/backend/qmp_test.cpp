@@ -27,8 +27,8 @@ class QmpTest : public ::testing::Test {
 
   std::vector<std::string> sent, events, done;
   bool ready = false;
-  Qmp qmp{{[this](std::string_view bytes) { sent.emplace_back(bytes); },
-           [this] { ready = true; }, [this](const std::string& name) { events.push_back(name); }}};
+  Qmp qmp{{[this](std::string_view bytes) { sent.emplace_back(bytes); }, [this] { ready = true; },
+           [this](const std::string& name) { events.push_back(name); }}};
 };
 
 TEST_F(QmpTest, NothingIsSaidBeforeTheGreeting) {
@@ -47,9 +47,11 @@ TEST_F(QmpTest, AnswersAreFoundByTheirIdWhateverComesBetween) {
   qmp.command("stop", told("stop"));
   qmp.command("cont", told("cont"));
   // In pieces, with events between and in another order.
-  EXPECT_TRUE(qmp.receive(R"({"timestamp": {"seconds": 1}, "event": "STOP"})" "\n{\"ret"));
+  EXPECT_TRUE(qmp.receive(R"({"timestamp": {"seconds": 1}, "event": "STOP"})"
+                          "\n{\"ret"));
   EXPECT_TRUE(qmp.receive("urn\": {}, \"id\": 3}\n"));
-  EXPECT_TRUE(qmp.receive(R"({"id": 2, "error": {"class": "GenericError", "desc": "no"}})" "\n"));
+  EXPECT_TRUE(qmp.receive(R"({"id": 2, "error": {"class": "GenericError", "desc": "no"}})"
+                          "\n"));
   EXPECT_THAT(events, ElementsAre("STOP"));
   ASSERT_EQ(done.size(), 2u);
   EXPECT_EQ(done[0], "cont:");

@@ -51,12 +51,11 @@ struct TaskSaid {
 std::string tasks(const std::vector<TaskSaid>& all) {
   std::string text;
   for (const auto& task : all)
-    text += (text.empty() ? "" : ",") +
-            (R"({"ID":"t","ServiceID":"s1","NodeID":")" + task.node) +
+    text += (text.empty() ? "" : ",") + (R"({"ID":"t","ServiceID":"s1","NodeID":")" + task.node) +
             R"(","DesiredState":"shutdown","Spec":{"ContainerSpec":{"Labels":)" +
             labels_text(R"("paygress.object":")" + kName + "\"") + R"(},"ForceUpdate":)" +
-            std::to_string(task.start) + R"(},"Status":{"State":")" + task.state +
-            R"(","Err":")" + task.error + R"(","Timestamp":"2024-05-06T07:08:09.1Z",)" +
+            std::to_string(task.start) + R"(},"Status":{"State":")" + task.state + R"(","Err":")" +
+            task.error + R"(","Timestamp":"2024-05-06T07:08:09.1Z",)" +
             R"("ContainerStatus":{"ExitCode":)" + std::to_string(task.exit_code) + "}}}";
   return "[" + text + "]";
 }
@@ -92,9 +91,9 @@ TEST(SwarmNodes, AreReadWithWhatTheyHave) {
 }
 
 TEST(SwarmInfo, TellsAManagerFromOthers) {
-  const auto manager = parse_swarm_info(
-      R"({"Swarm":{"ControlAvailable":true,"Cluster":{"Spec":{"Orchestration":)"
-      R"({"TaskHistoryRetentionLimit":5}}}}})");
+  const auto manager =
+      parse_swarm_info(R"({"Swarm":{"ControlAvailable":true,"Cluster":{"Spec":{"Orchestration":)"
+                       R"({"TaskHistoryRetentionLimit":5}}}}})");
   EXPECT_TRUE(manager->manager);
   EXPECT_EQ(manager->history, 5);
   const auto locked = parse_swarm_info(R"({"Swarm":{"ControlAvailable":false,"Error":"locked"}})");
@@ -115,8 +114,8 @@ TEST(SwarmObject, IsAbsentOnlyWhenNothingOfItIsLeft) {
 }
 
 TEST(SwarmObject, WithoutItsServiceIsUnfinished) {
-  const std::string secret = R"([{"ID":"x","Spec":{"Name":")" + kName + R"(","Labels":)" +
-                             labels_text("") + "}}]";
+  const std::string secret =
+      R"([{"ID":"x","Spec":{"Name":")" + kName + R"(","Labels":)" + labels_text("") + "}}]";
   const auto half = look("[]", "[]", kBoth, secret.c_str());
   EXPECT_TRUE(half->object.unfinished);
   EXPECT_EQ(half->object.running, Running::Stopped);
@@ -142,8 +141,8 @@ TEST(SwarmObject, RunsWhereItsMachineSaysSo) {
 }
 
 TEST(SwarmObject, HasTheEndOfItsLastTask) {
-  const auto exited = look(service(1, 2), tasks({{"failed", 1, "one", "", 9},
-                                                 {"failed", 2, "two", "x", 3}}));
+  const auto exited =
+      look(service(1, 2), tasks({{"failed", 1, "one", "", 9}, {"failed", 2, "two", "x", 3}}));
   EXPECT_EQ(exited->object.running, Running::Stopped);
   EXPECT_EQ(exited->object.exit_code, 3);
   EXPECT_EQ(exited->object.stopped_at, UnixSeconds{1714979289});

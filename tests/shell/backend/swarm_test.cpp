@@ -85,8 +85,7 @@ struct SwarmTest : ::testing::Test {
     if (line.find("/tasks?") != line.npos) return {200, tasks};
     return {200, "[]"};
   }
-  static std::string node(const std::string& id, const std::string& name,
-                          const std::string& is) {
+  static std::string node(const std::string& id, const std::string& name, const std::string& is) {
     return R"({"ID":")" + id + R"(","Spec":{"Availability":"active"},"Description":{"Hostname":")" +
            name + R"(","Resources":{"NanoCPUs":2000000000,"MemoryBytes":1073741824}},)" +
            R"("Status":{"State":")" + is + R"("}})";

@@ -32,15 +32,14 @@ TEST(Child, Output_and_status_are_kept_apart) {
 }
 
 TEST(Child, More_output_than_a_pipe_holds_arrives_whole) {
-  const auto done =
-      run_command(shell_command("head -c 1000000 /dev/zero"), kLong, kNeverStop);
+  const auto done = run_command(shell_command("head -c 1000000 /dev/zero"), kLong, kNeverStop);
   ASSERT_TRUE(done.has_value());
   EXPECT_EQ(done->out.size(), 1'000'000u);
 }
 
 TEST(Child, One_that_takes_too_long_is_killed_with_its_children) {
-  const auto done = run_command(shell_command("sleep 1000 & echo $!; wait"), milliseconds{300},
-                                kNeverStop);
+  const auto done =
+      run_command(shell_command("sleep 1000 & echo $!; wait"), milliseconds{300}, kNeverStop);
   ASSERT_TRUE(done.has_value());
   EXPECT_FALSE(done->in_time);
   EXPECT_EQ(done->status, 128 + SIGKILL);
@@ -65,8 +64,9 @@ TEST(Child, Secrets_and_service_manager_of_ours_are_not_inherited) {
   setenv("CASHU_WALLET_MNEMONIC", "abandon", 1);
   setenv("NOTIFY_SOCKET", "/nowhere", 1);
   setenv("PAYGRESS_HOME", "/ours", 1);
-  Command command = shell_command("echo \"${CASHU_WALLET_MNEMONIC-none} ${NOTIFY_SOCKET-none} "
-                                  "$PAYGRESS_HOME $(cat)\"");
+  Command command = shell_command(
+      "echo \"${CASHU_WALLET_MNEMONIC-none} ${NOTIFY_SOCKET-none} "
+      "$PAYGRESS_HOME $(cat)\"");
   command.environment["PAYGRESS_HOME"] = "/theirs";
   const auto done = run_command(command, kLong, kNeverStop);
   for (const char* name : {"CASHU_WALLET_MNEMONIC", "NOTIFY_SOCKET", "PAYGRESS_HOME"})
@@ -91,7 +91,7 @@ TEST(Child, Its_log_is_closed_to_others_and_it_dies_with_its_owner) {
     EXPECT_FALSE(child->wait(milliseconds{0}).has_value());
   }
   EXPECT_FALSE(exists(pid));
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(log.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }

@@ -54,8 +54,8 @@ class BusyProcess {
  public:
   // Enters `group` first, when there is one to enter.
   explicit BusyProcess(const std::string& group) : group_(group) {
-    void* shared = mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* shared =
+        mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     page_ = new (shared) Page;
     pid_ = fork();
     if (pid_ == 0) {
@@ -89,7 +89,9 @@ class BusyProcess {
   bool dead() { return reaped_ = reaped_ || waitpid(pid_, nullptr, WNOHANG) == pid_; }
 
  private:
-  struct Page { std::atomic<int64_t> last = 0; };
+  struct Page {
+    std::atomic<int64_t> last = 0;
+  };
   std::string group_;
   Page* page_ = nullptr;
   pid_t pid_ = -1;
@@ -113,8 +115,7 @@ class Connection {
   bool open() const { return open_; }
   const Hello& hello() const { return hello_; }
   bool send(const std::string& text) {
-    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(text.size());
+    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
   }
   // Nothing when the other end closed, or said nothing for five seconds.
   std::optional<std::string> line() {
@@ -217,8 +218,8 @@ class GuardProcess {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   pid_t launch() {
-    std::vector<std::string> words = {"paygress-guard", "--dir", directory_.path(), "--group",
-                                      group_, "--hierarchy", hierarchy_};
+    std::vector<std::string> words = {"paygress-guard", "--dir",       directory_.path(), "--group",
+                                      group_,           "--hierarchy", hierarchy_};
     words.insert(words.end(), more_.begin(), more_.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());

@@ -38,8 +38,8 @@ class GuardTest : public ::testing::TestWithParam<std::string> {
 
 INSTANTIATE_TEST_SUITE_P(Freezers, GuardTest, ::testing::ValuesIn(hierarchies()),
                          [](const auto& which) {
-                           return std::string(which.param.find("freezer") == std::string::npos
-                                                  ? "v2" : "v1");
+                           return std::string(
+                               which.param.find("freezer") == std::string::npos ? "v2" : "v1");
                          });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GuardTest);
 
@@ -49,9 +49,8 @@ TEST_P(GuardTest, FreezesAtTheDeadlineAndNotBefore) {
   const Micros deadline = daemon.groups().at(0).deadline;
   BusyProcess busy(guard->path(kName));
   ASSERT_TRUE(busy.runs());
-  EXPECT_TRUE(within(micros(Seconds{3}), [&] {
-    return daemon.groups().at(0).state == GroupState::Frozen;
-  }));
+  EXPECT_TRUE(within(micros(Seconds{3}),
+                     [&] { return daemon.groups().at(0).state == GroupState::Frozen; }));
   EXPECT_TRUE(busy.stands());
   EXPECT_LT(busy.last(), deadline + kBound);
   EXPECT_GT(busy.last() + 50'000_us, deadline);
@@ -181,7 +180,7 @@ TEST_P(GuardTest, AnOrdinaryEndLeavesNothingRunning) {
 TEST_P(GuardTest, ThereIsOneGuardForTheseGroups) { EXPECT_EQ(guard->second(), 3); }
 
 TEST_P(GuardTest, TheSocketIsPrivate) {
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(guard->socket_path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   Connection daemon(guard->socket_path());

@@ -8,10 +8,9 @@ namespace {
 using namespace workload;
 
 TEST(GuardProtocol, RequestsSurviveTheLine) {
-  for (const Request& request :
-       {Request(GuardHold{{7}, "a-1", 12_us}), Request(GuardFreeze{{8}, "b"}),
-        Request(GuardKill{{9}, "c"}), Request(GuardRelease{{10}, "d"}),
-        Request(GuardQuery{{11}})}) {
+  for (const Request& request : {Request(GuardHold{{7}, "a-1", 12_us}),
+                                 Request(GuardFreeze{{8}, "b"}), Request(GuardKill{{9}, "c"}),
+                                 Request(GuardRelease{{10}, "d"}), Request(GuardQuery{{11}})}) {
     const auto back = parse_request(format(request));
     ASSERT_TRUE(back.has_value()) << format(request);
     EXPECT_EQ(back->index(), request.index());
@@ -20,9 +19,12 @@ TEST(GuardProtocol, RequestsSurviveTheLine) {
 }
 
 TEST(GuardProtocol, AnswersSurviveTheLine) {
-  const GuardAnswered answer{{~uint64_t{0}}, Outcome::Failed, "two words",
-                             {{"a", GroupState::Frozen, 0_us, true},
-                              {"b", GroupState::Thawed, 77_us, false}}, 5_us};
+  const GuardAnswered answer{
+      {~uint64_t{0}},
+      Outcome::Failed,
+      "two words",
+      {{"a", GroupState::Frozen, 0_us, true}, {"b", GroupState::Thawed, 77_us, false}},
+      5_us};
   const auto back = parse_answer(format(answer));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(format(*back), format(answer));
@@ -32,9 +34,9 @@ TEST(GuardProtocol, AnswersSurviveTheLine) {
 }
 
 TEST(GuardProtocol, WhatIsNoAnswerIsRefused) {
-  for (const char* line : {"", "1", "1 done", "1 sure 2 - ", "1 done x - ", "1 done 2 a=frozen ",
-                           "1 done 2 a=cold:1:1 ", "1 done 2 ../a=frozen:1:1 ",
-                           "1 done 2 a=frozen:1:2 "})
+  for (const char* line :
+       {"", "1", "1 done", "1 sure 2 - ", "1 done x - ", "1 done 2 a=frozen ",
+        "1 done 2 a=cold:1:1 ", "1 done 2 ../a=frozen:1:1 ", "1 done 2 a=frozen:1:2 "})
     EXPECT_FALSE(parse_answer(line).has_value()) << line;
 }
 

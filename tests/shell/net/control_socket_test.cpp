@@ -62,8 +62,7 @@ TEST_F(ControlSocket, ClosesWhenTheHandlerForgets) {
 
 TEST_F(ControlSocket, RefusesARequestThatIsTooLong) {
   bool asked = false;
-  auto server =
-      ControlServer::listen(loop_, path(), [&](std::string_view, auto) { asked = true; });
+  auto server = ControlServer::listen(loop_, path(), [&](std::string_view, auto) { asked = true; });
   ASSERT_TRUE(server);
   EXPECT_FALSE(ask(loop_, path(), std::string(kControlRequestBytesMax + 1, 'x')));
   EXPECT_FALSE(asked);
@@ -72,7 +71,7 @@ TEST_F(ControlSocket, RefusesARequestThatIsTooLong) {
 TEST_F(ControlSocket, IsForItsOwnerOnly) {
   auto server = ControlServer::listen(loop_, path(), [](std::string_view, auto) {});
   ASSERT_TRUE(server);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
 }

@@ -73,9 +73,8 @@ std::string reason_of(const HttpOutcome& outcome) {
 }
 
 TEST_F(Http, CarriesRequestAndAnswer) {
-  serve([](const HttpRequest&, Responder respond) {
-    respond({201, {{"X-Answer", "yes"}}, "made"});
-  });
+  serve(
+      [](const HttpRequest&, Responder respond) { respond({201, {{"X-Answer", "yes"}}, "made"}); });
   HttpCall call = post("/v1/swap?a=b", "{\"inputs\":[]}");
   call.headers = {{"X-Ask", "why"}, {"X-Empty", ""}};
   const HttpOutcome outcome = run(call);

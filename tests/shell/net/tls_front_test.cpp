@@ -124,8 +124,7 @@ void TlsFront::pass_on(int client) const {
   const int backend = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(backend_port_);
   std::array<char, 4096> buffer;
-  bool open =
-      connect(backend, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  bool open = connect(backend, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   while (open && !stopped_) {
     std::array<pollfd, 2> watched = {pollfd{client, POLLIN, 0}, pollfd{backend, POLLIN, 0}};
     poll(watched.data(), watched.size(), 20);

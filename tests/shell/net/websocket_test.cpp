@@ -59,7 +59,9 @@ class WebSocket : public ::testing::Test {
   bool open() {
     return until([this] { return (opened_ && peer_ != 0) || closed_; }) && opened_;
   }
-  bool closed() { return until([this] { return closed_.has_value(); }); }
+  bool closed() {
+    return until([this] { return closed_.has_value(); });
+  }
 
   Loop loop_;
   std::unique_ptr<HttpServer> server_;
@@ -298,8 +300,8 @@ TEST(Url, TakesTheFormsOfRelaysAndMints) {
   EXPECT_EQ(parse_url("ws://[::1]:7000/")->host, "::1");
   EXPECT_EQ(parse_url("ws://[::1]:7000/")->port, 7000);
   for (const char* bad :
-       {"", "h", "ftp://h", "ws://", "ws://:80", "ws://h:", "ws://h:0", "ws://h:x",
-        "ws://h:65536", "ws://user@h", "ws://h/#f", "ws://h /", "ws://[::1"})
+       {"", "h", "ftp://h", "ws://", "ws://:80", "ws://h:", "ws://h:0", "ws://h:x", "ws://h:65536",
+        "ws://user@h", "ws://h/#f", "ws://h /", "ws://[::1"})
     EXPECT_FALSE(parse_url(bad)) << bad;
 }
 

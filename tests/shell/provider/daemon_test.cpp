@@ -64,16 +64,16 @@ class Consumer {
     options.url = relay;
     socket_ = std::make_unique<net::WebSocketClient>(
         loop, options,
-        net::WebSocketEvents{[this] { subscribe(); },
-                             [this](std::string_view frame) { take(frame); }, {}, {}});
+        net::WebSocketEvents{
+            [this] { subscribe(); }, [this](std::string_view frame) { take(frame); }, {}, {}});
     EXPECT_TRUE(loop_.run_until([&] { return subscribed_; }, kPatience));
   }
 
   void ask(const PubKey& provider, const market::Request& request) {
     shell::OsEntropy entropy;
     const UnixSeconds now = shell::now().wall;
-    nostr::Draft draft{now, nostr::kind::kPrivateMessage, {{"p", provider.hex()}},
-                       market::to_json(request)};
+    nostr::Draft draft{
+        now, nostr::kind::kPrivateMessage, {{"p", provider.hex()}}, market::to_json(request)};
     const auto rumor = nostr::make_rumor(me_.public_key(), std::move(draft));
     auto wrap = nostr::wrap(rumor, me_, provider, now, entropy);
     ASSERT_TRUE(wrap.has_value());
@@ -137,9 +137,9 @@ class DaemonTest : public ::testing::Test {
     const uint16_t free_port = net::HttpServer::listen(loop_, {}, {}).value()->port();
     metrics_ = "127.0.0.1:" + std::to_string(free_port);
     config.metrics_bind_addr = metrics_;
-    EXPECT_TRUE(shell::write_secret_file(config_file(), provider::write_config(config),
-                                         shell::Replace::No)
-                    .has_value());
+    EXPECT_TRUE(
+        shell::write_secret_file(config_file(), provider::write_config(config), shell::Replace::No)
+            .has_value());
   }
   ~DaemonTest() override {
     daemon_.reset();
@@ -195,8 +195,8 @@ class DaemonTest : public ::testing::Test {
     return false;
   }
   std::optional<json::object> status() const {
-    const auto reply = net::ask_daemon(data_dir() + "/" + kControlSocket,
-                                       R"({"verb":"status"})", micros(Seconds{5}));
+    const auto reply = net::ask_daemon(data_dir() + "/" + kControlSocket, R"({"verb":"status"})",
+                                       micros(Seconds{5}));
     if (!reply) return std::nullopt;
     return json::parse(*reply).as_object();
   }
@@ -305,10 +305,9 @@ TEST_F(DaemonTest, WhatWasPaidSurvivesSigkillAndIsAccountedFor) {
 
   const net::Answered metrics = get("/metrics");
   EXPECT_EQ(metrics.status, 200) << log();
-  for (const char* line :
-       {"paygress_ready 1\n", "paygress_leases{phase=\"running\"} 1\n",
-        "paygress_requests_total 1\n", "paygress_workloads_running 1\n",
-        "part=\"redeemed\"} 899000\n", "paygress_payments_open 0\n"})
+  for (const char* line : {"paygress_ready 1\n", "paygress_leases{phase=\"running\"} 1\n",
+                           "paygress_requests_total 1\n", "paygress_workloads_running 1\n",
+                           "part=\"redeemed\"} 899000\n", "paygress_payments_open 0\n"})
     EXPECT_THAT(metrics.body, HasSubstr(line));
   for (const std::string& secret :
        {access->ssh_password.value_or("no password"), nostr::to_nsec(key_.secret()),
@@ -518,8 +517,8 @@ TEST_F(DaemonTest, AnOlderLedgerIsTakenUpByItsOperatorsWordAlone) {
   });
   end(SIGKILL);
   start_until([](const json::object& now) {
-    return now.at("recovering").as_bool() && now.at("waits_for").as_array()[0].as_string() ==
-                                                 "the operator's `ledger release`";
+    return now.at("recovering").as_bool() &&
+           now.at("waits_for").as_array()[0].as_string() == "the operator's `ledger release`";
   });
   EXPECT_EQ(wallet_msat(), earned);
   EXPECT_EQ(turning({"wallet", "send", "2", "--stdout"}).status, 1) << "not before the release";

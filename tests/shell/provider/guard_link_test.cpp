@@ -127,8 +127,8 @@ TEST_F(GuardLinkTest, AKilledGuardIsMissedAndReplaced) {
   ASSERT_EQ(kill(first, SIGKILL), 0);
   EXPECT_TRUE(loop_.run_until([&] { return answers_.back().id == CallId{2}; }, kLimit));
   EXPECT_EQ(answers_.back().outcome, Outcome::Unknown);
-  ASSERT_TRUE(loop_.run_until(
-      [&] { return healths_.size() >= 3 && healths_.back().works; }, kLimit));
+  ASSERT_TRUE(
+      loop_.run_until([&] { return healths_.size() >= 3 && healths_.back().works; }, kLimit));
   EXPECT_FALSE(healths_[1].works) << "the core was told that it was gone";
   EXPECT_EQ(ask(workload::GuardQuery{{3}}).groups.at(0).deadline, until);
 }

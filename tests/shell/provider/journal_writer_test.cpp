@@ -19,13 +19,12 @@ class JournalWriterTest : public ::testing::Test {
     ledger_ = *store::Ledger::open(options_, entropy_, {});
     writer_ = std::make_unique<JournalWriter>(
         loop_, pool_, *ledger_,
-        JournalWriter::Events{
-            [this](std::vector<provider::Effect> effects) {
-              for (const auto& effect : effects)
-                released_.push_back({std::get<provider::Tell>(effect).text,
-                                     ledger_->acknowledged().sequence});
-            },
-            [this](const Error&) { ++failures_; }});
+        JournalWriter::Events{[this](std::vector<provider::Effect> effects) {
+                                for (const auto& effect : effects)
+                                  released_.push_back({std::get<provider::Tell>(effect).text,
+                                                       ledger_->acknowledged().sequence});
+                              },
+                              [this](const Error&) { ++failures_; }});
   }
   ~JournalWriterTest() override { writer_.reset(); }
 
@@ -92,8 +91,8 @@ TEST_F(JournalWriterTest, EachStepIsOneBatchInItsOrder) {
 
 TEST_F(JournalWriterTest, AfterAFailedWriteNothingIsReleasedAnyMore) {
   provider::Step huge;
-  huge.records.push_back(provider::OwnRecord(provider::RequestAnswered{
-      {}, std::string(journal::kRecordBytesMax + 1, 'x'), {}}));
+  huge.records.push_back(provider::OwnRecord(
+      provider::RequestAnswered{{}, std::string(journal::kRecordBytesMax + 1, 'x'), {}}));
   huge.tell(provider::Level::Info, "never");
   writer_->take(std::move(huge));
   writer_->take(step(1, "never either"));

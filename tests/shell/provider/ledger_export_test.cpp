@@ -70,8 +70,8 @@ Life one_lease(const std::string& mint) {
   const LeaseId lease = terms().lease;
   step([&](auto& s) { book.reserve(terms(), s); });
   step([&](auto& s) {
-    ASSERT_TRUE(book.credit_spawn({now.mono, now.wall}, lease, terms().op,
-                                  {mint, "sat", Msat{10'050}}, s));
+    ASSERT_TRUE(
+        book.credit_spawn({now.mono, now.wall}, lease, terms().op, {mint, "sat", Msat{10'050}}, s));
   });
   step([&](auto& s) { book.on_started(now, lease, true, s); });
   now.mono += micros(Seconds{30});

@@ -60,8 +60,7 @@ TEST_F(Receiver, IsAskedTwiceAndGivesAnInvoice) {
   const auto got = fetch(Msat{2'000'000});
   ASSERT_TRUE(got.has_value()) << to_string(got.error());
   EXPECT_EQ(*got, invoice);
-  EXPECT_EQ(asked, (std::vector<std::string>{"/.well-known/lnurlp/me",
-                                             "/cb?k=v&amount=2000000"}));
+  EXPECT_EQ(asked, (std::vector<std::string>{"/.well-known/lnurlp/me", "/cb?k=v&amount=2000000"}));
 }
 
 TEST_F(Receiver, ThatGivesNoneIsNotAskedFurther) {
@@ -75,8 +74,7 @@ TEST_F(Receiver, ThatGivesNoneIsNotAskedFurther) {
   asked.clear();
   EXPECT_THAT(problem(Msat{2'000'000}), HasSubstr("404"));
   EXPECT_EQ(asked.size(), 1U);
-  answers["/.well-known/lnurlp/me"] =
-      net::HttpResponse::text(200, std::string(2 * 64 * 1024, ' '));
+  answers["/.well-known/lnurlp/me"] = net::HttpResponse::text(200, std::string(2 * 64 * 1024, ' '));
   EXPECT_THAT(problem(Msat{2'000'000}), HasSubstr("does not answer"));
 }
 

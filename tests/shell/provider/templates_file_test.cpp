@@ -23,8 +23,8 @@ std::vector<std::string> findings(BackendType backend, const std::string& templa
   config.kvm.images = {{"debian", "/debian.qcow2", "", ""}};
   config.proxmox.images = {{"debian", "local:vztmpl/debian.tar.zst"}};
   config.templates_file = "templates.json";
-  std::ofstream(dir.file("templates.json")) << R"({"version": 1, "templates": [)" << templates
-                                            << "]}";
+  std::ofstream(dir.file("templates.json"))
+      << R"({"version": 1, "templates": [)" << templates << "]}";
   std::ofstream(dir.file("config.json")) << provider::write_config(config);
   const auto report = read_config(dir.file("config.json"));
   EXPECT_TRUE(report.has_value());
@@ -66,10 +66,10 @@ TEST(TemplatesFile, HelloOfASwarmNeedsAnImageOfItsOwn) {
 }
 
 TEST(TemplatesFile, PromisesNoVariablesOnProxmox) {
-  EXPECT_THAT(findings(BackendType::Proxmox,
-                       R"({"slug": "nostr-relay", "images": [{"engine": "proxmox",)"
-                       R"( "image": "debian"}]})"),
-              ::testing::ElementsAre(::testing::HasSubstr("has variables")));
+  EXPECT_THAT(
+      findings(BackendType::Proxmox, R"({"slug": "nostr-relay", "images": [{"engine": "proxmox",)"
+                                     R"( "image": "debian"}]})"),
+      ::testing::ElementsAre(::testing::HasSubstr("has variables")));
   EXPECT_THAT(findings(BackendType::Proxmox,
                        R"({"slug": "nostr-relay", "images": [{"engine": "proxmox",)"
                        R"( "image": "debian"}], "environment": [], "consumer_environment": []})"),

@@ -70,8 +70,8 @@ TEST(WalletCheck, FindsWhatSomebodyElseSpent) {
   Wallet wallet;
   wallet.state.wallet().add(kPurse, proof_of(1, 4));
   wallet.state.wallet().add(kPurse, proof_of(2, 8));
-  const auto report = wallet.check(
-      [](size_t i) { return i == 0 ? ProofState::Spent : ProofState::Pending; });
+  const auto report =
+      wallet.check([](size_t i) { return i == 0 ? ProofState::Spent : ProofState::Pending; });
   EXPECT_FALSE(report.at("sound").as_bool());
   EXPECT_EQ(of(report, "spent_msat"), 4'000);
   EXPECT_EQ(of(report, "pending_msat"), 8'000);

@@ -65,7 +65,7 @@ class LedgerFile : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   static unsigned mode_of(const std::string& file) {
-    struct stat info {};
+    struct stat info{};
     EXPECT_EQ(stat(file.c_str(), &info), 0) << file;
     return info.st_mode & 0777;
   }
@@ -109,8 +109,8 @@ TEST_F(LedgerFile, HasOneWriter) {
 
 TEST_F(LedgerFile, RefusesAFileThatIsNoDatabaseAndLeavesItAlone) {
   put(std::string(10'000, 'x'));
-  EXPECT_THAT(refusal(), AllOf(HasSubstr(path()), HasSubstr("not a ledger"),
-                               HasSubstr("move the file away")));
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr(path()), HasSubstr("not a ledger"), HasSubstr("move the file away")));
   EXPECT_EQ(content(), std::string(10'000, 'x'));
 }
 

@@ -5,8 +5,8 @@
 
 #include "core/cashu/keyset.h"
 #include "core/cashu/token.h"
-#include "core/consumer/pricing.h"
 #include "core/consumer/pending.h"
+#include "core/consumer/pricing.h"
 #include "core/consumer/saga.h"
 #include "core/consumer/wallet_state.h"
 #include "sim/models/mint.h"
@@ -76,15 +76,15 @@ class World {
 
   void buy(cashu::Amount amount) {
     const auto quote = std::get<cashu::QuoteAnswer>(mint_.mint_quote(amount, kUnit));
-    commit({QuoteMade{state_.next_number(), url(), kUnit, quote.quote, quote.request, amount,
-                      now_}});
+    commit(
+        {QuoteMade{state_.next_number(), url(), kUnit, quote.quote, quote.request, amount, now_}});
     start_mint(state_.open_quotes().rbegin()->second);
   }
 
   uint64_t send(cashu::Amount amount, bool for_request) {
     const cashu::Keyset keyset = active();
-    const auto plan = plan_split(state_.purse().proofs({url(), kUnit}), amount, {&keyset, 1},
-                                 keyset);
+    const auto plan =
+        plan_split(state_.purse().proofs({url(), kUnit}), amount, {&keyset, 1}, keyset);
     if (!plan) throw std::runtime_error(to_string(plan.error()));
     OpStarted op;
     op.number = state_.next_number();

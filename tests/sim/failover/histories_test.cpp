@@ -62,14 +62,16 @@ TEST_P(RuleOff, IsMissed) {
   EXPECT_FALSE(run(plan).good());
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, RuleOff, testing::Values(
-    Missed{"self_fencing", 3}, Missed{"guard", 19}, Missed{"guarded_start", 166},
-    Missed{"revoke_after_pause", 177}, Missed{"restarted_holder_claims", 2},
-    Missed{"epochs_named", 23}, Missed{"increasing_timestamps", 369}, Missed{"no_wall_age", 2},
-    Missed{"claim", 19}, Missed{"read_after_claim", 19}, Missed{"promote_before_ttl", 755},
-    Missed{"echo", 50}, Missed{"unbroken_subscriptions", 130}, Missed{"holds", 12},
-    Missed{"ranks", 19}, Missed{"failed_query_is_no_silence", 1}, Missed{"void_claims_end", 113},
-    Missed{"arming", 9}));
+INSTANTIATE_TEST_SUITE_P(
+    Rules, RuleOff,
+    testing::Values(Missed{"self_fencing", 3}, Missed{"guard", 19}, Missed{"guarded_start", 166},
+                    Missed{"revoke_after_pause", 177}, Missed{"restarted_holder_claims", 2},
+                    Missed{"epochs_named", 23}, Missed{"increasing_timestamps", 369},
+                    Missed{"no_wall_age", 2}, Missed{"claim", 19}, Missed{"read_after_claim", 19},
+                    Missed{"promote_before_ttl", 755}, Missed{"echo", 50},
+                    Missed{"unbroken_subscriptions", 130}, Missed{"holds", 12}, Missed{"ranks", 19},
+                    Missed{"failed_query_is_no_silence", 1}, Missed{"void_claims_end", 113},
+                    Missed{"arming", 9}));
 
 TEST(Histories, EveryRuleIsTried) {
   EXPECT_EQ(rule_names().size(), 18u);

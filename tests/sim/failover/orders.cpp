@@ -29,12 +29,12 @@ PubKey key_of(uint32_t member) {
   return key;
 }
 
-struct Up {                        // to the relay: an event, or a query
+struct Up {  // to the relay: an event, or a query
   std::optional<Heard> event;
   PublishNo publish;
   uint64_t query = 0;
 };
-struct Down {                      // from the relay
+struct Down {  // from the relay
   enum class Kind : uint8_t { Event, Taken, Answer } kind = Kind::Event;
   Heard event;
   PublishNo publish;
@@ -46,7 +46,7 @@ struct Member {
   std::deque<Up> up;
   std::deque<Down> down;
   std::set<EventId> seen;
-  HashSink inputs;                 // what it was told, in order: its state is a function of it
+  HashSink inputs;  // what it was told, in order: its state is a function of it
   int64_t stamps = 0;
   bool ran = false;
 };
@@ -301,8 +301,8 @@ class Explorer {
                                       "crash of "};
     std::string text;
     for (const Move& move : way_)
-      text += std::string(kNames[static_cast<size_t>(move.what)]) + std::to_string(move.member) +
-              "; ";
+      text +=
+          std::string(kNames[static_cast<size_t>(move.what)]) + std::to_string(move.member) + "; ";
     return text;
   }
 

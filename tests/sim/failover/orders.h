@@ -20,11 +20,11 @@ struct OrdersSetup {
 
 struct OrdersFound {
   uint64_t states = 0;
-  uint64_t ends = 0;       // nothing is left that could happen
+  uint64_t ends = 0;        // nothing is left that could happen
   uint64_t two_copies = 0;  // states in which two were allowed to run
-  uint64_t holders = 0;    // ends at which one was
-  bool complete = true;    // states_max was not reached
-  std::string first;       // the way to the first state with two copies
+  uint64_t holders = 0;     // ends at which one was
+  bool complete = true;     // states_max was not reached
+  std::string first;        // the way to the first state with two copies
 };
 
 OrdersFound explore_orders(const OrdersSetup& setup);

@@ -25,9 +25,7 @@ class BackendModelTest : public ::testing::Test {
     config.fault_ppm = std::move(ppm);
     return BackendModel(config, seed, 1);
   }
-  static Now at(int64_t ms) {
-    return {Micros{ms * 1000}, UnixSeconds{1'700'000'000 + ms / 1000}};
-  }
+  static Now at(int64_t ms) { return {Micros{ms * 1000}, UnixSeconds{1'700'000'000 + ms / 1000}}; }
   Call call(Verb verb, const std::string& name = "a") {
     Call call{CallId{++calls_}, verb, name, std::nullopt, {60'000'000}};
     if (verb != Verb::Create) return call;

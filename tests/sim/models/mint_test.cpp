@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "core/cashu/keyset.h"
 #include "sim/models/fake_curve.h"
 
@@ -43,8 +42,7 @@ TEST_F(FastMint, Issues_what_it_accepts) {
   ASSERT_EQ(proofs.size(), 3u);
   cashu::CheckToken work;
   work.proofs = proofs;
-  work.keys[mint.active_keyset()] =
-      std::get<cashu::KeysetsAnswer>(mint.keys()).keysets.at(0).keys;
+  work.keys[mint.active_keyset()] = std::get<cashu::KeysetsAnswer>(mint.keys()).keysets.at(0).keys;
   EXPECT_EQ(fake_check_token(work).problem, "");
   for (const auto& proof : proofs) EXPECT_TRUE(mint.is_valid(proof));
   work.proofs[1].dleq->e[31] ^= 1;
@@ -88,8 +86,8 @@ TEST_F(FastMint, Pays_an_invoice_once_and_books_what_that_cost) {
   EXPECT_EQ(std::get<cashu::QuoteAnswer>(mint.melt(1_us, quote.quote, inputs, blanks)).state,
             "PENDING");
   EXPECT_EQ(mint.state_of(1_us, inputs[0]), ProofState::Pending);
-  EXPECT_TRUE(std::holds_alternative<cashu::MintError>(
-      mint.melt(1_us, quote.quote, inputs, blanks)));
+  EXPECT_TRUE(
+      std::holds_alternative<cashu::MintError>(mint.melt(1_us, quote.quote, inputs, blanks)));
   mint.settle_lightning(2_us, true);
   EXPECT_EQ(mint.state_of(2_us, inputs[0]), ProofState::Spent);
   const auto paid = std::get<cashu::QuoteAnswer>(mint.melt_quote_state(quote.quote));
@@ -216,8 +214,10 @@ TEST_F(FastMint, The_same_seed_has_the_same_faults) {
     const auto a = mint.serve(0_us, call);
     const auto b = other.serve(0_us, call);
     ASSERT_EQ(a.size(), b.size());
-    if (a.empty()) ++lost;
-    else ASSERT_EQ(a[0].after, b[0].after);
+    if (a.empty())
+      ++lost;
+    else
+      ASSERT_EQ(a[0].after, b[0].after);
   }
   EXPECT_GT(lost, 20u);
   EXPECT_LT(lost, 120u);

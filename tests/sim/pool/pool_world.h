@@ -224,8 +224,7 @@ class PoolWorld {
     const size_t i = model_of(o.link);
     ++sent_messages;
     sent_events += std::holds_alternative<Publish>(o.message);
-    if (links_[i] == o.link)
-      carry(i, models_[i]->handle(now.wall, connection(o.link), o.message));
+    if (links_[i] == o.link) carry(i, models_[i]->handle(now.wall, connection(o.link), o.message));
   }
   void on(pool::SignAuth& o) {
     Event event = numbered_event(500'000 + ++signatures_, o.draft.kind, o.draft.created_at.value,

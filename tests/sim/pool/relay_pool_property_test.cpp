@@ -9,7 +9,6 @@ namespace {
 
 constexpr uint64_t kRelays = 3;
 
-
 Filter inbox() { return kind_filter(kind::kGiftWrap); }
 
 void subscribe(PoolWorld& world) {
@@ -33,7 +32,9 @@ void everything_arrives_once(const std::vector<std::pair<int, int>>& actions, bo
   for (const auto& [action, argument] : actions) {
     const size_t relay = static_cast<size_t>(argument) % kRelays;
     switch (action) {
-      case 0: case 1: case 2: {
+      case 0:
+      case 1:
+      case 2: {
         // No second twice: more events in one than a relay's cap cannot be read by anybody.
         int64_t time = world.now.wall.value - argument * 7919 % 172'800;
         while (!times.insert(time).second) --time;

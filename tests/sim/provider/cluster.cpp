@@ -8,8 +8,8 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kLeg{40'000};         // one way, of every frame
-constexpr Micros kLook{100'000};       // how often it is looked which copies run
+constexpr Micros kLeg{40'000};    // one way, of every frame
+constexpr Micros kLook{100'000};  // how often it is looked which copies run
 constexpr uint64_t kOwnerConnection = uint64_t{1} << 40;
 
 InstallId install_of(size_t i) {

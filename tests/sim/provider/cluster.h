@@ -33,21 +33,21 @@ class Cluster {
   // --- the providers' processes ---
   void start(size_t i);
   void start_all();
-  void kill(size_t i);                       // SIGKILL: engine and guard live on
-  void lose_host(size_t i);                  // everything on it is gone; its disk stays
-  void hang(size_t i, bool hung);            // SIGSTOP: what comes is heard when it goes on
+  void kill(size_t i);             // SIGKILL: engine and guard live on
+  void lose_host(size_t i);        // everything on it is gone; its disk stays
+  void hang(size_t i, bool hung);  // SIGSTOP: what comes is heard when it goes on
   void say(size_t i, const provider::Input& input) { step(*nodes_.at(i), input); }
-  void cut(size_t i, bool cut);              // from all relays: frames are lost both ways
+  void cut(size_t i, bool cut);  // from all relays: frames are lost both ways
   provider::Provider& core(size_t i);
   bool up(size_t i) const;
   GuardModel& guard(size_t i);
   BackendModel& engine(size_t i);
   PubKey key(size_t i) const;
-  size_t batches(size_t i) const;            // of its ledger
+  size_t batches(size_t i) const;  // of its ledger
   // The process dies when it has written so many batches, before their effects, and starts again.
   void crash_after(size_t i, size_t batches);
   RelayModel& relay(size_t i);
-  void restart_relay(size_t i);              // with an empty store, if its faults say so
+  void restart_relay(size_t i);  // with an empty store, if its faults say so
   const std::vector<std::string>& relay_urls() const { return urls_; }
   // What the operator was told, of level Alarm.
   const std::vector<std::string>& alarms(size_t i) const;
@@ -69,11 +69,11 @@ class Cluster {
   }
 
   // --- what is so ---
-  std::set<size_t> running() const;          // providers on which a copy can execute now
+  std::set<size_t> running() const;            // providers on which a copy can execute now
   std::vector<std::string> objects(size_t i);  // on its engine, in every state
   size_t most_at_once() const { return most_; }
   std::string workload = "workload-1";
-  std::vector<size_t> members;               // indices, primary first
+  std::vector<size_t> members;  // indices, primary first
   bool say_relays = true;
 
  private:

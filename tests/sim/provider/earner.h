@@ -43,8 +43,8 @@ struct Earner {
   const cashu::RedeemState& wallet() { return rig.core().wallet().state(); }
 
   provider::Withdraw asked(uint8_t id, cashu::Amount sats) {
-    return {withdrawal_id(id), purse().first, "sat", sats, false, std::string(lease::kSend), {},
-            false};
+    return {
+        withdrawal_id(id), purse().first, "sat", sats, false, std::string(lease::kSend), {}, false};
   }
   provider::Withdraw all(uint8_t id) {
     provider::Withdraw all = asked(id, std::numeric_limits<cashu::Amount>::max());

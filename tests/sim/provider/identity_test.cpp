@@ -30,7 +30,6 @@ struct RequestIdentity : ::testing::Test {
   }
 };
 
-
 TEST_F(RequestIdentity, AskedAgainInEveryWayThereIsOneLeaseAndOneAnswer) {
   for (const bool with_id : {false, true}) {
     for (const Transport transport : {Transport::Nip17, Transport::Nip04}) {
@@ -46,7 +45,7 @@ TEST_F(RequestIdentity, AskedAgainInEveryWayThereIsOneLeaseAndOneAnswer) {
       const size_t calls = rig.token_calls();
       rig.deliver(sent.event);  // the same wrap
       EXPECT_TRUE(rig.replies(rig.alice).empty());
-      rig.run_for(Seconds{700});  // older than any new request may be
+      rig.run_for(Seconds{700});                             // older than any new request may be
       rig.ask(rig.alice, request, Transport::Nip17, dated);  // re-wrapped
       auto again = rig.replies(rig.alice);
       ASSERT_EQ(again.size(), 1u);
@@ -261,9 +260,9 @@ TEST_F(RequestIdentity, StatusTellsOnlyTheOwnerWhateverTheLeaseIsCalled) {
   request.workload_id = "shop";
   rig.ask(rig.alice, request);
   rig.replies(rig.alice);
-  for (const std::string& pod : {std::string("container-1000"), std::string("1000"),
-                                 std::string("standby-slot-shop"), std::string("shop"),
-                                 rig.alice.key.hex()}) {
+  for (const std::string& pod :
+       {std::string("container-1000"), std::string("1000"), std::string("standby-slot-shop"),
+        std::string("shop"), rig.alice.key.hex()}) {
     SCOPED_TRACE(pod);
     rig.ask(rig.alice, market::StatusRequest{pod, request_id(3)});
     const auto heard = rig.replies(rig.alice);

@@ -80,8 +80,7 @@ TEST(EngineWord, OfAnEndStopsTheMeterAtOnce) {
     EXPECT_EQ(words[0].lease, rig.engine().spec(running[0], rig.now())->labels.lease);
     if (told) rig.step(words[0]);
     rig.run_for(Seconds{1});
-    EXPECT_EQ(lease_of(rig, rig.alice).phase,
-              told ? lease::Phase::Down : lease::Phase::Running);
+    EXPECT_EQ(lease_of(rig, rig.alice).phase, told ? lease::Phase::Down : lease::Phase::Running);
   }
 }
 

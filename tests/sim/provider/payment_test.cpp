@@ -193,7 +193,8 @@ TEST(Payment, ThatHangsHoldsItsInputsForADayAndEndsAsTheMintSays) {
     p.rig.run_for(Seconds{600});
     if (pays) p.expect_paid(1, before);
     // The process that sent it is gone: a copy may be on its way, so that the inputs are swapped.
-    else p.expect_unpaid(1, before, Msat{1 * kCoin});
+    else
+      p.expect_unpaid(1, before, Msat{1 * kCoin});
   }
 }
 
@@ -307,10 +308,9 @@ TEST(Payment, IsMadeOnceOrNotAtAllWhereverTheProcessDies) {
   size_t died = 0;
   size_t paid = 0;
   size_t unpaid = 0;
-  for (const Way way : {Way{Lightning::Pays, MintFault::None},
-                        Way{Lightning::Pays, MintFault::DropAnswer},
-                        Way{Lightning::Fails, MintFault::None},
-                        Way{Lightning::Hangs, MintFault::None}}) {
+  for (const Way way :
+       {Way{Lightning::Pays, MintFault::None}, Way{Lightning::Pays, MintFault::DropAnswer},
+        Way{Lightning::Fails, MintFault::None}, Way{Lightning::Hangs, MintFault::None}}) {
     for (uint64_t offset = 0; offset < 40; ++offset) {
       Payer p;
       const Msat before = p.money().wallet;

@@ -34,8 +34,7 @@ struct Past {
     const auto alice = rig.buy(rig.alice, 100);
     pod = alice.pod_npub;
     const auto bob = rig.buy(rig.bob, 50);
-    rig.ask(rig.bob,
-            market::TopUpRequest{bob.pod_npub, rig.spawn(30).cashu_token, request_id(3)});
+    rig.ask(rig.bob, market::TopUpRequest{bob.pod_npub, rig.spawn(30).cashu_token, request_id(3)});
     rig.run_for(Seconds{300});
     rig.ask(rig.alice, market::StopRequest{alice.pod_npub, request_id(4)});
     rig.run_for(Seconds{30});
@@ -76,8 +75,8 @@ struct Past {
   // The ledger ends at batch `kept` now.
   void roll_back(size_t kept) { rig.ledger().resize(kept); }
   void say_so(size_t kept) {
-    rig.ledger().push_back({provider::OwnRecord(
-        provider::RecoveryBegan{kept, batches, rig.now().wall})});
+    rig.ledger().push_back(
+        {provider::OwnRecord(provider::RecoveryBegan{kept, batches, rig.now().wall})});
   }
   // Of these proofs of the wallet, those that the mint would not take.
   size_t phantoms() { return phantoms(wallet().wallet().proofs({mint(), "sat"})); }
@@ -251,8 +250,8 @@ TEST(LedgerRecovery, OfALedgerThatIsGoneFindsEveryProof) {
   EXPECT_EQ(past.wallet().flows().begin()->second.restored, restored);
   past.rig.step(provider::Release{});
   past.rig.run_for(Seconds{5});
-  const auto money = provider::free_money(past.rig.core().leases(), past.wallet(),
-                                          {past.mint(), "sat"});
+  const auto money =
+      provider::free_money(past.rig.core().leases(), past.wallet(), {past.mint(), "sat"});
   EXPECT_EQ(money.free, money.wallet);
 }
 
@@ -266,9 +265,7 @@ TEST(LedgerRecovery, FindsWhatIsOnARetiredKeysetAndWhatWasHiddenOnceItIsShown) {
   rig.run_for(Seconds{700});  // until it is read again
   rig.buy(rig.bob, 77);
   const std::string mint = rig.settings().mints.front();
-  const auto balance = [&] {
-    return rig.core().wallet().state().wallet().balance({mint, "sat"});
-  };
+  const auto balance = [&] { return rig.core().wallet().state().wallet().balance({mint, "sat"}); };
   const cashu::Amount owned = balance();
   rig.stop_process();
   rig.ledger() = {{provider::OwnRecord(provider::RecoveryBegan{0, 0, rig.now().wall})}};

@@ -234,7 +234,7 @@ TEST_F(Refund, AStopOfATokenThatWasNotTakenIsAnsweredWithNothing) {
 // The refund's swap is carried out, its answer is lost, and the mint's replica lags: SPENT, and
 // nothing to be seen. It is ours, and is never made again from other proofs.
 TEST_F(Refund, IsNeverMadeAgainFromOtherProofs) {  // flaw 12
-  rig.buy(rig.bob, 200);  // other proofs to be tempted by
+  rig.buy(rig.bob, 200);                           // other proofs to be tempted by
   const auto access = rig.buy(rig.alice, 100);
   rig.mint().set_restore_lag(micros(Seconds{1'200}));
   rig.mint().plan_fault(cashu::Endpoint::Swap, MintFault::DropAnswer);

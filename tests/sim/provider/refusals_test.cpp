@@ -21,7 +21,7 @@ constexpr std::string_view kStranger =
 struct Case {
   ErrorType type;
   std::function<market::Request(Rig&)> request;
-  std::function<void(Rig&)> before = [](Rig&) {};            // after the start
+  std::function<void(Rig&)> before = [](Rig&) {};  // after the start
   std::function<void(provider::Settings&)> settings = [](provider::Settings&) {};
   std::function<void(MintSettings&)> mint = [](MintSettings&) {};
   bool mint_reachable = true;
@@ -78,17 +78,16 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   const auto spawn = [&](ErrorType type,
                          std::function<void(market::SpawnRequest&)> change) -> Case& {
-    return all.emplace_back(Case{type, [change](Rig& rig) -> market::Request {
-      return with(rig, change);
-    }});
+    return all.emplace_back(
+        Case{type, [change](Rig& rig) -> market::Request { return with(rig, change); }});
   };
   const auto plain = [](market::SpawnRequest&) {};
   all.push_back({NotAddressed, [](Rig& r) -> market::Request { return standby(r, false, "w"); }});
   all.push_back(
       {MissingWorkloadId, [](Rig& r) -> market::Request { return standby(r, true, {}); }});
   all.push_back({InvalidRequest, [](Rig& r) -> market::Request {
-    return standby(r, true, "w", {r.settings().self.hex()});
-  }});
+                   return standby(r, true, "w", {r.settings().self.hex()});
+                 }});
   all.push_back(
       {StandbyUnavailable, [](Rig& r) -> market::Request { return standby(r, true, "w"); }});
   spawn(TemplateUnsupported, [](auto& r) { r.template_slug = "nostr-relay"; }).settings =
@@ -104,8 +103,9 @@ std::vector<Case> cases() {
   spawn(UnknownTemplate, [](auto& r) { r.template_slug = "no-such-thing"; });
   spawn(UnknownTier, [](auto& r) { r.pod_spec_id = "huge"; });
   spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "--privileged"; });
-  spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "ubuntu:24.04"; }).settings =
-      [](auto& s) { s.images = {"debian:*"}; };
+  spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "ubuntu:24.04"; }).settings = [](auto& s) {
+    s.images = {"debian:*"};
+  };
   spawn(InvalidVolumeEncryption, [](auto& r) {
     r.volume_encryption = {1, "aes-256-gcm", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
   });
@@ -147,9 +147,10 @@ std::vector<Case> cases() {
   };
   // Top-ups, of a lease of alice's.
   const auto on_lease = [&](ErrorType type, std::string pod, uint64_t sats = 50) -> Case& {
-    Case& c = all.emplace_back(Case{type, [pod, sats](Rig& rig) -> market::Request {
-      return market::TopUpRequest{pod, rig.spawn(sats).cashu_token, {}};
-    }});
+    Case& c =
+        all.emplace_back(Case{type, [pod, sats](Rig& rig) -> market::Request {
+                                return market::TopUpRequest{pod, rig.spawn(sats).cashu_token, {}};
+                              }});
     c.before = [](Rig& rig) { rig.buy(rig.alice); };
     return c;
   };
@@ -249,9 +250,9 @@ TEST(Refusals, MintHearsNothingAndTheTokenIsUntouched) {
 // What cannot be read is answered, but not looked at: a token in it stays the sender's.
 TEST(Refusals, AMessageThatIsNoRequestLeavesItsTokenAlone) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
-      {R"("pod_spec_id":"basic")", R"("pod_spec_id":7)"},        // a wrong type
-      {R"("pod_image":)", R"("pod_image":"a","pod_image":)"},    // a key twice
-      {R"("ssh_password":)", R"("no_password":)"}};              // none of the requests
+      {R"("pod_spec_id":"basic")", R"("pod_spec_id":7)"},      // a wrong type
+      {R"("pod_image":)", R"("pod_image":"a","pod_image":)"},  // a key twice
+      {R"("ssh_password":)", R"("no_password":)"}};            // none of the requests
   for (const auto& [part, instead] : wrong) {
     SCOPED_TRACE(instead);
     Rig rig;

@@ -47,8 +47,7 @@ Rig::Rig(provider::Settings settings, MintSettings mint, provider::Policies poli
 }
 
 Now Rig::now() const {
-  return {kBoot + queue_.now(),
-          kRigStart + Seconds{queue_.now().value / 1'000'000} + wall_shift_};
+  return {kBoot + queue_.now(), kRigStart + Seconds{queue_.now().value / 1'000'000} + wall_shift_};
 }
 
 // --- the provider's process --------------------------------------------------------------------
@@ -165,8 +164,7 @@ void Rig::perform(const cashu::MintCall& e) {
   token_calls_ += about_token;
   const auto deliveries = mint_.serve(queue_.now(), e);
   for (const MintDelivery& d : deliveries) answer(d.after, cashu::MintReply{e.id, d.answer});
-  if (deliveries.empty())
-    answer(e.deadline, cashu::MintReply{e.id, cashu::NoReply{}});
+  if (deliveries.empty()) answer(e.deadline, cashu::MintReply{e.id, cashu::NoReply{}});
 }
 
 void Rig::perform(const cashu::MakeOutputs& e) {
@@ -209,13 +207,13 @@ Rig::Sent Rig::ask(const Identity& who, const market::Request& request,
   return ask_text(who, market::to_json(request), transport, dated);
 }
 
-Rig::Sent Rig::ask_text(const Identity& who, const std::string& text,
-                        provider::Transport transport, std::optional<UnixSeconds> dated) {
+Rig::Sent Rig::ask_text(const Identity& who, const std::string& text, provider::Transport transport,
+                        std::optional<UnixSeconds> dated) {
   const UnixSeconds at = dated.value_or(now().wall);
-  Sent sent{crypto_->seal(who, self_.key, transport, {}, text, at,
-                          transport == provider::Transport::Nip04 ? at : now().wall,
-                          consumer_entropy_),
-            {}};
+  Sent sent{
+      crypto_->seal(who, self_.key, transport, {}, text, at,
+                    transport == provider::Transport::Nip04 ? at : now().wall, consumer_entropy_),
+      {}};
   sent.message = crypto_->open(self_, crypto_->verify(sent.event).value()).value().message;
   deliver(sent.event);
   return sent;

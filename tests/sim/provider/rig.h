@@ -31,7 +31,10 @@ class Rig {
 
   // --- the provider's process ---
   void start();
-  void stop_process() { ++life_; provider_.reset(); }
+  void stop_process() {
+    ++life_;
+    provider_.reset();
+  }
   bool up() const { return provider_ != nullptr; }
   // Dies at these boundaries, counted from the first: before a batch is durable, after it, and
   // after each effect; and is started again a while later.
@@ -43,7 +46,10 @@ class Rig {
     queue_.at(micros(when), std::move(action));
   }
   Micros time() const { return queue_.now(); }
-  void restart() { stop_process(); start(); }
+  void restart() {
+    stop_process();
+    start();
+  }
   void run_for(Seconds time);
   void run_one() { queue_.run_one(); }
   void step(const provider::Input& input);
@@ -131,8 +137,10 @@ class Rig {
     answer(reply.due - now().mono, reply.answer);
   }
   void perform(const provider::KeepVolumeKey& e) {
-    if (e.key) keys_[e.lease] = *e.key;
-    else keys_.erase(e.lease);
+    if (e.key)
+      keys_[e.lease] = *e.key;
+    else
+      keys_.erase(e.lease);
   }
   void perform(const provider::Tell&) {}
   void perform(const provider::WithdrawalSettled& e) { settled_.push_back(e); }

@@ -311,8 +311,7 @@ TEST_F(StandbyRefused, RelaysInAPrivateNetwork) {
 
 TEST_F(StandbyRefused, TooManyRelays) {
   auto request = cluster.request();
-  for (int i = 0; i < 9; ++i)
-    request.relays->push_back("wss://r" + std::to_string(i) + ".example");
+  for (int i = 0; i < 9; ++i) request.relays->push_back("wss://r" + std::to_string(i) + ".example");
   EXPECT_EQ(refusal(request).error_type, "invalid_request");
 }
 

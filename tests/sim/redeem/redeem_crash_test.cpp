@@ -51,8 +51,8 @@ uint64_t run(const Case& c, uint64_t first_crash, uint64_t gap, Tier tier = Tier
 
 class RedeemCrash : public ::testing::TestWithParam<Mood> {};
 INSTANTIATE_TEST_SUITE_P(Moods, RedeemCrash,
-                         ::testing::Values(Mood::Calm, Mood::Lagging, Mood::Rotating,
-                                           Mood::Pending, Mood::Stolen, Mood::DearFee));
+                         ::testing::Values(Mood::Calm, Mood::Lagging, Mood::Rotating, Mood::Pending,
+                                           Mood::Stolen, Mood::DearFee));
 
 TEST_P(RedeemCrash, At_every_boundary_with_every_fault) {
   for (const MintFault fault :

@@ -9,7 +9,7 @@ namespace {
 
 struct Planted {
   const char* name;
-  Rule cashu::RedeemPolicy::*rule;
+  Rule cashu::RedeemPolicy::* rule;
 };
 
 constexpr Planted kRules[] = {

@@ -371,8 +371,7 @@ TEST_F(RedeemFast, Garbage_is_no_answer) {
   for (const Endpoint endpoint : {Endpoint::Swap, Endpoint::Restore, Endpoint::CheckState}) {
     RedeemWorld world(settings());
     world.run_until(kReady);
-    if (endpoint != Endpoint::Swap)
-      world.mint().plan_fault(Endpoint::Swap, MintFault::Unreachable);
+    if (endpoint != Endpoint::Swap) world.mint().plan_fault(Endpoint::Swap, MintFault::Unreachable);
     world.mint().plan_fault(endpoint, MintFault::Garbage);
     const size_t payment = world.pay(world.mint().issue_token(100));
     settle(world, after(120));

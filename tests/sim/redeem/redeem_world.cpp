@@ -101,8 +101,7 @@ void RedeemWorld::carry_out(const cashu::RedeemEffect& effect) {
     deliver(settings_.curve_delay, fake ? sim::fake_open_signatures(*work, kFakeWallet)
                                         : cashu::open_signatures(*work, seed_));
   if (const auto* work = std::get_if<cashu::CheckToken>(&effect))
-    deliver(settings_.curve_delay,
-            fake ? sim::fake_check_token(*work) : cashu::check_token(*work));
+    deliver(settings_.curve_delay, fake ? sim::fake_check_token(*work) : cashu::check_token(*work));
 }
 
 // As an HTTP client: no answer by the deadline is NoReply. What comes later still comes.
@@ -247,8 +246,8 @@ void RedeemWorld::watch_event(const cashu::RedeemEvent& event) {
   if (!verdict || !settings_.judge_verdicts) return;
   const cashu::OpOpened& opened = opened_.at(verdict->op);
   if (swap_of_ours(opened)) violate("verdict although our swap won");
-  const bool spent = std::any_of(
-      opened.inputs.begin(), opened.inputs.end(), [&](const cashu::Proof& input) {
+  const bool spent =
+      std::any_of(opened.inputs.begin(), opened.inputs.end(), [&](const cashu::Proof& input) {
         return mint_.state_of(time_, input) == cashu::ProofState::Spent;
       });
   if (!spent && verdict->verdict == cashu::Verdict::SpentElsewhere)

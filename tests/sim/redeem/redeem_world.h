@@ -82,15 +82,15 @@ class RedeemWorld {
   struct Payment {
     cashu::Token token;
     std::optional<cashu::Refusal> refusal;
-    std::optional<YHash> y;      // of its first proof, once checked
-    int asked = 0;                      // after it was known
-    bool done = false;                  // nothing more to ask
+    std::optional<YHash> y;  // of its first proof, once checked
+    int asked = 0;           // after it was known
+    bool done = false;       // nothing more to ask
   };
 
   Now now() const;
   Micros to_world(Micros mono) const { return mono + boot_at_; }
   void start();
-  bool boundary();                      // true: the process died here
+  bool boundary();  // true: the process died here
   void process(cashu::RedeemStep step);
   bool persist(const cashu::RedeemStep& step);
   void carry_out(const cashu::RedeemEffect& effect);
@@ -120,7 +120,7 @@ class RedeemWorld {
   std::map<std::pair<Micros, uint64_t>, cashu::RedeemInput> queue_;
   std::map<std::pair<Micros, uint64_t>, std::function<void(RedeemWorld&)>> actions_;
   std::vector<Payment> payments_;
-  std::map<CallId, size_t> checks_;     // of this process
+  std::map<CallId, size_t> checks_;  // of this process
 
   std::vector<cashu::RedeemRecord> journal_;
   std::vector<cashu::RedeemEvent> events_;
@@ -128,9 +128,9 @@ class RedeemWorld {
   std::map<OpId, size_t> attempts_;
   std::map<OpId, size_t> credits_;
   std::set<OpId> hold_over_;
-  std::set<Bytes> intents_;             // bodies of durable attempts
+  std::set<Bytes> intents_;  // bodies of durable attempts
   std::set<std::pair<std::string, uint32_t>> counters_;
-  std::set<cashu::Point> ours_;         // every B_ this wallet ever made, recorded or not
+  std::set<cashu::Point> ours_;  // every B_ this wallet ever made, recorded or not
   std::map<cashu::Endpoint, size_t> calls_;
   std::vector<std::string> violations_;
 };

@@ -1,6 +1,6 @@
 // A failing history becomes a small one that fails in the same way, and stays fair.
-#include "sim/models/rule_switch.h"
 #include "sim/tools/shrink.h"
+#include "sim/models/rule_switch.h"
 
 #include <gtest/gtest.h>
 

@@ -72,10 +72,10 @@ TEST(Faults, DoWhatTheirNameSays) {
 // Liveness is not cheated: what is due from somebody in the core must come although the rest is
 // broken for ever, and the names of who still waits are told.
 TEST(Faults, WhatIsPendingIsNamed) {
-  const RunResult result = run(
-      "scenario x seed=7 settle=300s\nrelay-0\nprovider-1\nconsumer-0\n"
-      "buy consumer-0 provider-1 at=3500s sats=100\n"
-      "fault cut provider-1 at=3000s peer=relay-0 for=700s\nfrozen relay-0\n");
+  const RunResult result =
+      run("scenario x seed=7 settle=300s\nrelay-0\nprovider-1\nconsumer-0\n"
+          "buy consumer-0 provider-1 at=3500s sats=100\n"
+          "fault cut provider-1 at=3000s peer=relay-0 for=700s\nfrozen relay-0\n");
   ASSERT_FALSE(result.violations.empty());
   EXPECT_EQ(result.violations.front().rule, "unanswered");
   EXPECT_NE(result.violations.front().detail.find("consumer-0 asked provider-1"),

@@ -25,8 +25,8 @@ TEST(Scenarios, HoldAndLeasesAreSoldInThem) {
     uint64_t leases = 0;
     for (uint64_t seed = 1; seed <= 6 / PAYGRESS_THINNED; ++seed) {
       const RunResult result = run(scenario, seed);
-      EXPECT_TRUE(result.violations.empty())
-          << scenario.name << " seed " << seed << "\n" << text_of(result);
+      EXPECT_TRUE(result.violations.empty()) << scenario.name << " seed " << seed << "\n"
+                                             << text_of(result);
       const auto lease = result.marks.find("lease");
       if (lease != result.marks.end()) leases += lease->second;
     }
