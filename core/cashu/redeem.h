@@ -44,9 +44,9 @@ struct AttemptMade {
   OpId op;
   Attempt attempt;
 };
-struct HoldEnded {
+struct HoldEnded {  // no POST any more; restore and check go on
   OpId op;
-};  // no POST any more; restore and check go on
+};
 // Since `at` restore is empty and the inputs are in this state; Pending = that is no longer so.
 struct EmptySince {
   OpId op;
@@ -65,9 +65,9 @@ struct OpClosed {
   Verdict verdict = Verdict::Released;
   UnixSeconds at;
 };
-struct OpForgotten {
+struct OpForgotten {  // 7 days after OpClosed; the Ys stay
   OpId op;
-};  // 7 days after OpClosed; the Ys stay
+};
 // A refund: proofs of OURS become a token of what the claim is worth less the fee, and change. In
 // one batch with its first AttemptMade; from here on the inputs are its own, and every attempt has
 // them (money-sagas.md flaw 12). It has no hold and no verdict: only outputs seen close it.
@@ -252,19 +252,19 @@ using RedeemInput = std::variant<MintReply, OutputsReady, ProofsReady, TokenChec
 // --- what the caller is told ------------------------------------------------------------------
 // An event belongs to the step that carries it: what the caller records because of it goes into
 // the same batch as the step's records (credit and OpDone are one transaction).
-struct Opened {
+struct Opened {  // OpOpened and AttemptMade are in this step; the POST follows it
   OpId op;
-};  // OpOpened and AttemptMade are in this step; the POST follows it
-struct NotOpened {
+};
+struct NotOpened {  // outputs could not be made; nothing was sent
   OpId op;
   std::string problem;
-};  // outputs could not be made; nothing was sent
-struct InDoubt {
+};
+struct InDoubt {  // the first time in this process; for the interim answer
   OpId op;
-};  // the first time in this process; for the interim answer
-struct HoldOver {
+};
+struct HoldOver {  // money that still arrives is `late`: a refund, never a lease
   OpId op;
-};  // money that still arrives is `late`: a refund, never a lease
+};
 struct Redeemed {  // OpDone is in this step; at most once per operation, ever
   OpId op;
   std::string mint;
@@ -274,33 +274,33 @@ struct Redeemed {  // OpDone is in this step; at most once per operation, ever
   Msat value;         // of `amount`
   bool late = false;  // after HoldOver or NotTaken
 };
-struct NotTaken {
+struct NotTaken {  // provisional for 7 days
   OpId op;
   Verdict verdict = Verdict::Released;
-};  // provisional for 7 days
-struct Alarm {
+};
+struct Alarm {  // for the operator; the operation goes on
   OpId op;
   std::string text;
-};  // for the operator; the operation goes on
-struct Checked {
+};
+struct Checked {  // the answer to Redeemer::check
   TokenChecked result;
-};  // the answer to Redeemer::check
+};
 struct RefundMade {  // RefundDone is in this step; at most once per claim, ever
   ClaimId claim;
   std::string text;  // the token; secret
   Amount face = 0;
   Amount fee = 0;  // what the claim bears of the swap
 };
-struct RefundNotMade {
+struct RefundNotMade {  // nothing was sent, nothing is reserved: try again
   ClaimId claim;
-};  // nothing was sent, nothing is reserved: try again
-struct Probed {
+};
+struct Probed {  // the answer to Redeemer::probe
   CallId id;
   bool all_spent = false;
-};  // the answer to Redeemer::probe
-struct MintRead {
+};
+struct MintRead {  // its keysets are known: what waited for it may go on
   std::string mint;
-};  // its keysets are known: what waited for it may go on
+};
 // What the search of a mint came to, of one unit. The first two are in records by now.
 struct Searched {
   Amount found = 0;       // ours, unspent, and new to the ledger

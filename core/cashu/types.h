@@ -109,16 +109,16 @@ struct MintError {
 };
 BOOST_DESCRIBE_STRUCT(MintError, (), (http_status, code, detail))
 
-struct InfoAnswer {
+struct InfoAnswer {  // supported NUT numbers
   std::string name;
   std::vector<uint32_t> nuts;
-};  // supported NUT numbers
-struct KeysetsAnswer {
+};
+struct KeysetsAnswer {  // Keys, KeysById and Keysets
   std::vector<Keyset> keysets;
-};  // Keys, KeysById and Keysets
-struct SwapAnswer {
+};
+struct SwapAnswer {  // Swap and Mint
   std::vector<BlindSignature> signatures;
-};  // Swap and Mint
+};
 struct StateEntry {
   Point y{};
   ProofState state = ProofState::Unspent;

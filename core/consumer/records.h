@@ -41,10 +41,10 @@ struct QuoteMade {  // op `number` will be the Mint of this quote
   cashu::Amount amount = 0;
   UnixSeconds at;
 };
-struct QuoteDropped {
+struct QuoteDropped {  // never paid, or unknown to the mint
   uint64_t number = 0;
   UnixSeconds at;
-};  // never paid, or unknown to the mint
+};
 
 struct OpStarted {  // from here on the body may have been sent
   uint64_t number = 0;

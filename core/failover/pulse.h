@@ -64,10 +64,10 @@ class Pulse {
   std::optional<Micros> due_;
   std::optional<Micros> last_sent_;
   std::deque<Beat> beats_;  // oldest first
-  struct Count {
+  struct Count {            // times of sending; of the epoch held
     Micros counted;
     Micros missed;
-  };  // times of sending; of the epoch held
+  };
   std::map<std::pair<LeaseId, uint64_t>, Count> counts_;
 };
 

@@ -84,12 +84,12 @@ struct Totals {
 };
 using MintUnit = std::pair<std::string, std::string>;
 
-struct Look {
+struct Look {  // its end has come: observe the workload
   LeaseId lease;
-};  // its end has come: observe the workload
-struct Retire {
+};
+struct Retire {  // stop and remove the workload, then say on_gone
   LeaseId lease;
-};  // stop and remove the workload, then say on_gone
+};
 struct Finished {
   LeaseId lease;
 };

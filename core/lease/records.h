@@ -183,10 +183,10 @@ struct LeaseSettled {
   Micros used;
   UnixSeconds at;
 };
-struct LeaseCleared {
+struct LeaseCleared {  // what `held_until` held is free
   LeaseId lease;
   UnixSeconds at;
-};  // what `held_until` held is free
+};
 // The claim is a token now, which is its owner's; in one batch with the wallet's RefundDone.
 struct ClaimPaid {
   ClaimId claim;
@@ -196,17 +196,17 @@ struct ClaimPaid {
   Msat kept;          // the rest: less than the mint's smallest coin
   UnixSeconds at;
 };
-struct ClaimKept {
+struct ClaimKept {  // worth no more than the mint's fee
   ClaimId claim;
   UnixSeconds at;
-};  // worth no more than the mint's fee
-struct ClaimRedeemed {
+};
+struct ClaimRedeemed {  // its owner has spent the token
   ClaimId claim;
   UnixSeconds at;
-};  // its owner has spent the token
-struct ClaimForgotten {
+};
+struct ClaimForgotten {  // long after
   ClaimId claim;
-};  // long after
+};
 
 // The operator takes earnings out: so much is nobody else's to spend from here on. `withdrawal` is
 // to the wallet what a claim is: the token's secrets derive from it.
@@ -241,13 +241,13 @@ struct InvoiceSettled {
   std::string preimage;  // the receipt; empty when the mint did not tell it
   UnixSeconds at;
 };
-struct WithdrawalDelivered {
+struct WithdrawalDelivered {  // the token is where it goes
   ClaimId withdrawal;
   UnixSeconds at;
-};  // the token is where it goes
-struct WithdrawalForgotten {
+};
+struct WithdrawalForgotten {  // long after; these records stay
   ClaimId withdrawal;
-};  // long after; these records stay
+};
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (),
                       (lease, op, owner, number, tier, image, template_slug, workload_id, ssh_port,

@@ -21,16 +21,16 @@ inline constexpr size_t kEventFrameBytesMax = kEventBytesMax + 8 * kSubscription
 struct Publish {
   Event event;
 };
-struct Subscribe {
+struct Subscribe {  // REQ: replaces
   std::string subscription;
   std::vector<Filter> filters;
-};  // REQ: replaces
-struct Unsubscribe {
+};
+struct Unsubscribe {  // CLOSE
   std::string subscription;
-};  // CLOSE
-struct Authenticate {
+};
+struct Authenticate {  // AUTH, kind 22242
   Event event;
-};  // AUTH, kind 22242
+};
 BOOST_DESCRIBE_STRUCT(Publish, (), (event))
 BOOST_DESCRIBE_STRUCT(Subscribe, (), (subscription, filters))
 BOOST_DESCRIBE_STRUCT(Unsubscribe, (), (subscription))
@@ -55,10 +55,10 @@ struct Ok {
   bool accepted = false;
   std::string text;
 };
-struct EndOfStored {
+struct EndOfStored {  // NIP-67 hint
   std::string subscription;
   std::optional<bool> finished;
-};  // NIP-67 hint
+};
 struct Closed {
   std::string subscription;
   std::string text;

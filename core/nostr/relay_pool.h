@@ -79,23 +79,23 @@ struct PublishOptions {
 };
 
 namespace pool {
-struct OpenLink {
+struct OpenLink {  // answered by handle_link_up or handle_link_down
   LinkId link;
-};  // answered by handle_link_up or handle_link_down
-struct CloseLink {
+};
+struct CloseLink {  // not answered
   LinkId link;
-};  // not answered
-struct Ping {
+};
+struct Ping {  // answered by handle_pong
   LinkId link;
-};  // answered by handle_pong
+};
 struct Send {
   LinkId link;
   ClientMessage message;
 };
-struct SignAuth {
+struct SignAuth {  // answered by handle_auth_signed
   LinkId link;
   Draft draft;
-};  // answered by handle_auth_signed
+};
 // Once per event id, over all relays, subscriptions, queries and (load_seen) restarts; with
 // `repeat` at each arrival.
 struct Delivered {

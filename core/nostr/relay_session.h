@@ -87,26 +87,26 @@ struct Ping {};       // a WebSocket ping frame; answered by on_pong
 struct Send {
   ClientMessage message;
 };
-struct SignAuth {
+struct SignAuth {  // answered by on_auth_signed
   Draft draft;
-};  // answered by on_auth_signed
-struct Arrived {
+};
+struct Arrived {  // wanted by that subscription
   std::string subscription;
   VerifiedEvent event;
-};  // wanted by that subscription
+};
 struct Known {
   std::string subscription;
   EventId id;
 };
-struct Answered {
+struct Answered {  // one per EVENT sent, at most
   EventId id;
   bool accepted;
   std::string text;
-};  // one per EVENT sent, at most
-struct QueryEnded {
+};
+struct QueryEnded {  // the query is gone
   std::string subscription;
   bool complete;
-};  // the query is gone
+};
 // live_since() of a long-lived subscription is another than the last time this was said.
 struct Continuity {
   std::string subscription;

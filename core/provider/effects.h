@@ -38,10 +38,10 @@ BOOST_DESCRIBE_STRUCT(PingLink, (), (link))
 BOOST_DESCRIBE_STRUCT(SendFrame, (), (link, message))
 
 // --- cryptography with our key -------------------------------------------------------------------
-struct SignEvent {
+struct SignEvent {  // answered by EventSigned
   CallId id;
   nostr::Draft draft;
-};  // answered by EventSigned
+};
 // Encrypts `json` for `to`: NIP-17 gift wrap, or kind 4 with an `e` tag naming `reply_to`. Answered
 // by ReplySealed.
 struct SealReply {
@@ -73,10 +73,10 @@ BOOST_DESCRIBE_STRUCT(KeepVolumeKey, (), (lease, key))
 
 // --- the operator ------------------------------------------------------------------------------
 enum class Level : uint8_t { Info, Warning, Alarm };
-struct Tell {
+struct Tell {  // holds no secret
   Level level = Level::Info;
   std::string text;
-};  // holds no secret
+};
 BOOST_DESCRIBE_STRUCT(Tell, (), (level, text))
 // What was asked for by Withdraw is over. Without a problem it is a token or a paid invoice, in
 // LeaseBook::withdrawals(); with one, nothing left the wallet but the fee that stands there.

@@ -74,13 +74,13 @@ BOOST_DESCRIBE_STRUCT(EventSigned, (), (id, event))
 BOOST_DESCRIBE_STRUCT(ReplySealed, (), (id, event, problem))
 
 // --- the world ---------------------------------------------------------------------------------
-struct Tick {};  // next_deadline() has come
-struct PortsInUse {
+struct Tick {};      // next_deadline() has come
+struct PortsInUse {  // somebody listens there; replaces the last
   std::vector<uint16_t> ports;
-};  // somebody listens there; replaces the last
-struct Drain {
+};
+struct Drain {  // the operator: no new leases
   bool on = true;
-};  // the operator: no new leases
+};
 // The operator takes earnings out, as a token or to pay an invoice; answered by WithdrawalSettled,
 // now or later. With the id of a withdrawal that is known it is that one, whatever else it says.
 struct Withdraw {
@@ -99,15 +99,15 @@ struct InvoiceFetched {
   std::string invoice;
   std::string problem;
 };
-struct TokenDelivered {
+struct TokenDelivered {  // a payout's token is in its file
   ClaimId withdrawal;
-};  // a payout's token is in its file
+};
 // The operator has the mints searched for what the seed owns; answered by a WalletSearched for each
 // of Redeemer::mints().
 struct SearchWallet {};
-struct Release {
+struct Release {  // ends a recovery; answered by ReleaseSettled
   bool force = false;
-};  // ends a recovery; answered by ReleaseSettled
+};
 BOOST_DESCRIBE_STRUCT(Tick, (), ())
 BOOST_DESCRIBE_STRUCT(PortsInUse, (), (ports))
 BOOST_DESCRIBE_STRUCT(Drain, (), (on))

@@ -101,9 +101,9 @@ struct RecoveryBegan {
   uint64_t marked = 0;
   UnixSeconds at;
 };
-struct RecoveryEnded {
+struct RecoveryEnded {  // and that it is taken as it is now
   UnixSeconds at;
-};  // and that it is taken as it is now
+};
 
 BOOST_DESCRIBE_STRUCT(Installed, (), (install, provider, seed_fingerprint, at))
 BOOST_DESCRIBE_STRUCT(Booted, (), (count, machine, at))

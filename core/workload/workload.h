@@ -84,10 +84,10 @@ using WorkloadRecord = std::variant<WorkloadWanted, WorkloadGeneration, Workload
                                     WorkloadRetired, WorkloadGone, WorkloadPorts>;
 
 // --- what the owner of the supervisor is told --------------------------------------------------
-struct Started {
+struct Started {  // first time running: the clock starts
   LeaseId lease;
   bool serves_ssh = true;
-};  // first time running: the clock starts
+};
 // `since` is the engine's stop time; nothing when it keeps none, and then only the last sight is
 // known (money-sagas.md flaw 10). `own_exit`: the workload ended by itself; otherwise engine, host
 // or provider were the reason and the time is given back.
@@ -96,10 +96,10 @@ struct WentDown {
   std::optional<UnixSeconds> since;
   bool own_exit = false;
 };
-struct CameUp {
+struct CameUp {  // backoff: what an own exit costs its owner
   LeaseId lease;
   Seconds backoff;
-};  // backoff: what an own exit costs its owner
+};
 struct GaveUp {
   LeaseId lease;
   std::string reason;
@@ -114,9 +114,9 @@ struct Gone {
   LeaseId lease;
   std::optional<UnixSeconds> unanswered;
 };
-struct Sighted {
+struct Sighted {  // seen running just now
   LeaseId lease;
-};  // seen running just now
+};
 // A gated workload that is not allowed to run was looked at. `unstopped`: it runs, and nothing of
 // this process ever started or resumed it.
 struct Found {
