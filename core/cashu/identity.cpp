@@ -9,24 +9,27 @@ namespace paygress::cashu {
 namespace {
 
 constexpr std::string_view kOpDomain = "paygress-op-v1";
-constexpr std::string_view kMeltDomain = "paygress-melt-v1";
+constexpr std::string_view kOwnOpDomain = "paygress-own-op-v1";
 
-}  // namespace
-
-OpId op_id(std::span<const Point> ys) {
+const Point& smallest(std::span<const Point> ys) {
   PG_CHECK(!ys.empty());
-  const crypto::Digest digest =
-      crypto::sha256({as_bytes(kOpDomain), *std::ranges::min_element(ys)});
+  return *std::ranges::min_element(ys);
+}
+
+OpId first_16(const crypto::Digest& digest) {
   OpId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;
 }
 
-OpId melt_op_id(const ClaimId& withdrawal) {
-  const crypto::Digest digest = crypto::sha256({as_bytes(kMeltDomain), withdrawal.bytes});
-  OpId id;
-  std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
-  return id;
+}  // namespace
+
+OpId op_id(std::span<const Point> ys) {
+  return first_16(crypto::sha256({as_bytes(kOpDomain), smallest(ys)}));
+}
+
+OpId own_op_id(const ClaimId& claim, std::span<const Point> ys) {
+  return first_16(crypto::sha256({as_bytes(kOwnOpDomain), claim.bytes, smallest(ys)}));
 }
 
 YHash y_hash(const Point& y) {

@@ -10,8 +10,10 @@ namespace paygress::cashu {
 
 // First 16 bytes of SHA-256("paygress-op-v1" || the bytewise smallest Y). Precondition: not empty.
 OpId op_id(std::span<const Point> ys);
-// Of the payment of an invoice: first 16 bytes of SHA-256("paygress-melt-v1" || withdrawal).
-OpId melt_op_id(const ClaimId& withdrawal);
+// Of a refund, a withdrawal or a payment, whose inputs are proofs of ours: first 16 bytes of
+// SHA-256("paygress-own-op-v1" || claim || the bytewise smallest Y). A proof may be an input of a
+// second one, when the first ended without having spent it. Precondition: not empty.
+OpId own_op_id(const ClaimId& claim, std::span<const Point> ys);
 // First 16 bytes of SHA-256(Y).
 YHash y_hash(const Point& y);
 

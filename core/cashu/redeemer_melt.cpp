@@ -127,7 +127,7 @@ std::expected<Redeemer::Withdrawing, NoRefund> Redeemer::begin_melt(Now now, con
 void Redeemer::on_melt_outputs(Now now, Draft draft, const OutputsReady& made, RedeemStep& step) {
   const RefundTerms& terms = *draft.refund;
   const MeltTerms& melt = *terms.melt;
-  const OpId op = melt_op_id(terms.claim);
+  const OpId op = own_op_id(terms.claim, made.points);
   emit(MeltOpened{op, terms.claim, draft.opened.mint, draft.opened.unit, draft.opened.inputs,
                   made.points, melt.quote, draft.invoice, terms.face, melt.reserve,
                   terms.fee - melt.reserve, now.wall, melt.post_until},

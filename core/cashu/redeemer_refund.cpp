@@ -181,7 +181,7 @@ void Redeemer::on_refund_outputs(Now now, Draft draft, const OutputsReady& made,
     return;
   }
   if (terms.melt) return on_melt_outputs(now, std::move(draft), made, step);
-  const OpId op = op_id(made.points);
+  const OpId op = own_op_id(terms.claim, made.points);
   emit(RefundOpened{op, terms.claim, draft.opened.mint, draft.opened.unit, draft.opened.inputs,
                     made.points, terms.face, terms.fee, now.wall, terms.withdrawal},
        step);

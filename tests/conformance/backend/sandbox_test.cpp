@@ -43,6 +43,7 @@ class SandboxUnderTest final : public RealClient {
       case Promise::Processor:
       case Promise::Processes: return geteuid() == 0 ? "" : "limits need root";
       case Promise::Word: return kSaidByTheList;
+      case Promise::Address:
       case Promise::Ends:
       case Promise::Pause: break;
     }

@@ -25,6 +25,18 @@ TEST(Identity, OpIdIsThatOfTheSmallestY) {
   EXPECT_TRUE(std::equal(id.bytes.begin(), id.bytes.end(), digest.begin()));
 }
 
+// The same proof may be the input of two of them.
+TEST(Identity, AnOperationOnProofsOfOursIsThatOfItsClaimToo) {
+  const Point y = hash_to_curve("secret").value().compressed();
+  const std::span<const Point> ys(&y, 1);
+  ClaimId claim;
+  const OpId id = own_op_id(claim, ys);
+  EXPECT_EQ(id, own_op_id(claim, ys));
+  EXPECT_NE(id, op_id(ys));
+  claim.bytes[0] = 1;
+  EXPECT_NE(id, own_op_id(claim, ys));
+}
+
 TEST(Identity, YHashIsHalfADigest) {
   const Point y = hash_to_curve("secret").value().compressed();
   const auto digest = crypto::sha256(y);
