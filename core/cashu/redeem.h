@@ -72,7 +72,7 @@ struct OpForgotten {  // 7 days after OpClosed; the Ys stay
 // one batch with its first AttemptMade; from here on the inputs are its own, and every attempt has
 // them (money-sagas.md flaw 12). It has no hold and no verdict: only outputs seen close it.
 struct RefundOpened {
-  OpId op;  // H(smallest Y) of the inputs
+  OpId op;  // own_op_id of claim and inputs
   ClaimId claim;
   std::string mint;
   std::string unit;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/codec.h"
+#include "core/cashu/identity.h"
 
 namespace paygress::cashu {
 namespace {
@@ -85,6 +86,31 @@ TEST(RedeemState, Forgetting_keeps_the_secrets) {
   EXPECT_EQ(state.summary(op(1))->status, OpStatus::SpentElsewhere);
   EXPECT_FALSE(state.summary(op(1))->watched);
   EXPECT_TRUE(state.live().empty());
+}
+
+// Of a refund that a lost life had made nothing of the inputs was spent: the next one takes them.
+TEST(RedeemState, Inputs_of_a_refund_that_was_found_are_those_of_the_next) {
+  const auto refund = [](uint8_t claim, const std::vector<Point>& points) {
+    RefundOpened open;
+    open.claim.bytes[0] = claim;
+    open.op = own_op_id(open.claim, points);
+    open.mint = kTheMint;
+    open.unit = "sat";
+    open.inputs = {proof(8, "out")};
+    open.points = points;
+    open.face = 7;
+    return open;
+  };
+  const RefundOpened first = refund(1, {Point{}});
+  const RefundOpened second = refund(2, {Point{}});
+  AttemptMade made = attempt(1, 1);
+  made.op = second.op;
+  const RedeemState state =
+      fold({opened(1), attempt(1, 0), OpDone{op(1), {proof(8, "out")}, 1, false}, first,
+            RefundDone{first.op, {proof(7, "token")}, {}, 0, "token", true}, second, made});
+  EXPECT_FALSE(state.refund_of(first.claim).has_value());
+  EXPECT_EQ(state.refund_of(second.claim), second.op);
+  EXPECT_TRUE(state.wallet().spendable({kTheMint, "sat"}).empty()) << "reserved for the second";
 }
 
 TEST(RedeemStateDeath, A_secret_has_one_operation) {

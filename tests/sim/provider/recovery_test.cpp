@@ -161,36 +161,6 @@ TEST(LedgerRecovery, WithoutItAnOlderLedgerHoldsWhatIsSpent) {
   EXPECT_GT(wrong, 0u);
 }
 
-// Nor does it bring the provider down for good: what the lost life paid out is found, and the
-// proofs that were to pay it are inputs again.
-TEST(LedgerRecovery, WithoutItARefundThatWasMadeBeforeIsNotTheEndOfItsInputs) {
-  Past past;
-  Rig& rig = past.rig;
-  const auto opens_refund = [](const provider::Record& record) {
-    const auto* redeem = std::get_if<cashu::RedeemRecord>(&record);
-    return redeem != nullptr && std::holds_alternative<cashu::RefundOpened>(*redeem);
-  };
-  const auto first = std::ranges::find_if(
-      rig.ledger(), [&](const auto& batch) { return std::ranges::any_of(batch, opens_refund); });
-  ASSERT_NE(first, rig.ledger().end());
-  past.roll_back(static_cast<size_t>(first - rig.ledger().begin()));
-  rig.start();
-  rig.run_for(Seconds{60});
-  EXPECT_EQ(past.paid_back(), past.refunds);
-  EXPECT_GT(past.wallet().flows().begin()->second.found, 0u);
-  provider::Withdraw send;
-  send.id.bytes[0] = 9;
-  send.mint = past.mint();
-  send.unit = "sat";
-  send.amount = 1'000'000;
-  send.up_to = true;
-  send.purpose = lease::kSend;
-  rig.step(send);
-  rig.run_for(Seconds{60});
-  EXPECT_TRUE(past.wallet().refund_of(send.id).has_value()) << "it waits for the mint";
-  rig.core().check_invariants();
-}
-
 // Nor does it matter where the process dies meanwhile, or what the mint does not answer.
 TEST(LedgerRecovery, WhereverItDiesMeanwhileNothingIsFoundTwiceOrLeft) {
   struct History {
