@@ -106,9 +106,10 @@ struct ProxmoxSettings {
   std::string pinned_key;          // "sha256//<base64>" of the server's key, instead of that
   std::vector<ImageAlias> images;  // Proxmox' templates by image name; else proxmox_template
   std::string forwarder;           // program that publishes ports; empty: none is offered
+  std::vector<std::string> nodes;  // of the cluster, beside proxmox_node
   bool operator==(const ProxmoxSettings&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ProxmoxSettings, (), (pool, ca_file, pinned_key, images, forwarder))
+BOOST_DESCRIBE_STRUCT(ProxmoxSettings, (), (pool, ca_file, pinned_key, images, forwarder, nodes))
 
 // A base image of virtual machines.
 struct KvmImageSettings {

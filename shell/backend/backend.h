@@ -79,10 +79,10 @@ struct ProxmoxConfig {
   std::string url;       // "https://host:8006/api2/json"
   std::string token_id;  // "user@realm!name"
   std::string token_secret;
-  std::string ca_file;     // PEM; empty: the system's store
-  std::string pinned_key;  // "sha256//..." of the server's key, instead of any authority
-  std::string node;
-  std::string storage;
+  std::string ca_file;             // PEM; empty: the system's store
+  std::string pinned_key;          // "sha256//..." of the server's key, instead of any authority
+  std::vector<std::string> nodes;  // at least one; with more it is a cluster
+  std::string storage;             // on each of them
   std::string bridge;
   std::string pool;            // empty: none
   uint32_t vmid_first = 1000;  // numbers that containers may get, inclusive

@@ -138,7 +138,10 @@ ProxmoxTask ProxmoxApi::perform(const std::string& method, const std::string& pa
 }
 
 ProxmoxTask ProxmoxApi::await(const std::string& upid, Micros until) const {
-  const std::string path = "/nodes/" + config_.node + "/tasks/" + url_encode(upid) + "/status";
+  // "UPID:node:...": the task is on the node that was asked for it.
+  const size_t at = std::min(upid.find(':'), upid.size() - 1) + 1;
+  const std::string node = upid.substr(at, upid.find(':', at) - at);
+  const std::string path = "/nodes/" + node + "/tasks/" + url_encode(upid) + "/status";
   auto pause = kLookSoon;
   for (;;) {
     // The task goes on whether we hear of it or not: only its own word is an end.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -28,7 +29,9 @@ using workload::Spec;
 using workload::Verb;
 
 constexpr std::string_view kLabelPrefix = "paygress.";
+// Tags are the one thing that is told of containers on a node that does not answer.
 constexpr const char* kTag = "paygress";
+constexpr std::string_view kNameTag = "name-";
 constexpr const char* kPorts = "ports";
 constexpr int kShutdownSeconds = 20;  // from the shutdown to its force
 constexpr int kNumbersTriedMax = 20;  // numbers that somebody took meanwhile
@@ -41,6 +44,9 @@ Answer done(const Call& call, std::string message = {}) {
 }
 Answer failed(const Call& call, Fault fault, std::string message) {
   return answer_to(call, Outcome::Failed, fault, std::move(message));
+}
+Answer unseen(const Call& call, const std::string& node) {
+  return failed(call, Fault::Unreachable, node + " does not answer, or it is being moved there");
 }
 // What the API said, as the answer to a call that is not about something else's absence.
 Answer answer_from(const Call& call, const ProxmoxReply& reply) {
@@ -62,6 +68,18 @@ uint64_t number_at(const json::object& object, const char* key) {
   boost::system::error_code bad;
   const auto number = value->to_number<uint64_t>(bad);
   return bad ? 0 : number;
+}
+
+// In the configuration they stand between semicolons; older lists have commas or spaces.
+std::vector<std::string> tags_of(const json::object& row) {
+  std::string text = text_at(row, "tags");
+  std::ranges::replace_if(text, [](char c) { return c == ';' || c == ','; }, ' ');
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+bool has_tag(const json::object& row, std::string_view tag) {
+  const auto tags = tags_of(row);
+  return std::ranges::find(tags, tag) != tags.end();
 }
 
 // The published ports as "<address> <host port>:<container port> ...".
@@ -98,8 +116,12 @@ std::string processors(uint64_t millicores) {
 
 }  // namespace
 
-std::string ProxmoxEngine::path_of(uint32_t vmid) const {
-  return "/nodes/" + api_.config().node + "/lxc/" + std::to_string(vmid);
+std::string ProxmoxEngine::path_of(const Container& container) {
+  return "/nodes/" + container.node + "/lxc/" + std::to_string(container.vmid);
+}
+
+bool ProxmoxEngine::in_range(uint32_t vmid) const {
+  return vmid >= api_.config().vmid_first && vmid <= api_.config().vmid_last;
 }
 
 std::string ProxmoxEngine::image_of(const Spec& spec) const {
@@ -139,6 +161,7 @@ Answer ProxmoxEngine::handle(const Call& call) {
     return failed(call, Fault::NotFound, "no such container");
   }
   const Container& container = found.containers.front();
+  if (container.unseen) return unseen(call, container.node);
   switch (call.verb) {
     case Verb::Start: return start(call, container, until);
     case Verb::Stop: return stop(call, container, until);
@@ -150,12 +173,14 @@ Answer ProxmoxEngine::handle(const Call& call) {
 
 // --- looking -------------------------------------------------------------------------------------
 
-std::optional<ProxmoxEngine::Container> ProxmoxEngine::look(const json::object& row,
+std::optional<ProxmoxEngine::Container> ProxmoxEngine::look(const std::string& node,
+                                                            const json::object& row,
                                                             ProxmoxReply& reply,
                                                             Micros until) const {
   Container container;
   container.vmid = static_cast<uint32_t>(number_at(row, "vmid"));
-  const ProxmoxReply config = api_.ask("GET", path_of(container.vmid) + "/config", {}, until);
+  container.node = node;
+  const ProxmoxReply config = api_.ask("GET", path_of(container) + "/config", {}, until);
   if (config.fault == Fault::NotFound) return std::nullopt;  // deleted since it was listed
   if (config.outcome != Outcome::Done || !config.data.is_object()) {
     reply = config;
@@ -169,40 +194,85 @@ std::optional<ProxmoxEngine::Container> ProxmoxEngine::look(const json::object& 
   container.ports = line_of(description, kPorts);
   container.object.running =
       text_at(row, "status") == "running" ? Running::Running : Running::Stopped;
+  if (clustered()) container.object.node = node;
   container.lock = text_at(object, "lock");
   return container;
 }
 
 ProxmoxEngine::Found ProxmoxEngine::find(const std::string& name, Micros until) const {
   Found found;
-  found.reply = api_.ask("GET", "/nodes/" + api_.config().node + "/lxc", {}, until);
-  if (found.reply.outcome != Outcome::Done) return found;
-  if (!found.reply.data.is_array()) {
-    found.reply = {Outcome::Failed, Fault::Internal, "the list of containers is none", {}};
-    return found;
+  std::vector<std::string> away;
+  for (const std::string& node : api_.config().nodes) {
+    const ProxmoxReply list = api_.ask("GET", "/nodes/" + node + "/lxc", {}, until);
+    if (list.fault == Fault::Unreachable && away.size() + 1 < api_.config().nodes.size()) {
+      away.push_back(node);
+      continue;
+    }
+    found.reply = list;
+    if (list.outcome != Outcome::Done) return found;
+    if (!list.data.is_array()) {
+      found.reply = {Outcome::Failed, Fault::Internal, "the list of containers is none", {}};
+      return found;
+    }
+    find_on(node, list.data.get_array(), name, until, found);
+    if (found.reply.outcome != Outcome::Done) return found;
   }
-  const json::array rows = found.reply.data.get_array();
+  if (clustered()) find_unseen(away, name, until, found);
+  std::ranges::sort(found.containers, {}, [](const Container& c) { return c.object.name; });
+  return found;
+}
+
+void ProxmoxEngine::find_on(const std::string& node, const json::array& rows,
+                            const std::string& name, Micros until, Found& found) const {
   for (const auto& row : rows) {
     if (!row.is_object()) continue;
     // The name in the list is the hostname. One that is being made has none yet, or "CT<vmid>".
     const std::string listed = text_at(row.get_object(), "name");
     const bool unnamed = listed.empty() || listed.starts_with("CT");
-    const std::string tags = text_at(row.get_object(), "tags");
     if (!unnamed && !name.empty() && listed != name) continue;
-    if (!unnamed && name.empty() && tags.find(kTag) == tags.npos) continue;
-    const auto container = look(row.get_object(), found.reply, until);
-    if (found.reply.outcome != Outcome::Done) return found;
-    const bool in_range = container && container->vmid >= api_.config().vmid_first &&
-                          container->vmid <= api_.config().vmid_last;
-    found.nameless |= in_range && container->object.name.empty() && !container->lock.empty();
+    if (!unnamed && name.empty() && !has_tag(row.get_object(), kTag)) continue;
+    const auto container = look(node, row.get_object(), found.reply, until);
+    if (found.reply.outcome != Outcome::Done) return;
+    found.nameless |= container && in_range(container->vmid) && container->object.name.empty() &&
+                      !container->lock.empty();
     if (!container || (!name.empty() && container->object.name != name)) continue;
     if (container->object.labels.install == install_)
       found.containers.push_back(*container);
     else
       found.name_of_others = true;
   }
-  std::ranges::sort(found.containers, {}, [](const Container& c) { return c.object.name; });
-  return found;
+}
+
+// After the nodes' own lists: one that moves meanwhile may be in none of these.
+void ProxmoxEngine::find_unseen(const std::vector<std::string>& away, const std::string& name,
+                                Micros until, Found& found) const {
+  found.reply = api_.ask("GET", "/cluster/resources", {{"type", "vm"}}, until);
+  if (found.reply.outcome != Outcome::Done) return;
+  if (!found.reply.data.is_array()) {
+    found.reply = {Outcome::Failed, Fault::Internal, "the cluster's list is none", {}};
+    return;
+  }
+  const json::array rows = found.reply.data.get_array();
+  for (const auto& value : rows) {
+    if (!value.is_object()) continue;
+    const auto& row = value.get_object();
+    Container container;
+    container.vmid = static_cast<uint32_t>(number_at(row, "vmid"));
+    container.node = text_at(row, "node");
+    container.object.node = container.node;
+    container.unseen = true;
+    const bool answers = std::ranges::find(away, container.node) == away.end();
+    found.nameless |= !answers && in_range(container.vmid) && text_at(row, "tags").empty() &&
+                      !text_at(row, "lock").empty();
+    if (!has_tag(row, install_.hex())) continue;
+    for (const std::string& tag : tags_of(row))
+      if (tag.starts_with(kNameTag)) container.object.name = tag.substr(kNameTag.size());
+    if (!name.empty() && container.object.name != name) continue;
+    if (std::ranges::none_of(found.containers, [&](const Container& there) {
+          return there.object.name == container.object.name;
+        }))
+      found.containers.push_back(container);
+  }
 }
 
 Answer ProxmoxEngine::probe(const Call& call, Micros until) const {
@@ -211,17 +281,26 @@ Answer ProxmoxEngine::probe(const Call& call, Micros until) const {
   if (version.outcome != Outcome::Done) return answer_from(call, version);
   std::string message = "Proxmox VE";
   if (version.data.is_object()) message += " " + text_at(version.data.get_object(), "version");
-  const ProxmoxReply storages =
-      api_.ask("GET", "/nodes/" + config.node + "/storage", {{"content", "rootdir"}}, until);
-  if (storages.outcome != Outcome::Done) return answer_from(call, storages);
-  bool there = false;
-  if (storages.data.is_array())
-    for (const auto& row : storages.data.get_array())
-      there |= row.is_object() && text_at(row.get_object(), "storage") == config.storage;
-  if (!there)
-    return failed(call, Fault::Refused,
-                  "the node has no storage " + config.storage +
-                      " for containers: name one in proxmox_storage");
+  size_t answering = 0;
+  for (const std::string& node : config.nodes) {
+    const ProxmoxReply storages =
+        api_.ask("GET", "/nodes/" + node + "/storage", {{"content", "rootdir"}}, until);
+    if (clustered() && storages.fault == Fault::Unreachable) {
+      message += "; " + node + " does not answer";
+      continue;
+    }
+    if (storages.outcome != Outcome::Done) return answer_from(call, storages);
+    bool there = false;
+    if (storages.data.is_array())
+      for (const auto& row : storages.data.get_array())
+        there |= row.is_object() && text_at(row.get_object(), "storage") == config.storage;
+    if (!there)
+      return failed(call, Fault::Refused,
+                    "the node " + node + " has no storage " + config.storage +
+                        " for containers: name one in proxmox_storage");
+    ++answering;
+  }
+  if (answering == 0) return failed(call, Fault::Unreachable, message);
   if (config.forwarder.empty())
     message += "; no port is published: proxmox.forwarder is not set";
   else if (access(config.forwarder.c_str(), X_OK) != 0)
@@ -229,24 +308,53 @@ Answer ProxmoxEngine::probe(const Call& call, Micros until) const {
   return done(call, message);
 }
 
-Answer ProxmoxEngine::capacity(const Call& call, Micros until) const {
-  const std::string node = "/nodes/" + api_.config().node;
-  const ProxmoxReply status = api_.ask("GET", node + "/status", {}, until);
-  if (status.outcome != Outcome::Done) return answer_from(call, status);
+ProxmoxEngine::Free ProxmoxEngine::free_on(const std::string& node, Micros until) const {
+  Free free;
+  const std::string path = "/nodes/" + node;
+  const ProxmoxReply status = api_.ask("GET", path + "/status", {}, until);
   const ProxmoxReply storage =
-      api_.ask("GET", node + "/storage/" + api_.config().storage + "/status", {}, until);
-  if (storage.outcome != Outcome::Done) return answer_from(call, storage);
-  if (!status.data.is_object() || !storage.data.is_object())
-    return failed(call, Fault::Internal, "the node's status is none");
+      api_.ask("GET", path + "/storage/" + api_.config().storage + "/status", {}, until);
+  free.reply = status.outcome != Outcome::Done ? status : storage;
+  if (free.reply.outcome != Outcome::Done) return free;
+  if (!status.data.is_object() || !storage.data.is_object()) {
+    free.reply = {Outcome::Failed, Fault::Internal, "the node's status is none", {}};
+    return free;
+  }
   const auto part = [&status](const char* key) {
     const auto* value = status.data.get_object().if_contains(key);
     return value != nullptr && value->is_object() ? value->get_object() : json::object();
   };
+  free.capacity.cpu_millicores = number_at(part("cpuinfo"), "cpus") * 1000;
+  free.capacity.memory_mb = number_at(part("memory"), "free") >> 20;
+  free.capacity.storage_gb = number_at(storage.data.get_object(), "avail") >> 30;
+  free.shares_storage = number_at(storage.data.get_object(), "shared") == 1;
+  return free;
+}
+
+// The sum of the nodes that answer.
+Answer ProxmoxEngine::capacity(const Call& call, Micros until) const {
+  workload::NodeCapacity sum;
+  uint64_t shared_gb = 0;
+  std::optional<ProxmoxReply> problem;
+  bool any = false;
+  for (const std::string& node : api_.config().nodes) {
+    const Free free = free_on(node, until);
+    if (free.reply.outcome != Outcome::Done) {
+      problem = free.reply;
+      continue;
+    }
+    any = true;
+    sum.cpu_millicores += free.capacity.cpu_millicores;
+    sum.memory_mb += free.capacity.memory_mb;
+    if (free.shares_storage)
+      shared_gb = free.capacity.storage_gb;  // the same for all of them
+    else
+      sum.storage_gb += free.capacity.storage_gb;
+  }
+  if (!any) return answer_from(call, *problem);
+  sum.storage_gb += shared_gb;
   Answer answer = done(call);
-  answer.capacity.emplace();
-  answer.capacity->cpu_millicores = number_at(part("cpuinfo"), "cpus") * 1000;
-  answer.capacity->memory_mb = number_at(part("memory"), "free") >> 20;
-  answer.capacity->storage_gb = number_at(storage.data.get_object(), "avail") >> 30;
+  answer.capacity = sum;
   return answer;
 }
 
@@ -268,6 +376,7 @@ Answer ProxmoxEngine::create(const Call& call, Micros until) {
     if (found.containers.empty() && !found.nameless) return make(call, until);
     if (!found.containers.empty()) {
       const Container& there = found.containers.front();
+      if (there.unseen) return unseen(call, there.node);
       if (there.object.labels.spec_digest != spec.labels.spec_digest)
         return failed(call, Fault::Conflict, "another object has this name");
       if (there.lock.empty()) break;
@@ -285,20 +394,21 @@ Answer ProxmoxEngine::create(const Call& call, Micros until) {
 Form ProxmoxEngine::form_of(const Spec& spec, uint32_t vmid) const {
   const ProxmoxConfig& config = api_.config();
   const uint64_t cores = std::max<uint64_t>(1, (spec.cpu_millicores + 999) / 1000);
-  Form form{{"vmid", std::to_string(vmid)},
-            {"hostname", spec.name},
-            {"ostemplate", image_of(spec)},
-            {"cores", std::to_string(cores)},
-            {"cpulimit", processors(spec.cpu_millicores)},
-            {"memory", std::to_string(spec.memory_mb)},
-            {"swap", "0"},
-            {"rootfs", config.storage + ":" + std::to_string(spec.storage_gb)},
-            {"net0", "name=eth0,bridge=" + config.bridge + ",ip=dhcp,firewall=1"},
-            {"unprivileged", "1"},
-            {"onboot", "0"},
-            {"start", "0"},
-            {"tags", kTag},
-            {"description", description_of(spec)}};
+  Form form{
+      {"vmid", std::to_string(vmid)},
+      {"hostname", spec.name},
+      {"ostemplate", image_of(spec)},
+      {"cores", std::to_string(cores)},
+      {"cpulimit", processors(spec.cpu_millicores)},
+      {"memory", std::to_string(spec.memory_mb)},
+      {"swap", "0"},
+      {"rootfs", config.storage + ":" + std::to_string(spec.storage_gb)},
+      {"net0", "name=eth0,bridge=" + config.bridge + ",ip=dhcp,firewall=1"},
+      {"unprivileged", "1"},
+      {"onboot", "0"},
+      {"start", "0"},
+      {"tags", std::string(kTag) + ";" + install_.hex() + ";" + std::string(kNameTag) + spec.name},
+      {"description", description_of(spec)}};
   if (!config.pool.empty()) form["pool"] = config.pool;
   if (!spec.root_password.empty()) form["password"] = spec.root_password;
   return form;
@@ -315,10 +425,23 @@ Answer ProxmoxEngine::make(const Call& call, Micros until) {
   if (all.data.is_array())
     for (const auto& row : all.data.get_array())
       if (row.is_object()) taken.insert(static_cast<uint32_t>(number_at(row.get_object(), "vmid")));
+  // Where most memory is free.
+  std::string node = api_.config().nodes.front();
+  if (clustered()) {
+    std::optional<uint64_t> most;
+    for (const std::string& candidate : api_.config().nodes) {
+      const Free free = free_on(candidate, until);
+      if (free.reply.outcome != Outcome::Done || (most && free.capacity.memory_mb <= *most))
+        continue;
+      most = free.capacity.memory_mb;
+      node = candidate;
+    }
+    if (!most) return failed(call, Fault::Unreachable, "no node of the cluster answers");
+  }
   int tries = 0;
   for (uint32_t vmid = api_.config().vmid_first; vmid <= api_.config().vmid_last; ++vmid) {
     if (taken.contains(vmid)) continue;
-    const std::string path = "/nodes/" + api_.config().node + "/lxc";
+    const std::string path = "/nodes/" + node + "/lxc";
     const ProxmoxTask task = api_.perform("POST", path, form_of(spec, vmid), until);
     if (task.outcome == Outcome::Done) {
       Answer answer = done(call, task.message);
@@ -334,7 +457,7 @@ Answer ProxmoxEngine::make(const Call& call, Micros until) {
 
 Answer ProxmoxEngine::start(const Call& call, const Container& found, Micros until) const {
   if (found.object.running == Running::Running) return forward(call, found, until);
-  const ProxmoxTask task = api_.perform("POST", path_of(found.vmid) + "/status/start", {}, until);
+  const ProxmoxTask task = api_.perform("POST", path_of(found) + "/status/start", {}, until);
   // Started by a call whose answer was lost.
   if (task.outcome != Outcome::Done && task.fault != Fault::Conflict)
     return answer_from(call, task);
@@ -347,7 +470,7 @@ Answer ProxmoxEngine::forward(const Call& call, const Container& found, Micros u
   if (forwarder.empty()) return done(call);
   std::string address;
   while (address.empty() && net::Loop::now().mono < until) {
-    const ProxmoxReply reply = api_.ask("GET", path_of(found.vmid) + "/interfaces", {}, until);
+    const ProxmoxReply reply = api_.ask("GET", path_of(found) + "/interfaces", {}, until);
     if (reply.outcome == Outcome::Done && reply.data.is_array())
       for (const auto& row : reply.data.get_array())
         if (row.is_object() && text_at(row.get_object(), "name") == "eth0")
@@ -373,7 +496,7 @@ Answer ProxmoxEngine::forward(const Call& call, const Container& found, Micros u
 Answer ProxmoxEngine::stop(const Call& call, const Container& found, Micros until) const {
   if (found.object.running != Running::Running) return done(call);
   const ProxmoxTask task =
-      api_.perform("POST", path_of(found.vmid) + "/status/shutdown",
+      api_.perform("POST", path_of(found) + "/status/shutdown",
                    {{"timeout", std::to_string(kShutdownSeconds)}, {"forceStop", "1"}}, until);
   if (task.outcome == Outcome::Done || task.fault == Fault::Conflict) return done(call);
   return answer_from(call, task);
@@ -390,16 +513,18 @@ Answer ProxmoxEngine::remove(const Call& call, const Container& found, Micros un
   // Looked at again under the lock: between the list and now the number may have become another's.
   ProxmoxReply reply;
   reply.outcome = Outcome::Done;
-  const auto now = look({{"vmid", found.vmid}, {"status", ""}}, reply, until);
+  const auto now = look(found.node, {{"vmid", found.vmid}, {"status", ""}}, reply, until);
   if (reply.outcome != Outcome::Done) return answer_from(call, reply);
-  if (!now) return done(call);
-  if (now->object.name != call.name || now->object.labels.install != install_)
+  if (now && (now->object.name != call.name || now->object.labels.install != install_))
     return failed(call, Fault::Conflict, "the number is another container's by now");
-  const ProxmoxTask task =
-      api_.perform("DELETE", path_of(found.vmid),
-                   {{"force", "1"}, {"purge", "1"}, {"destroy-unreferenced-disks", "1"}}, until);
-  if (task.outcome != Outcome::Done && task.fault != Fault::NotFound)
-    return answer_from(call, task);
+  if (now) {
+    const ProxmoxTask task =
+        api_.perform("DELETE", path_of(found),
+                     {{"force", "1"}, {"purge", "1"}, {"destroy-unreferenced-disks", "1"}}, until);
+    if (task.outcome != Outcome::Done && task.fault != Fault::NotFound)
+      return answer_from(call, task);
+  }
+  // It may have moved since it was found.
   const Found left = find(call.name, until);
   if (left.reply.outcome != Outcome::Done) return answer_from(call, left.reply);
   if (left.containers.empty()) return done(call);

@@ -1,5 +1,9 @@
-// Proxmox VE as an engine: containers (LXC) on one node, carried out one call after the other,
-// blocking. blocking.h puts it behind the loop.
+// Proxmox VE as an engine: containers (LXC) on one node or on those of a cluster, carried out one
+// call after the other, blocking. blocking.h puts it behind the loop.
+//
+// A new container goes where most memory is free, and stays there unless somebody moves it. A node
+// that does not answer proves nothing, nor does it that a node has it no longer: the containers'
+// tags, which every node knows, tell what there is of ours, and what no node shows is Unknown.
 //
 // A container is ours when its description holds our labels with our install id. Its number (VMID)
 // is the API's; we find it by its name, which is the workload's. Nothing is ever done to a number
@@ -29,9 +33,11 @@ class ProxmoxEngine {
  private:
   struct Container {
     uint32_t vmid = 0;
+    std::string node;
     workload::Object object;
-    std::string lock;   // "create", "disk", ...: somebody works on it
-    std::string ports;  // that are published, as the description has them
+    std::string lock;     // "create", "disk", ...: somebody works on it
+    std::string ports;    // that are published, as the description has them
+    bool unseen = false;  // in no node's list: all that is known is what its tags say
   };
   // The containers of ours with this name (or all of them), or why it is not known. More than one
   // cannot be: names are looked up before they are given.
@@ -42,8 +48,14 @@ class ProxmoxEngine {
     bool nameless = false;  // one in our range is being made, and does not say whose it is yet
   };
   Found find(const std::string& name, Micros until) const;
-  std::optional<Container> look(const boost::json::object& row, ProxmoxReply& reply,
-                                Micros until) const;
+  void find_on(const std::string& node, const boost::json::array& rows, const std::string& name,
+               Micros until, Found& found) const;
+  void find_unseen(const std::vector<std::string>& away, const std::string& name, Micros until,
+                   Found& found) const;
+  std::optional<Container> look(const std::string& node, const boost::json::object& row,
+                                ProxmoxReply& reply, Micros until) const;
+  bool in_range(uint32_t vmid) const;
+  bool clustered() const { return api_.config().nodes.size() > 1; }
 
   workload::Answer probe(const workload::Call& call, Micros until) const;
   workload::Answer capacity(const workload::Call& call, Micros until) const;
@@ -53,9 +65,15 @@ class ProxmoxEngine {
   workload::Answer stop(const workload::Call& call, const Container& found, Micros until) const;
   workload::Answer remove(const workload::Call& call, const Container& found, Micros until);
   workload::Answer forward(const workload::Call& call, const Container& found, Micros until) const;
+  struct Free {
+    ProxmoxReply reply;
+    workload::NodeCapacity capacity;
+    bool shares_storage = false;  // with the other nodes
+  };
+  Free free_on(const std::string& node, Micros until) const;
   Form form_of(const workload::Spec& spec, uint32_t vmid) const;
   std::string image_of(const workload::Spec& spec) const;
-  std::string path_of(uint32_t vmid) const;
+  static std::string path_of(const Container& container);
 
   ProxmoxApi api_;
   InstallId install_;

@@ -284,7 +284,8 @@ backend::ProxmoxConfig proxmox_config(const ProviderConfig& from) {
   proxmox.token_secret = from.proxmox_token_secret;
   proxmox.ca_file = from.proxmox.ca_file;
   proxmox.pinned_key = from.proxmox.pinned_key;
-  proxmox.node = from.proxmox_node;
+  proxmox.nodes = {from.proxmox_node};
+  proxmox.nodes.insert(proxmox.nodes.end(), from.proxmox.nodes.begin(), from.proxmox.nodes.end());
   proxmox.storage = from.proxmox_storage;
   proxmox.bridge = from.proxmox_bridge;
   proxmox.pool = from.proxmox.pool;

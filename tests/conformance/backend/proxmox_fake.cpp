@@ -102,36 +102,49 @@ HttpResponse ProxmoxFake::route(const std::string& method, const std::string& pa
     return data(json::object{{"version", "8.2.4"}, {"release", "8.2"}, {"repoid", "faa83925"}});
   if (method == "GET" && path == "/cluster/resources") {  // [viewer]
     json::array rows;
-    for (const auto& [vmid, container] : containers)
-      rows.push_back(json::object{
-          {"id", "lxc/" + std::to_string(vmid)}, {"type", "lxc"}, {"vmid", vmid}, {"node", kNode}});
+    for (const auto& [vmid, container] : containers) {
+      json::object row{{"id", "lxc/" + std::to_string(vmid)},
+                       {"type", "lxc"},
+                       {"vmid", vmid},
+                       {"node", container.node},
+                       {"status", "unknown"}};
+      // Of the cluster's files, which every node has [viewer].
+      if (!container.lock.empty()) row["lock"] = container.lock;
+      if (container.lock != "create" && container.config.contains("tags"))
+        row["tags"] = container.config.at("tags");
+      rows.push_back(std::move(row));
+    }
     return data(std::move(rows));
   }
   if (parts.size() >= 2 && parts[0] == "nodes") {
-    if (parts[1] != kNode)
+    if (!free_bytes.contains(parts[1]))
       return error(596, "hostname lookup '" + parts[1] + "' failed");  // proxied to no node [http]
-    return nodes(method, {parts.begin() + 2, parts.end()}, parameters);
+    if (away.contains(parts[1])) return error(595, "No route to host");  // [http]
+    return nodes(method, parts[1], {parts.begin() + 2, parts.end()}, parameters);
   }
   return error(501, "Method '" + method + " " + path + "' not implemented");  // [http]
 }
 
-HttpResponse ProxmoxFake::nodes(const std::string& method, const std::vector<std::string>& parts,
+HttpResponse ProxmoxFake::nodes(const std::string& method, const std::string& node,
+                                const std::vector<std::string>& parts,
                                 const Parameters& parameters) {
   const auto is = [&](std::initializer_list<const char*> words) {
     return std::equal(parts.begin(), parts.end(), words.begin(), words.end());
   };
   if (method == "GET" && is({"status"}))
-    return data(json::object{{"cpuinfo", {{"cpus", 8}, {"sockets", 1}}},
-                             {"memory", {{"total", 33'554'432'000}, {"free", 32'480'690'176}}}});
+    return data(
+        json::object{{"cpuinfo", {{"cpus", 8}, {"sockets", 1}}},
+                     {"memory", {{"total", 33'554'432'000}, {"free", free_bytes.at(node)}}}});
   if (method == "GET" && is({"storage"}))
     return data(json::array{json::object{{"storage", "local-lvm"}, {"content", "rootdir,images"}}});
   if (method == "GET" && is({"storage", "local-lvm", "status"}))
     return data(json::object{{"avail", 107'374'182'400}, {"total", 214'748'364'800}});
   if (method == "GET" && parts.size() == 3 && parts[0] == "tasks" && parts[2] == "status")
-    return task_status(parts[1]);
+    return task_status(node, parts[1]);
   if (method == "GET" && is({"lxc"})) {
     json::array rows;
     for (const auto& [vmid, container] : containers) {
+      if (container.node != node) continue;
       // While it is being made it has a number and nothing else; numbers were text in 7.x [viewer].
       json::object row{{"vmid", std::to_string(vmid)},
                        {"status", container.running ? "running" : "stopped"}};
@@ -140,14 +153,16 @@ HttpResponse ProxmoxFake::nodes(const std::string& method, const std::vector<std
       if (made && container.config.contains("tags")) row["tags"] = container.config.at("tags");
       rows.push_back(std::move(row));
     }
+    if (const uint32_t moving = std::exchange(move_after_list, 0); moving != 0)
+      containers.at(moving).node = kNode;
     return data(std::move(rows));
   }
-  if (method == "POST" && is({"lxc"})) return create(parameters);
-  if (parts.size() >= 2 && parts[0] == "lxc") return container(method, parts, parameters);
+  if (method == "POST" && is({"lxc"})) return create(node, parameters);
+  if (parts.size() >= 2 && parts[0] == "lxc") return container(method, node, parts, parameters);
   return error(501, "Method '" + method + " ...' not implemented");
 }
 
-HttpResponse ProxmoxFake::create(const Parameters& parameters) {
+HttpResponse ProxmoxFake::create(const std::string& node, const Parameters& parameters) {
   for (const auto& [name, value] : parameters)
     if (!kCreateParameters.contains(name)) {
       problems.push_back("unknown parameter " + name);
@@ -177,6 +192,7 @@ HttpResponse ProxmoxFake::create(const Parameters& parameters) {
   made.config = parameters;
   made.config.erase("password");  // goes into the container, not into its configuration
   made.lock = "create";           // [lock]
+  made.node = node;
   containers[vmid] = made;
   const bool fails = failing_creates > 0 && failing_creates-- > 0;
   return begin_task("vzcreate", vmid, [this, vmid, fails] {
@@ -189,14 +205,19 @@ HttpResponse ProxmoxFake::create(const Parameters& parameters) {
   });
 }
 
-HttpResponse ProxmoxFake::container(const std::string& method,
+HttpResponse ProxmoxFake::container(const std::string& method, const std::string& node,
                                     const std::vector<std::string>& parts,
                                     const Parameters& parameters) {
   const auto vmid = static_cast<uint32_t>(std::stoul(parts[1]));
   const std::string number = std::to_string(vmid);
+  if (method == "DELETE" && vmid == move_before_delete) {
+    containers.at(vmid).node = kNode;
+    move_before_delete = 0;
+  }
   const auto it = containers.find(vmid);
-  if (it == containers.end())  // [lock]
-    return error(500, "Configuration file 'nodes/pve1/lxc/" + number + ".conf' does not exist");
+  if (it == containers.end() || it->second.node != node)  // [lock]
+    return error(500,
+                 "Configuration file 'nodes/" + node + "/lxc/" + number + ".conf' does not exist");
   Container& container = it->second;
   const std::string what = parts.size() > 2 ? parts[2] : "";
   const std::string action = parts.size() > 3 ? parts[3] : "";
@@ -248,16 +269,18 @@ HttpResponse ProxmoxFake::container(const std::string& method,
 HttpResponse ProxmoxFake::begin_task(const std::string& type, uint32_t vmid,
                                      std::function<std::string()> end) {
   char upid[160];  // UPID:node:pid:pstart:starttime:type:id:user: [task]
-  std::snprintf(upid, sizeof upid, "UPID:%s:%08X:%08X:%08X:%s:%u:%s:", kNode, next_task_, 0x1234u,
-                0x66000000u + next_task_, type.c_str(), vmid, kToken);
+  std::snprintf(upid, sizeof upid,
+                "UPID:%s:%08X:%08X:%08X:%s:%u:%s:", containers.at(vmid).node.c_str(), next_task_,
+                0x1234u, 0x66000000u + next_task_, type.c_str(), vmid, kToken);
   ++next_task_;
   tasks_[upid].end = std::move(end);
   return data(upid);
 }
 
-HttpResponse ProxmoxFake::task_status(const std::string& upid) {
+HttpResponse ProxmoxFake::task_status(const std::string& node, const std::string& upid) {
   const auto it = tasks_.find(upid);
-  if (it == tasks_.end()) return error(500, "unable to parse worker upid");
+  if (it == tasks_.end() || !upid.starts_with("UPID:" + node + ":"))
+    return error(500, "unable to parse worker upid");
   const Task& task = it->second;
   if (task.exit.empty()) return data(json::object{{"upid", upid}, {"status", "running"}});
   return data(json::object{{"upid", upid}, {"status", "stopped"}, {"exitstatus", task.exit}});

@@ -22,6 +22,7 @@ namespace paygress::conformance {
 class ProxmoxFake {
  public:
   static constexpr const char* kNode = "pve1";
+  static constexpr const char* kSecondNode = "pve2";
   static constexpr const char* kToken = "paygress@pve!provider";
   static constexpr const char* kSecret = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
   static constexpr const char* kTemplate = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst";
@@ -34,8 +35,18 @@ class ProxmoxFake {
     std::map<std::string, std::string> config;  // as it was given at its creation
     bool running = false;
     std::string lock;
+    std::string node = kNode;
   };
   std::map<uint32_t, Container> containers;
+
+  std::map<std::string, int64_t> free_bytes = {{kNode, int64_t{30} << 30},
+                                               {kSecondNode, int64_t{20} << 30}};
+  // Nodes that do not answer: what is proxied to them fails, the cluster's files are everywhere.
+  std::set<std::string> away;
+
+  // This container moves from the second node to the first as soon as the first was listed.
+  uint32_t move_after_list = 0;
+  uint32_t move_before_delete = 0;  // this one when its deletion is asked for
 
   // What goes wrong: each counts down to nothing.
   int lock_timeouts = 0;              // mutations refused with "got timeout" [lock] [issue]
@@ -51,13 +62,13 @@ class ProxmoxFake {
   net::HttpResponse handle(const net::HttpRequest& request);
   net::HttpResponse route(const std::string& method, const std::string& path,
                           const Parameters& parameters);
-  net::HttpResponse nodes(const std::string& method, const std::vector<std::string>& parts,
-                          const Parameters& parameters);
-  net::HttpResponse container(const std::string& method, const std::vector<std::string>& parts,
-                              const Parameters& parameters);
-  net::HttpResponse create(const Parameters& parameters);
+  net::HttpResponse nodes(const std::string& method, const std::string& node,
+                          const std::vector<std::string>& parts, const Parameters& parameters);
+  net::HttpResponse container(const std::string& method, const std::string& node,
+                              const std::vector<std::string>& parts, const Parameters& parameters);
+  net::HttpResponse create(const std::string& node, const Parameters& parameters);
   void go_on();
-  net::HttpResponse task_status(const std::string& upid);
+  net::HttpResponse task_status(const std::string& node, const std::string& upid);
   net::HttpResponse begin_task(const std::string& type, uint32_t vmid,
                                std::function<std::string()> end);
 

@@ -60,7 +60,7 @@ class ProxmoxUnderTest final : public RealClient {
     proxmox.url = fake.url();
     proxmox.token_id = ProxmoxFake::kToken;
     proxmox.token_secret = secret;
-    proxmox.node = node;
+    proxmox.nodes = nodes;
     proxmox.storage = "local-lvm";
     proxmox.bridge = "vmbr0";
     proxmox.pool = "paygress";
@@ -73,7 +73,7 @@ class ProxmoxUnderTest final : public RealClient {
 
   ProxmoxFake fake{loop_};
   std::string secret = ProxmoxFake::kSecret;
-  std::string node = ProxmoxFake::kNode;
+  std::vector<std::string> nodes = {ProxmoxFake::kNode};
   bool forwards = true;
   size_t extra = 0;  // containers of others that came during the test
 
@@ -213,11 +213,112 @@ TEST_P(Proxmox, AWrongTokenIsRefusedAndAWrongNodeUnreachable) {
   EXPECT_THAT(refused.message, ::testing::HasSubstr("invalid token value!"));
   EXPECT_EQ(refused.message.find("wrong"), std::string::npos) << "the token";
   proxmox().secret = ProxmoxFake::kSecret;
-  proxmox().node = "elsewhere";
+  proxmox().nodes = {"elsewhere"};
   backend_->restart_client();
   EXPECT_FAILS(ask(Verb::Inspect, "paygress-a-g1"), Fault::Unreachable);
-  proxmox().node = ProxmoxFake::kNode;
+  proxmox().nodes = {ProxmoxFake::kNode};
   backend_->restart_client();
+}
+
+// --- a cluster -----------------------------------------------------------------------------------
+
+class ProxmoxCluster : public Proxmox {
+ protected:
+  void SetUp() override {
+    Proxmox::SetUp();
+    proxmox().nodes = {ProxmoxFake::kNode, ProxmoxFake::kSecondNode};
+    backend_->restart_client();
+    fake().free_bytes[ProxmoxFake::kSecondNode] = int64_t{31} << 30;
+  }
+  // On the second node, which has more memory.
+  Spec running(const std::string& name) {
+    const Spec spec = hello(name);
+    EXPECT_DONE(create(spec));
+    EXPECT_DONE(ask(Verb::Start, spec.name));
+    EXPECT_EQ(inspect(spec.name).node, ProxmoxFake::kSecondNode);
+    return spec;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Proxmox, ProxmoxCluster, ::testing::Values(make_proxmox()));
+
+TEST_P(ProxmoxCluster, PlacesWhereMostMemoryIsFreeAndFindsItWhereverItIsMoved) {
+  const Spec spec = running("paygress-a-g1");
+  const uint32_t vmid = number_of(spec.name);
+  EXPECT_EQ(fake().containers.at(vmid).node, ProxmoxFake::kSecondNode);
+  fake().containers.at(vmid).node = ProxmoxFake::kNode;
+  EXPECT_EQ(inspect(spec.name).node, ProxmoxFake::kNode);
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+  EXPECT_DONE(ask(Verb::Stop, spec.name));
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+  EXPECT_EQ(inspect(spec.name).running, Running::Absent);
+}
+
+TEST_P(ProxmoxCluster, SellsTheSumOfTheNodesThatAnswer) {
+  const auto both = ask(Verb::Capacity).capacity.value();
+  EXPECT_EQ(both.cpu_millicores, 16'000u);
+  EXPECT_EQ(both.memory_mb, (30u + 31u) << 10);
+  fake().away = {ProxmoxFake::kSecondNode};
+  EXPECT_EQ(ask(Verb::Capacity).capacity.value().memory_mb, 30u << 10);
+  EXPECT_THAT(ask(Verb::Probe).message, ::testing::HasSubstr("pve2 does not answer"));
+  fake().away.insert(ProxmoxFake::kNode);
+  EXPECT_FAILS(ask(Verb::Capacity), Fault::Unreachable);
+  EXPECT_FAILS(ask(Verb::List), Fault::Unreachable);
+  fake().away.clear();
+}
+
+TEST_P(ProxmoxCluster, WhatIsOnANodeThatDoesNotAnswerIsUnknownAndTheOthersGoOn) {
+  const Spec spec = running("paygress-a-g1");
+  fake().away = {ProxmoxFake::kSecondNode};
+  const size_t asked = fake().requests.size();
+  EXPECT_EQ(inspect(spec.name).running, Running::Unknown);
+  for (const Verb verb : {Verb::Start, Verb::Stop, Verb::Remove})
+    EXPECT_FAILS(ask(verb, spec.name), Fault::Unreachable);
+  EXPECT_FAILS(create(spec), Fault::Unreachable);
+  for (size_t i = asked; i < fake().requests.size(); ++i)
+    EXPECT_THAT(fake().requests[i], ::testing::StartsWith("GET"));
+
+  const Spec other = hello("paygress-b-g1");
+  EXPECT_DONE(create(other));
+  EXPECT_EQ(inspect(other.name).node, ProxmoxFake::kNode);
+  const Answer all = ask(Verb::List);
+  EXPECT_DONE(all);
+  ASSERT_EQ(all.objects.size(), 2u);
+  EXPECT_EQ(all.objects[0].name, spec.name);
+  EXPECT_EQ(all.objects[0].running, Running::Unknown);
+  EXPECT_TRUE(all.objects[0].labels.lease.is_zero());
+  EXPECT_EQ(all.objects[1].labels.lease, other.labels.lease);
+
+  fake().away.clear();
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+}
+
+// It was on neither node when that one was asked.
+TEST_P(ProxmoxCluster, WhatMovesBetweenTwoListsIsNotAbsent) {
+  const Spec spec = running("paygress-a-g1");
+  fake().move_after_list = number_of(spec.name);
+  EXPECT_EQ(inspect(spec.name).running, Running::Unknown);
+  EXPECT_EQ(inspect(spec.name).node, ProxmoxFake::kNode);
+  EXPECT_EQ(inspect(spec.name).running, Running::Running);
+}
+
+// Nor is what moved between the look and the deletion gone.
+TEST_P(ProxmoxCluster, WhatMovesBeforeItsDeletionIsStillThere) {
+  const Spec spec = running("paygress-a-g1");
+  fake().move_before_delete = number_of(spec.name);
+  EXPECT_EQ(ask(Verb::Remove, spec.name).outcome, Outcome::Unknown);
+  EXPECT_EQ(inspect(spec.name).node, ProxmoxFake::kNode);
+  EXPECT_DONE(ask(Verb::Remove, spec.name));
+}
+
+// Not told apart from others while it is made: nothing is made beside it.
+TEST_P(ProxmoxCluster, WhatIsBeingMadeOnANodeThatDoesNotAnswerIsNotAbsent) {
+  fake().containers[1500].lock = "create";
+  fake().containers[1500].node = ProxmoxFake::kSecondNode;
+  fake().away = {ProxmoxFake::kSecondNode};
+  EXPECT_FAILS(ask(Verb::Inspect, "paygress-a-g1"), Fault::Busy);
+  fake().containers.erase(1500);
+  EXPECT_EQ(inspect("paygress-a-g1").running, Running::Absent);
 }
 
 TEST(ProxmoxWords, AreReadAsTheyAreMeant) {
