@@ -43,6 +43,7 @@ std::string msat_field(const json::object& object, std::string_view key) {
 Exit tell_payment(const json::object& payment, bool as_json) {
   const std::string id = field(payment, "withdrawal").substr(0, kIdDigits);
   const std::string state = field(payment, "state");
+  if (as_json) put(payment);
   if (state == "open") {
     say(fmt::format("the mint has not said yet what became of payment {}: it goes on by itself",
                     id));
@@ -54,7 +55,7 @@ Exit tell_payment(const json::object& payment, bool as_json) {
                     field(payment, "problem"), msat_field(payment, "fee_msat")));
     return Exit::Failed;
   }
-  if (as_json) return put(payment), Exit::Ok;
+  if (as_json) return Exit::Ok;
   put(fmt::format("payment {}: {} msat are paid, and it cost {} more\n", id,
                   msat_field(payment, "amount_msat"), msat_field(payment, "fee_msat")));
   if (const std::string preimage = field(payment, "preimage"); !preimage.empty())
