@@ -175,9 +175,10 @@ void Checker::check_proxmox() {
   need("proxmox_token_id", c_.proxmox_token_id, "\"paygress@pve!provider\"");
   need("proxmox_token_secret", c_.proxmox_token_secret, "the token's UUID");
   need("proxmox_node", c_.proxmox_node, "\"pve1\"");
+  std::set<std::string> nodes = {c_.proxmox_node};
   for (size_t i = 0; i < c_.proxmox.nodes.size(); ++i)
-    if (c_.proxmox.nodes[i].empty() || c_.proxmox.nodes[i] == c_.proxmox_node)
-      error(at("proxmox.nodes", i), "must be a node of the cluster other than proxmox_node",
+    if (c_.proxmox.nodes[i].empty() || !nodes.insert(c_.proxmox.nodes[i]).second)
+      error(at("proxmox.nodes", i), "must be another node of the cluster than those before it",
             "\"pve2\"");
   need("proxmox_storage", c_.proxmox_storage, "\"local-lvm\"");
   need("proxmox_bridge", c_.proxmox_bridge, "\"vmbr0\"");

@@ -162,7 +162,7 @@ const Problem kProblems[] = {
     {"ProxmoxPin", [](C& c) { proxmox(c).proxmox.pinned_key = "ab:cd"; }, "proxmox.pinned_key",
      "sha256//"},
     {"ProxmoxNodes", [](C& c) { proxmox(c).proxmox.nodes = {"pve2", "pve1"}; }, "proxmox.nodes[1]",
-     "other than"},
+     "another node"},
     {"ProxmoxForwarder", [](C& c) { proxmox(c); }, "proxmox.forwarder", "neither SSH nor ports",
      Severity::Warning},
     {"LxdSocket", [](C& c) { use_lxd(c).socket = "unix.socket"; }, "lxd.socket", "absolute"},
