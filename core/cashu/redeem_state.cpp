@@ -107,21 +107,53 @@ void RedeemState::on(const OpForgotten& record) {
   live_.erase(record.op);
 }
 
-void RedeemState::on(const RefundOpened& record) {
+template <class Record>
+void RedeemState::open_own(const Record& record, RefundTerms terms) {
   PG_CHECK(!record.inputs.empty() && record.points.size() == record.inputs.size());
-  PG_CHECK(record.face > 0 && record.face + record.fee <= sum_of(record.inputs));
   OpSummary summary;
   summary.mint = record.mint;
   summary.unit = record.unit;
   PG_CHECK(summaries_.insert(record.op, std::move(summary)));
-  PG_CHECK(refunds_.emplace(record.claim, record.op).second);
+  PG_CHECK(refunds_.emplace(terms.claim, record.op).second);
   if (policy_.reserve_inputs)
     for (const Proof& input : record.inputs)
       wallet_.reserve({record.mint, record.unit}, input.secret);
   Operation& operation = live_[record.op];
-  operation.refund = RefundTerms{record.claim, record.face, record.fee, record.withdrawal, {}};
-  operation.opened = {record.op, record.mint,      record.unit, record.inputs,
-                      {},        record.opened_at, {},          record.points};
+  operation.refund = std::move(terms);
+  OpOpened& opened = operation.opened;
+  opened.op = record.op;
+  opened.mint = record.mint;
+  opened.unit = record.unit;
+  opened.inputs = record.inputs;
+  opened.opened_at = record.opened_at;
+  opened.points = record.points;
+}
+
+Flow& RedeemState::close_own(const Operation& operation, bool spent,
+                             const std::vector<Proof>& change, Amount fee) {
+  const WalletStore::Purse purse{operation.opened.mint, operation.opened.unit};
+  for (const Proof& input : operation.opened.inputs) {
+    if (spent)
+      wallet_.remove(purse, input.secret);
+    else if (policy_.reserve_inputs)
+      wallet_.release(purse, input.secret);
+  }
+  for (const Proof& proof : change) take_in(purse, proof);
+  note_signed(operation, change);
+  Flow& flow = flows_[purse];
+  flow.fees += fee;
+  flow.change += sum_of(change);
+  return flow;
+}
+
+void RedeemState::drop_own(const OpId& op) {
+  refunds_.erase(live_operation(op).refund->claim);
+  live_.erase(op);
+}
+
+void RedeemState::on(const RefundOpened& record) {
+  PG_CHECK(record.face > 0 && record.face + record.fee <= sum_of(record.inputs));
+  open_own(record, RefundTerms{record.claim, record.face, record.fee, record.withdrawal, {}});
 }
 
 void RedeemState::on(const RefundDone& record) {
@@ -132,44 +164,20 @@ void RedeemState::on(const RefundDone& record) {
   summary.amount = sum_of(record.token);
   summary.fee = record.fee;
   summary.watched = false;
-  const WalletStore::Purse purse{summary.mint, summary.unit};
   PG_CHECK(record.found ||
            summary.amount + sum_of(record.change) + record.fee == sum_of(operation.opened.inputs));
-  for (const Proof& input : operation.opened.inputs) {
-    if (!record.found)
-      wallet_.remove(purse, input.secret);
-    else if (policy_.reserve_inputs)
-      wallet_.release(purse, input.secret);
-  }
-  for (const Proof& proof : record.change) take_in(purse, proof);
-  note_signed(operation, record.change);
-  Flow& flow = flows_[purse];
+  Flow& flow = close_own(operation, !record.found, record.change, record.fee);
   (operation.refund->withdrawal ? flow.withdrawn : flow.given) += summary.amount;
-  flow.fees += record.fee;
-  flow.change += sum_of(record.change);
   if (record.found) flow.found += summary.amount;
-  refunds_.erase(operation.refund->claim);
-  live_.erase(record.op);
+  drop_own(record.op);
 }
 
 void RedeemState::on(const MeltOpened& record) {
-  PG_CHECK(!record.inputs.empty() && record.points.size() == record.inputs.size());
   PG_CHECK(record.amount > 0 && !record.quote.empty());
   PG_CHECK(record.amount + record.reserve + record.fee <= sum_of(record.inputs));
-  OpSummary summary;
-  summary.mint = record.mint;
-  summary.unit = record.unit;
-  PG_CHECK(summaries_.insert(record.op, std::move(summary)));
-  PG_CHECK(refunds_.emplace(record.withdrawal, record.op).second);
-  if (policy_.reserve_inputs)
-    for (const Proof& input : record.inputs)
-      wallet_.reserve({record.mint, record.unit}, input.secret);
-  Operation& operation = live_[record.op];
-  operation.refund =
-      RefundTerms{record.withdrawal, record.amount, record.reserve + record.fee, true,
-                  MeltTerms{record.quote, record.reserve, record.opened_at, record.post_until}};
-  operation.opened = {record.op, record.mint,      record.unit, record.inputs,
-                      {},        record.opened_at, {},          record.points};
+  open_own(record, RefundTerms{record.withdrawal, record.amount, record.reserve + record.fee, true,
+                               MeltTerms{record.quote, record.reserve, record.opened_at,
+                                         record.post_until}});
 }
 
 void RedeemState::on(const MeltDone& record) {
@@ -183,22 +191,10 @@ void RedeemState::on(const MeltDone& record) {
   summary.amount = paid;
   summary.fee = record.fee;
   summary.watched = false;
-  const WalletStore::Purse purse{summary.mint, summary.unit};
   PG_CHECK(refused || paid + sum_of(record.proofs) + record.fee == sum_of(operation.opened.inputs));
-  for (const Proof& input : operation.opened.inputs) {
-    if (!refused)
-      wallet_.remove(purse, input.secret);
-    else if (policy_.reserve_inputs)
-      wallet_.release(purse, input.secret);
-  }
-  for (const Proof& proof : record.proofs) take_in(purse, proof);
-  note_signed(operation, record.proofs);
-  Flow& flow = flows_[purse];
+  Flow& flow = close_own(operation, !refused, record.proofs, record.fee);
   flow.withdrawn += paid;
-  flow.fees += record.fee;
-  flow.change += sum_of(record.proofs);
-  refunds_.erase(operation.refund->claim);
-  live_.erase(record.op);
+  drop_own(record.op);
 }
 
 void RedeemState::on(const ProofsFound& record) {

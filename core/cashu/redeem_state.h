@@ -153,6 +153,13 @@ class RedeemState {
   void on(const ProofsLost& record);
   void on(const MeltOpened& record);
   void on(const MeltDone& record);
+  // Operations on proofs of ours, which are reserved while one is live.
+  template <class Record>
+  void open_own(const Record& record, RefundTerms terms);
+  // Its inputs are gone or free again, and its change is ours; returns the purse's flow.
+  Flow& close_own(const Operation& operation, bool spent, const std::vector<Proof>& change,
+                  Amount fee);
+  void drop_own(const OpId& op);
   void take_in(const WalletStore::Purse& purse, const Proof& proof);
   void note_signed(const Operation& operation, const std::vector<Proof>& proofs);
   Operation& live_operation(const OpId& op);

@@ -343,8 +343,8 @@ void Redeemer::on_wake(Turn& turn) {
 // The first question after a doubt: what the mint signed, or of a payment that was not taken back,
 // what became of it.
 void Redeemer::step_look(Turn& turn) {
-  melt_of(turn) != nullptr&& turn.operation.attempts.size() == 1 ? step_ask_quote(turn)
-                                                                 : step_restore(turn);
+  const bool payment_alone = is_payment(turn, turn.operation.attempts.size() - 1);
+  payment_alone ? step_ask_quote(turn) : step_restore(turn);
 }
 
 void Redeemer::start_drive(Now now, const OpId& op, RedeemStep& step) {

@@ -35,10 +35,12 @@ Payouts::Turn Payouts::look(Now now) {
       begin(now, purse, money.free - rule.keep, turn);
       continue;
     }
-    Withdraw payout{{},           purse.first,
-                    purse.second, coins_of(money.free - rule.keep, purse.second),
-                    true,         std::string(lease::kPayout),
-                    {},           false};
+    Withdraw payout;
+    payout.mint = purse.first;
+    payout.unit = purse.second;
+    payout.amount = coins_of(money.free - rule.keep, purse.second);
+    payout.up_to = true;
+    payout.purpose = lease::kPayout;
     entropy_.fill(payout.id.bytes);
     turn.withdraw.push_back(std::move(payout));
   }

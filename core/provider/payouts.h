@@ -10,7 +10,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <vector>
 
 #include "core/base/random.h"

@@ -312,10 +312,12 @@ ProxmoxEngine::Free ProxmoxEngine::free_on(const std::string& node, Micros until
   Free free;
   const std::string path = "/nodes/" + node;
   const ProxmoxReply status = api_.ask("GET", path + "/status", {}, until);
+  free.reply = status;
+  if (status.outcome != Outcome::Done) return free;
   const ProxmoxReply storage =
       api_.ask("GET", path + "/storage/" + api_.config().storage + "/status", {}, until);
-  free.reply = status.outcome != Outcome::Done ? status : storage;
-  if (free.reply.outcome != Outcome::Done) return free;
+  free.reply = storage;
+  if (storage.outcome != Outcome::Done) return free;
   if (!status.data.is_object() || !storage.data.is_object()) {
     free.reply = {Outcome::Failed, Fault::Internal, "the node's status is none", {}};
     return free;

@@ -68,7 +68,8 @@ void ProviderNode::note_payment(Withdrawing& withdrawal, const provider::Withdra
   const lease::Withdrawal* known = provider_->leases().withdrawals().find(e.withdrawal);
   if (paid) return world_.mark("payment", name());
   if (known == nullptr) return world_.mark("payment refused", name());
-  world_.mark(known->dropped->fee > Msat{0} ? "payment taken back" : "payment failed", name());
+  const bool cost = known->dropped && known->dropped->fee > Msat{0};
+  world_.mark(cost ? "payment taken back" : "payment failed", name());
 }
 
 // It is paid as often as the ledger says, and its operator was told the same.

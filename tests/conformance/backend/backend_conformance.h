@@ -135,6 +135,16 @@ class BackendConformance : public ::testing::TestWithParam<MakeBackend> {
   Answer create(const Spec& spec, Daemon daemon = Daemon::Ours) {
     return backend_->call(daemon, create_call(spec));
   }
+  // Of two that publish the same port the second does not start.
+  void two_on_one_port(const Spec& first, Spec second) {
+    second.ports = first.ports;
+    EXPECT_EQ(create(first).outcome, Outcome::Done);
+    EXPECT_EQ(create(second).outcome, Outcome::Done);
+    EXPECT_EQ(ask(Verb::Start, first.name).outcome, Outcome::Done);
+    const Answer refused = ask(Verb::Start, second.name);
+    EXPECT_EQ(refused.outcome, Outcome::Failed) << refused.message;
+    EXPECT_EQ(refused.fault, Fault::PortTaken) << refused.message;
+  }
   // A workload that serves a page on one port, and SSH where the engine offers it.
   Spec hello(const std::string& name, Daemon daemon = Daemon::Ours) {
     Spec spec;

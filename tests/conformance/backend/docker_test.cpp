@@ -181,13 +181,7 @@ TEST_P(DockerConformance, AnImageThatCannotBeFetchedIsRefusedAndLeavesNothing) {
 }
 
 TEST_P(DockerConformance, APortInUseIsSaidToBe) {
-  const Spec first = hello("paygress-a-g1");
-  Spec second = hello("paygress-b-g1");
-  second.ports = first.ports;
-  EXPECT_DONE(create(first));
-  EXPECT_DONE(create(second));
-  EXPECT_DONE(ask(Verb::Start, first.name));
-  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::PortTaken);
+  two_on_one_port(hello("paygress-a-g1"), hello("paygress-b-g1"));
 }
 
 // The data directory of a template's image outlives a stop, and not the workload.

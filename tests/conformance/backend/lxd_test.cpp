@@ -149,13 +149,8 @@ TEST_P(LxdConformance, AnImageThatTheServerLacksIsRefusedAndLeavesNothing) {
 }
 
 TEST_P(LxdConformance, APortInUseIsSaidToBe) {
-  const Spec first = hello("paygress-a-g1");
-  Spec second = hello("paygress-b-g1");
-  second.ports = first.ports;
-  EXPECT_DONE(create(first));
-  EXPECT_DONE(create(second));
-  EXPECT_DONE(ask(Verb::Start, first.name));
-  EXPECT_FAILS(ask(Verb::Start, second.name), Fault::PortTaken);
+  const Spec second = hello("paygress-b-g1");
+  two_on_one_port(hello("paygress-a-g1"), second);
   EXPECT_EQ(inspect(second.name).running, Running::Stopped);
 }
 
