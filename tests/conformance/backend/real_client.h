@@ -188,17 +188,18 @@ class RealClient : public BackendUnderTest {
   std::unique_ptr<TestGuard> guard_;
 
  private:
-  // A port that the kernel has just given out and taken back, never the same one twice.
+  // A port where nobody listens, never the same one twice. Below those that the kernel gives to
+  // outgoing connections (ip_local_port_range): such a connection, of whatever runs beside this
+  // test, would have it while its workload is stopped. Each process begins somewhere else.
   static uint16_t pick_port() {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    constexpr uint32_t kFirst = 25'000;
+    constexpr uint32_t kCount = 7'000;
+    static uint32_t next = static_cast<uint32_t>(getpid()) * 2'654'435'761U >> 16;
+    for (uint32_t i = 0; i < kCount; ++i) {
+      const auto port = static_cast<uint16_t>(kFirst + next++ % kCount);
+      if (backend::port_is_free("127.0.0.1", port).value_or(false)) return port;
+    }
+    throw std::runtime_error("no port is free");
   }
 };
 
