@@ -5,12 +5,19 @@
 //   string, Bytes                 u32 length, then the bytes
 //   ids, byte arrays              the bytes
 //   optional                      one byte 0 or 1, then the value
-//   vector, map                   u32 count, then the elements (maps in key order)
+//   pair                          both values
+//   vector, set, map              u32 count, then the elements (sets and maps in key order)
 //   variant                       u16 index, then the value
 //   struct                        u16 count of members, then the members in declared order
+//   class with durable()          as a struct of the members that it names
 //
 // A struct may gain members at its end: a reader with more members than the count leaves them at
 // their defaults; a reader with fewer refuses (an old program must not fold what it cannot read).
+//
+// A class that is part of a snapshot (provider/snapshot.h) names its members itself:
+//
+//   template <class Self>
+//   static auto durable(Self& self) { return std::tie(self.leases_, self.totals_); }
 #pragma once
 
 #include <boost/describe.hpp>
@@ -21,7 +28,9 @@
 #include <concepts>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -64,10 +73,18 @@ class HashSink {
   uint64_t length_ = 0;
 };
 
+// Whether a struct may have fewer members than its reader knows.
+enum class Reading : uint8_t { OlderToo, SameMembers };
+
 // Reads what encode wrote. After the first failure every read fails; `ok()` tells.
 class Decoder {
  public:
-  explicit Decoder(ByteView bytes) : rest_(bytes) {}
+  explicit Decoder(ByteView bytes, Reading reading = Reading::OlderToo)
+      : rest_(bytes), reading_(reading) {}
+  // Of a struct that has `known` members and was written with `present` ones.
+  bool takes(size_t present, size_t known) const {
+    return present == known || (reading_ == Reading::OlderToo && present < known);
+  }
   bool take(std::span<uint8_t> out) {
     if (!ok_ || rest_.size() < out.size()) return ok_ = false;
     std::copy_n(rest_.begin(), out.size(), out.begin());
@@ -87,6 +104,7 @@ class Decoder {
 
  private:
   ByteView rest_;
+  Reading reading_;
   bool ok_ = true;
 };
 
@@ -109,6 +127,14 @@ struct IsMap : std::false_type {};
 template <class K, class V>
 struct IsMap<std::map<K, V>> : std::true_type {};
 template <class T>
+struct IsSet : std::false_type {};
+template <class T>
+struct IsSet<std::set<T>> : std::true_type {};
+template <class T>
+struct IsPair : std::false_type {};
+template <class A, class B>
+struct IsPair<std::pair<A, B>> : std::true_type {};
+template <class T>
 struct IsVariant : std::false_type {};
 template <class... T>
 struct IsVariant<std::variant<T...>> : std::true_type {};
@@ -120,6 +146,12 @@ template <class T>
 struct IsOpaqueId : std::false_type {};
 template <class Tag, size_t N>
 struct IsOpaqueId<OpaqueId<Tag, N>> : std::true_type {};
+
+// LookupMap, IndexedMap.
+template <class T>
+concept Table = requires(const T& table) { table.each_in_order([](const auto&, const auto&) {}); };
+template <class T>
+concept HasDurable = requires(T& value) { T::durable(value); };
 
 template <class T>
 using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
@@ -176,9 +208,18 @@ void encode(S& sink, const T& value) {
   } else if constexpr (IsOptional<T>::value) {
     put_integer(sink, value.has_value());
     if (value) encode(sink, *value);
-  } else if constexpr (IsVector<T>::value) {
+  } else if constexpr (IsVector<T>::value || IsSet<T>::value) {
     put_integer(sink, static_cast<uint32_t>(value.size()));
     for (const auto& element : value) encode(sink, element);
+  } else if constexpr (IsPair<T>::value) {
+    encode(sink, value.first);
+    encode(sink, value.second);
+  } else if constexpr (Table<T>) {
+    put_integer(sink, static_cast<uint32_t>(value.size()));
+    value.each_in_order([&](const auto& k, const auto& v) {
+      encode(sink, k);
+      encode(sink, v);
+    });
   } else if constexpr (IsMap<T>::value) {
     put_integer(sink, static_cast<uint32_t>(value.size()));
     for (const auto& [k, v] : value) {
@@ -190,6 +231,13 @@ void encode(S& sink, const T& value) {
     std::visit([&](const auto& alternative) { encode(sink, alternative); }, value);
   } else if constexpr (requires { value.encoded_as(); }) {
     encode(sink, value.encoded_as());  // a type with an invariant: written, never read back
+  } else if constexpr (HasDurable<const T>) {
+    std::apply(
+        [&](const auto&... member) {
+          put_integer(sink, static_cast<uint16_t>(sizeof...(member)));
+          (encode(sink, member), ...);
+        },
+        T::durable(value));
   } else {
     put_integer(sink, static_cast<uint16_t>(boost::mp11::mp_size<Members<T>>::value));
     boost::mp11::mp_for_each<Members<T>>([&](auto member) { encode(sink, value.*member.pointer); });
@@ -241,6 +289,36 @@ bool decode(Decoder& in, T& value) {
     for (uint32_t i = 0; i < count; ++i)
       if (!decode(in, value.emplace_back())) return false;
     return true;
+  } else if constexpr (IsSet<T>::value) {
+    uint32_t count = 0;
+    if (!take_count(count)) return false;
+    value.clear();
+    for (uint32_t i = 0; i < count; ++i) {
+      typename T::value_type element{};
+      if (!decode(in, element)) return false;
+      value.emplace_hint(value.end(), std::move(element));
+    }
+    return value.size() == count || in.fail();
+  } else if constexpr (IsPair<T>::value) {
+    return decode(in, value.first) && decode(in, value.second);
+  } else if constexpr (Table<T>) {
+    uint32_t count = 0;
+    if (!take_count(count) || !value.empty()) return in.fail();
+    for (uint32_t i = 0; i < count; ++i) {
+      typename T::key_type k{};
+      typename T::mapped_type v{};
+      if (!decode(in, k) || !decode(in, v) || value.contains(k)) return in.fail();
+      value.insert(k, std::move(v));
+    }
+    return true;
+  } else if constexpr (HasDurable<T>) {
+    uint16_t present = 0;
+    return std::apply(
+        [&](auto&... member) {
+          const bool same = take_integer(in, present) && present == sizeof...(member);
+          return (same || in.fail()) && (decode(in, member) && ...);
+        },
+        T::durable(value));
   } else if constexpr (IsMap<T>::value) {
     uint32_t count = 0;
     if (!take_count(count)) return false;
@@ -260,7 +338,7 @@ bool decode(Decoder& in, T& value) {
   } else {
     uint16_t present = 0;
     constexpr size_t kKnown = boost::mp11::mp_size<Members<T>>::value;
-    if (!take_integer(in, present) || present > kKnown) return in.fail();
+    if (!take_integer(in, present) || !in.takes(present, kKnown)) return in.fail();
     size_t position = 0;
     boost::mp11::mp_for_each<Members<T>>([&](auto member) {
       if (position++ < present && in.ok()) decode(in, value.*member.pointer);

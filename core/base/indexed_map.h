@@ -38,6 +38,9 @@ class IndexedMap {
   };
 
  public:
+  using key_type = Key;
+  using mapped_type = Value;
+
   IndexedMap() = default;
   IndexedMap(const IndexedMap&) = delete;
   IndexedMap& operator=(const IndexedMap&) = delete;
@@ -76,6 +79,10 @@ class IndexedMap {
     PG_CHECK(entry != nullptr);
     order_.erase(entry->place);
     entries_.erase(key);
+  }
+  template <class Visit>
+  void each_in_order(Visit visit) const {
+    for (auto [key, value] : *this) visit(key, value);
   }
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }

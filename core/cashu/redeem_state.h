@@ -55,6 +55,7 @@ struct MeltTerms {
   UnixSeconds opened_at;
   UnixSeconds post_until;
 };
+BOOST_DESCRIBE_STRUCT(MeltTerms, (), (quote, reserve, opened_at, post_until))
 
 // What a refund is for; the rest of it is as any operation's.
 struct RefundTerms {
@@ -64,6 +65,7 @@ struct RefundTerms {
   bool withdrawal = false;        // the operator's: RefundOpened
   std::optional<MeltTerms> melt;  // then `face` is the invoice's amount
 };
+BOOST_DESCRIBE_STRUCT(RefundTerms, (), (claim, face, fee, withdrawal, melt))
 
 struct Operation {  // one that may still change
   OpOpened opened;
@@ -73,6 +75,7 @@ struct Operation {  // one that may still change
   std::optional<OpClosed> closed;
   std::optional<RefundTerms> refund;  // of our own proofs: no hold, no verdict
 };
+BOOST_DESCRIBE_STRUCT(Operation, (), (opened, attempts, hold_over, empty, closed, refund))
 
 struct OpSummary {  // kept for every operation, for ever
   OpStatus status = OpStatus::Open;
@@ -83,6 +86,7 @@ struct OpSummary {  // kept for every operation, for ever
   bool late = false;
   bool watched = true;  // false once Done, or 7 days after a verdict
 };
+BOOST_DESCRIBE_STRUCT(OpSummary, (), (status, mint, unit, amount, fee, late, watched))
 
 // What came into a purse and left it, since the ledger began.
 struct Flow {
@@ -97,6 +101,7 @@ struct Flow {
   Amount lost = 0;       // spent by a life of this ledger that is lost
   bool operator==(const Flow&) const = default;
 };
+BOOST_DESCRIBE_STRUCT(Flow, (), (received, given, fees, change, found, withdrawn, restored, lost))
 
 class RedeemState {
  public:
@@ -104,6 +109,11 @@ class RedeemState {
 
   // A record that contradicts the earlier ones is a broken invariant.
   void apply(const RedeemRecord& record);
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.live_, self.refunds_, self.summaries_, self.owners_, self.counters_,
+                    self.flows_, self.lost_ahead_, self.wallet_);
+  }
 
   std::optional<OpId> op_of(const YHash& y) const;
   // Null for an unknown operation.
@@ -139,6 +149,11 @@ class RedeemState {
     std::string mint;
     uint32_t next = 0;
     uint32_t signed_until = 0;
+
+    template <class Self>
+    static auto durable(Self& self) {
+      return std::tie(self.mint, self.next, self.signed_until);
+    }
   };
   void on(const OpOpened& record);
   void on(const AttemptMade& record);

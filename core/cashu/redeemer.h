@@ -144,6 +144,10 @@ class Redeemer {
 
   // --- state ---
   void apply(const RedeemRecord& record) { state_.apply(record); }  // only at recovery
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.state_);
+  }
   const RedeemState& state() const { return state_; }
   const MintBook& mints() const { return book_; }
   void check_invariants() const;  // also between the fold and recover()

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/base/result.h"
@@ -17,6 +18,11 @@ class WalletStore {
     std::string mint;
     std::string unit;
     auto operator<=>(const Purse&) const = default;
+
+    template <class Self>
+    static auto durable(Self& self) {
+      return std::tie(self.mint, self.unit);
+    }
   };
 
   // A secret is stored once: adding it again is a broken invariant.
@@ -46,6 +52,11 @@ class WalletStore {
   }
   // Balances are the sums of the proofs.
   void check_invariants() const;
+
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.proofs_, self.balances_, self.reserved_);
+  }
 
  private:
   std::map<Purse, std::map<std::string, Proof>> proofs_;

@@ -165,6 +165,26 @@ void Failover::apply(const FailoverRecord& record) {
   }
 }
 
+Memory Failover::memory() const {
+  Memory memory;
+  memory.relays = state_->relay_urls;
+  memory.workloads.insert(state_->workloads.begin(), state_->workloads.end());
+  for (const auto& [lease, entry] : state_->entries)
+    memory.leases.emplace(lease, entry.replica->remembered());
+  return memory;
+}
+
+void Failover::remember(const Memory& memory) {
+  PG_CHECK(!state_->running && state_->entries.empty());
+  for (const std::string& url : memory.relays) state_->relay_no(url);  // the same numbers again
+  for (const auto& [lease, remembered] : memory.leases) {
+    state_->add(lease, remembered.terms);
+    state_->entries.at(lease).replica->remember(remembered);
+  }
+  state_->workloads.clear();
+  state_->workloads.insert(memory.workloads.begin(), memory.workloads.end());
+}
+
 void Failover::recover(Now now, Step& out) {
   PG_CHECK(!state_->running);
   state_->running = true;

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/failover/memory.h"
 #include "core/failover/outputs.h"
 #include "core/failover/policy.h"
 #include "core/market/wire_types.h"
@@ -80,6 +81,9 @@ class Failover {
 
   // The only function that changes durable state, live and at recovery alike.
   void apply(const FailoverRecord& record);
+  // What apply() made of the records since the ledger began, and instead of applying them.
+  Memory memory() const;
+  void remember(const Memory& memory);
   // Once, after the fold. Until the engine, the guard and the relays have spoken nothing is started
   // and no deadline is extended.
   void recover(Now now, Step& out);

@@ -66,6 +66,20 @@ void Replica::apply(const FailoverRecord& record) {
   }
 }
 
+Remembered Replica::remembered() const {
+  return {terms_, armed_, highest_, claimed_, hold_, ended_, superseded_, leaving_};
+}
+
+void Replica::remember(const Remembered& memory) {
+  armed_ = memory.armed;
+  highest_ = memory.highest;
+  claimed_ = memory.claimed;
+  hold_ = memory.hold;
+  ended_ = memory.ended;
+  superseded_ = memory.superseded;
+  leaving_ = memory.leaving;
+}
+
 // --- begin and end -------------------------------------------------------------------------------
 
 void Replica::begin_joined(Now now, Step& out) {

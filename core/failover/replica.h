@@ -45,6 +45,9 @@ class Replica {
   Replica& operator=(const Replica&) = delete;
 
   void apply(const FailoverRecord& record);
+  Remembered remembered() const;
+  // Instead of apply(), of one with these terms.
+  void remember(const Remembered& memory);
 
   // Exactly one of these, once, before anything else.
   void begin_joined(Now now, Step& out);

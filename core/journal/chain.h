@@ -18,6 +18,8 @@ SealedBatch link(const Tip& tip, Bytes payload);
 class ChainVerifier {
  public:
   explicit ChainVerifier(const Header& header) : tip_(genesis(header)) {}
+  // Goes on after a batch that is known to be the journal's.
+  explicit ChainVerifier(const Tip& known) : tip_(known) {}
 
   // The error says in words which batch broke and how: a gap, a batch of another chain, changed
   // content, or a payload that is not a list of records. `where` is "batch N".

@@ -5,23 +5,36 @@
 namespace paygress::journal {
 namespace {
 
-// Follows the chain; passes on each batch that fits and tells the hash at `mark`, when it is there.
-Result<Tip> follow(Storage& storage, const std::optional<Tip>& mark, const Visitor& visit) {
-  const Header header = storage.header();
-  ChainVerifier chain(header);
-  if (mark && mark->sequence == 0 && mark->hash != chain.tip().hash)
-    return fail("the high-water mark is of another journal");
-  auto scanned = storage.scan(1, [&](const SealedBatch& batch) -> Result<void> {
-    if (auto fits = chain.take(batch); !fits) return fits;
-    if (mark && mark->sequence == batch.sequence && mark->hash != batch.hash)
-      return fail(
-          "is not the batch that was acknowledged here: an older copy of the journal was "
-          "put back and written on",
-          "batch " + std::to_string(batch.sequence));
-    return visit ? visit(batch) : Result<void>{};
-  });
+constexpr const char* kPutBack =
+    "is not the batch that was acknowledged here: an older copy of the journal was put back and "
+    "written on";
+
+// Follows the chain to its end, passes on each batch that fits, and holds what stands at `mark`
+// against it.
+Result<Tip> follow(Storage& storage, ChainVerifier chain, const std::optional<Tip>& mark,
+                   const Visitor& visit) {
+  auto scanned =
+      storage.scan(chain.tip().sequence + 1, [&](const SealedBatch& batch) -> Result<void> {
+        if (auto fits = chain.take(batch); !fits) return fits;
+        if (mark && mark->sequence == batch.sequence && mark->hash != batch.hash)
+          return fail(kPutBack, "batch " + std::to_string(batch.sequence));
+        return visit ? visit(batch) : Result<void>{};
+      });
   if (!scanned) return std::unexpected(scanned.error());
   return chain.tip();
+}
+
+// Whether the storage holds exactly this batch. What stands beside it is not looked at.
+bool holds(Storage& storage, const Tip& tip) {
+  if (tip.sequence == 0) return genesis(storage.header()) == tip;
+  bool found = false;
+  // The error only ends the scan.
+  (void)storage.scan(tip.sequence, [&](const SealedBatch& batch) -> Result<void> {
+    found = batch.sequence == tip.sequence && batch.hash == tip.hash &&
+            ChainVerifier(Tip{tip.sequence - 1, batch.previous}).take(batch).has_value();
+    return fail("seen");
+  });
+  return found;
 }
 
 }  // namespace
@@ -30,12 +43,25 @@ Journal::Journal(std::unique_ptr<Storage> storage) : storage_(std::move(storage)
 
 Result<std::unique_ptr<Journal>> Journal::open(std::unique_ptr<Storage> storage,
                                                const std::optional<Tip>& mark,
-                                               const Visitor& replay) {
+                                               const Visitor& replay,
+                                               const std::optional<Tip>& known) {
   PG_CHECK(storage != nullptr);
   if (storage->header().format_version != kFormatVersion)
     return fail("format " + std::to_string(storage->header().format_version) +
                 " is not known to this program");
-  auto tip = follow(*storage, mark, replay);
+  const Tip start = genesis(storage->header());
+  if (mark && mark->sequence == 0 && *mark != start)
+    return fail("the high-water mark is of another journal");
+  const bool resumes = known && holds(*storage, *known);
+  const uint64_t after = resumes ? known->sequence : 0;
+  // Where the mark is older than the snapshot the chain between them is followed too: it shows that
+  // both are of one journal.
+  const Tip from = !resumes ? start : !mark || known->sequence <= mark->sequence ? *known : *mark;
+  if (resumes && !holds(*storage, from))
+    return fail(kPutBack, "batch " + std::to_string(from.sequence));
+  auto tip = follow(*storage, ChainVerifier(from), mark, [&](const SealedBatch& batch) {
+    return batch.sequence > after && replay ? replay(batch) : Result<void>{};
+  });
   if (!tip) return std::unexpected(tip.error());
   if (mark && mark->sequence > tip->sequence)
     return fail("ends at batch " + std::to_string(tip->sequence) + ", but batch " +
@@ -43,6 +69,7 @@ Result<std::unique_ptr<Journal>> Journal::open(std::unique_ptr<Storage> storage,
                 " was acknowledged: it was truncated, or an older copy was put back");
   auto journal = std::unique_ptr<Journal>(new Journal(std::move(storage)));
   journal->appended_ = journal->acknowledged_ = *tip;
+  journal->resumed_after_ = after;
   return journal;
 }
 
@@ -80,6 +107,8 @@ Result<void> Journal::read(uint64_t from, const Visitor& visit) {
   });
 }
 
-Result<Tip> verify(Storage& storage) { return follow(storage, std::nullopt, {}); }
+Result<Tip> verify(Storage& storage) {
+  return follow(storage, ChainVerifier(storage.header()), std::nullopt, {});
+}
 
 }  // namespace paygress::journal

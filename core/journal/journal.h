@@ -46,9 +46,15 @@ class Journal {
   // after the last. `mark` is the last acknowledged batch somebody remembers outside the storage
   // (the high-water mark): a journal that ends before it, or holds another batch there, was
   // truncated or rolled back and is refused. `storage` may not be null.
+  //
+  // With `known`, the batch of a snapshot, the chain is followed from there (or from the mark, when
+  // that is older) and `replay` gets what comes after it: what stands before was verified when the
+  // snapshot was made. Unless the journal holds another batch there, or none: then all of it is
+  // read as without `known`, and resumed_after() is 0.
   static Result<std::unique_ptr<Journal>> open(std::unique_ptr<Storage> storage,
                                                const std::optional<Tip>& mark,
-                                               const Visitor& replay);
+                                               const Visitor& replay,
+                                               const std::optional<Tip>& known = std::nullopt);
 
   // Appends one batch and returns its sequence. Not durable and not acknowledged.
   Result<uint64_t> append(const Records& records);
@@ -63,6 +69,8 @@ class Journal {
   Header header() const { return storage_->header(); }
   const Tip& appended() const { return appended_; }
   const Tip& acknowledged() const { return acknowledged_; }
+  // The batch of `known`, or 0: the replay began after it.
+  uint64_t resumed_after() const { return resumed_after_; }
   // After this only the const functions and read() make sense.
   bool failed() const { return failure_.has_value(); }
 
@@ -73,6 +81,7 @@ class Journal {
   std::unique_ptr<Storage> storage_;
   Tip appended_;
   Tip acknowledged_;
+  uint64_t resumed_after_ = 0;
   std::optional<Error> failure_;
 };
 

@@ -19,13 +19,17 @@ struct Resources {
 
   bool operator==(const Resources&) const = default;
 };
+BOOST_DESCRIBE_STRUCT(Resources, (), (cpu_millicores, memory_mb, storage_gb))
 
 struct Ranges {
   uint32_t number_first = 1000;  // inclusive, as the existing network's vmid range
   uint32_t number_last = 1999;
   uint16_t port_first = 30000;  // inclusive
   uint16_t port_last = 39999;
+
+  bool operator==(const Ranges&) const = default;
 };
+BOOST_DESCRIBE_STRUCT(Ranges, (), (number_first, number_last, port_first, port_last))
 
 struct Allocation {
   uint32_t number = 0;
@@ -57,11 +61,23 @@ class Allocator {
   Resources unreserved() const;
   size_t size() const { return held_.size(); }
 
+  // What follows from the reservations, within the ranges.
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.reserved_, self.held_, self.released_numbers_, self.next_number_,
+                    self.ports_, self.next_port_);
+  }
+
  private:
   struct Held {
     Resources resources;
-    uint32_t number;
+    uint32_t number = 0;
     std::vector<uint16_t> ports;
+
+    template <class Self>
+    static auto durable(Self& self) {
+      return std::tie(self.resources, self.number, self.ports);
+    }
   };
   void take_ports(const std::vector<uint16_t>& ports);
   bool port_free(uint16_t port) const;

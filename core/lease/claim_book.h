@@ -25,6 +25,7 @@ struct ClaimEntry {
   std::optional<ClaimPaid> paid;
   UnixSeconds over_at;  // Kept or Redeemed: since when
 };
+BOOST_DESCRIBE_STRUCT(ClaimEntry, (), (owed, state, paid, over_at))
 
 class ClaimBook {
  public:
@@ -44,6 +45,11 @@ class ClaimBook {
   // Claims that may be forgotten now.
   std::vector<ClaimId> due(UnixSeconds now) const;
   void check_invariants() const;
+
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.claims_, self.leases_, self.ops_, self.owed_, self.paid_, self.over_);
+  }
 
  private:
   ClaimEntry& owed_claim(const ClaimId& claim);

@@ -57,6 +57,11 @@ struct Lease {
   EndReason end_reason = EndReason::Expired;
   std::optional<LeaseEnded> statement;
 };
+// All but what is volatile.
+BOOST_DESCRIBE_STRUCT(Lease, (),
+                      (phase, bought, used, anchor, last_sight, terms, paid, credit, lots,
+                       started_at, down_since, over_at, own_exit, serves_ssh, node, address,
+                       cancelled, settle_floor, ending_at, end_reason, statement))
 
 // The last moment at which it surely ran. Precondition: Running.
 const Instant& last_seen(const Lease& lease);
@@ -82,6 +87,8 @@ struct Totals {
 
   bool operator==(const Totals&) const = default;
 };
+BOOST_DESCRIBE_STRUCT(Totals, (),
+                      (redeemed, consumed, claims, kept, open, paid, given, withdrawing, withdrawn))
 using MintUnit = std::pair<std::string, std::string>;
 
 struct Look {  // its end has come: observe the workload
@@ -173,6 +180,15 @@ class LeaseBook {
 
   // The only function that changes durable state, live and at recovery alike.
   void apply(const LeaseRecord& record);
+  // What the records made, for a snapshot of a book that only they have changed. A book into which
+  // it was read is complete after loaded().
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.allocator_, self.leases_, self.numbers_, self.newest_, self.unpaid_,
+                    self.workload_ids_, self.claims_, self.withdrawals_, self.totals_,
+                    self.jobs_completed_, self.forgettable_, self.held_);
+  }
+  void loaded();
 
   // --- questions ---
   const Lease* find(const LeaseId& lease) const;

@@ -34,6 +34,11 @@ void LeaseBook::apply(const LeaseRecord& entry) {
   std::visit([&](const auto& r) { apply_one(r); }, entry);
 }
 
+void LeaseBook::loaded() {
+  for (auto [id, lease] : leases_)
+    if (lease.phase == Phase::Running) look_at(end_mono(lease), id, lease);
+}
+
 void LeaseBook::apply_one(const LeaseReserved& r) {
   if (find(r.lease) != nullptr) apply_one(LeaseForgotten{r.lease});  // void: the same request again
   Lease lease;

@@ -26,6 +26,7 @@ struct Withdrawal {
   std::optional<WithdrawalDropped> dropped;
   UnixSeconds over_at;  // since it is in this state, unless Open
 };
+BOOST_DESCRIBE_STRUCT(Withdrawal, (), (opened, state, paid, settled, dropped, over_at))
 
 class WithdrawalBook {
  public:
@@ -42,6 +43,11 @@ class WithdrawalBook {
   // Those that may be forgotten now: a payout whose token is not delivered yet may not.
   std::vector<ClaimId> due(UnixSeconds now) const;
   void check_invariants() const;
+
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.withdrawals_, self.open_, self.over_);
+  }
 
  private:
   Withdrawal& in_state(const ClaimId& id, WithdrawalState state);

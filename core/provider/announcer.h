@@ -51,6 +51,10 @@ class Announcer {
   bool quorum_lost(Now now) const;
 
   void apply(const OwnRecord& record);
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.stamp_floor_, self.up_hours_);
+  }
 
  private:
   void sign(uint16_t kind, nostr::Draft draft, Step& out);

@@ -17,7 +17,8 @@
 //   Recovery               instead of most of these, while an older ledger is taken up
 //
 // Use: construct, fold() every durable record in order, start(), then step() for each input and
-// whenever next_deadline() has come. Not thread-safe.
+// whenever next_deadline() has come. A snapshot may stand for the records up to where it was made.
+// Not thread-safe.
 #pragma once
 
 #include <map>
@@ -69,6 +70,13 @@ class Provider {
 
   // One durable record, in order, before start().
   void fold(const Record& record);
+  // What the records folded so far made, as bytes that hold every secret of the ledger: the same
+  // records give the same bytes, whether they were folded or loaded. Before start().
+  Bytes snapshot() const;
+  // Instead of folding those records, first of all. Error: it is damaged, or was made by another
+  // version of this program or for other ranges of numbers and ports. Then fold them all, into
+  // another provider.
+  Result<void> load(ByteView snapshot);
   // Once. Error, and nothing may be done: the ledger is another provider's, or its wallet has
   // another seed.
   Result<Step> start(Now now, const Boot& boot);

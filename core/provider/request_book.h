@@ -25,6 +25,7 @@ struct Request {
   std::optional<RequestAnswered> answer;
   bool delivered = false;  // a relay quorum took the answer
 };
+BOOST_DESCRIBE_STRUCT(Request, (), (opened, answer, delivered))
 
 class RequestBook {
  public:
@@ -48,6 +49,12 @@ class RequestBook {
   // The only function that changes state. Records of other machines are ignored.
   void apply(const OwnRecord& record);
   void check_invariants() const;
+
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.requests_, self.ops_, self.spawns_, self.stops_, self.forgettable_,
+                    self.seen_, self.seen_order_);
+  }
 
  private:
   UnixSeconds forget_at(const Request& request) const;

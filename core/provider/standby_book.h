@@ -15,6 +15,10 @@ class StandbyBook {
  public:
   // The only function that changes state. Records of other machines are ignored.
   void apply(const Record& record);
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.terms_, self.notices_);
+  }
 
   // The terms of a reservation: frozen, and not joined yet.
   const failover::Terms* terms_of(const LeaseId& lease) const;

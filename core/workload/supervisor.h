@@ -104,6 +104,11 @@ class Supervisor {
 
   // The only function that changes durable state, live and at recovery alike.
   void apply(const WorkloadRecord& record);
+  // What the records made, for a snapshot of a supervisor that only they have changed.
+  template <class Self>
+  static auto durable(Self& self) {
+    return std::tie(self.workloads_, self.running_count_);
+  }
   // After the fold: everything is looked at anew, and the engine's list is asked for.
   void recover(Now now, Step& out);
 
@@ -158,6 +163,12 @@ class Supervisor {
     Micros provisioning_since;
     Seconds backoff_charged;
     std::optional<uint64_t> seen_in;  // `engine_losses_` when it was last seen running
+
+    template <class Self>
+    static auto durable(Self& self) {
+      return std::tie(self.spec, self.restart, self.state, self.since, self.attempts,
+                      self.generation, self.started_once, self.retired, self.gated, self.creates);
+    }
   };
 
   Workload* find(const LeaseId& lease);

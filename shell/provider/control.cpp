@@ -36,9 +36,10 @@ void answer_from_ledger(JournalWriter& writer, Reply reply,
   if (!taken) reply(json::serialize(error_json("the ledger is busy: try again")));
 }
 
-json::object verify(store::Ledger& ledger) {
+json::object verify(store::Ledger& ledger, const std::string& data_dir) {
   // The ledger compared itself with its mark when it was opened, and has held the lock since.
-  return to_json(verify_ledger(ledger.header(), ledger.acknowledged(), scan_of(ledger)));
+  return to_json(verify_ledger(ledger.header(), ledger.acknowledged(), usable_snapshot(data_dir),
+                               scan_of(ledger)));
 }
 
 json::object show(store::Ledger& ledger, const std::string& name) {
@@ -77,7 +78,10 @@ net::ControlServer::Handler control_handler(ControlVerbs verbs) {
       verbs.drain(wanted);
       return reply(json::serialize(json::object{{"draining", wanted}}));
     }
-    if (verb == "ledger-verify") return answer_from_ledger(*verbs.writer, reply, verify);
+    if (verb == "ledger-verify")
+      return answer_from_ledger(
+          *verbs.writer, reply,
+          [dir = verbs.data_dir](store::Ledger& ledger) { return verify(ledger, dir); });
     if (verb == "ledger-export") return answer_from_ledger(*verbs.writer, reply, movements);
     if (verb == "wallet-balance") return reply(json::serialize(verbs.wallet->balance()));
     if (verb == "wallet-check") return verbs.wallet->check(std::move(reply));

@@ -26,6 +26,7 @@ struct ControlVerbs {
   std::function<void(bool on)> drain;
   JournalWriter* writer = nullptr;  // outlives the server
   WalletDesk* wallet = nullptr;     // likewise
+  std::string data_dir;
 };
 
 net::ControlServer::Handler control_handler(ControlVerbs verbs);

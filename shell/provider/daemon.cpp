@@ -16,6 +16,7 @@
 #include "shell/provider/metrics.h"
 #include "shell/provider/notify.h"
 #include "shell/provider/ports_in_use.h"
+#include "shell/provider/snapshots.h"
 #include "shell/provider/status.h"
 #include "shell/provider/wallet_desk.h"
 
@@ -32,7 +33,8 @@ constexpr unsigned kWorkers = 2;
 
 class Daemon {
  public:
-  explicit Daemon(const Setup& setup) : setup_(setup), pool_(loop_, kWorkers) {}
+  explicit Daemon(const Setup& setup)
+      : setup_(setup), snapshots_(setup.data_dir), pool_(loop_, kWorkers) {}
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -67,7 +69,8 @@ class Daemon {
   shell::Logger log_{"daemon"};
   shell::OsEntropy entropy_;
   net::Loop loop_;
-  std::unique_ptr<store::Ledger> ledger_;  // outlives the pool, whose workers write it
+  Snapshots snapshots_;  // it and the ledger outlive the pool, whose workers write them
+  std::unique_ptr<store::Ledger> ledger_;
   net::WorkerPool pool_;
   workload::Encrypts encrypts_ = workload::Encrypts::Nothing;
   std::unique_ptr<backend::Backend> backend_;
@@ -134,6 +137,7 @@ Result<void> Daemon::start() {
 Result<void> Daemon::open_ledger() {
   store::LedgerOptions options;
   options.directory = setup_.data_dir;
+  options.known = snapshots_.read();
   auto ledger = store::Ledger::open(options, entropy_, {});
   if (!ledger) return std::unexpected(ledger.error());
   ledger_ = *std::move(ledger);
@@ -202,11 +206,12 @@ Result<void> Daemon::open_core(lease::Resources node) {
   auto settings = provider::settings_of(setup_.config, setup_.me.public_key(), node);
   settings.encrypts = encrypts_;
   settings.templates = setup_.templates;
-  core_ = std::make_unique<provider::Provider>(std::move(settings), entropy_, jitter);
-  const auto folded = ledger_->read(1, [&](const journal::SealedBatch& batch) {
-    return each_record(batch, [&](uint64_t, const provider::Record& r) { core_->fold(r); });
-  });
-  if (!folded) return folded;
+  const auto empty = [this, settings, jitter] {
+    return std::make_unique<provider::Provider>(settings, entropy_, jitter);
+  };
+  auto core = snapshots_.open(*ledger_, empty);
+  if (!core) return std::unexpected(core.error());
+  core_ = *std::move(core);
   core_->check_invariants();
   const auto input = [this](const provider::Input& i) { step(i); };
   links_ = std::make_unique<RelayLinks>(
@@ -217,6 +222,7 @@ Result<void> Daemon::open_core(lease::Resources node) {
       loop_, pool_, *ledger_,
       JournalWriter::Events{[this](std::vector<provider::Effect> effects) { release(effects); },
                             [this](const Error& error) { on_journal_failed(error); }});
+  snapshots_.watch(loop_, pool_, *writer_, empty);
   wallet_ = std::make_unique<WalletDesk>(
       loop_, *core_, setup_.config.payout.directory,
       [this](const cashu::MintCall& call, std::function<void(const cashu::MintAnswer&)> then) {
@@ -232,6 +238,7 @@ Result<void> Daemon::open_control() {
   verbs.drain = [this](bool on) { step(provider::Drain{on}); };
   verbs.writer = writer_.get();
   verbs.wallet = wallet_.get();
+  verbs.data_dir = setup_.data_dir;
   auto server = net::ControlServer::listen(loop_, setup_.data_dir + "/" + kControlSocket,
                                            control_handler(std::move(verbs)));
   if (!server) return std::unexpected(server.error());

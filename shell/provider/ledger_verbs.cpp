@@ -145,7 +145,7 @@ Exit verb_ledger_verify(const std::string& data_dir, bool as_json) {
   const Told found = ask_or_read(
       data_dir, {{"verb", "ledger-verify"}},
       [](const ClosedLedger& ledger) -> Told {
-        return to_json(verify_ledger(ledger.header, ledger.mark, ledger.scan));
+        return to_json(verify_ledger(ledger.header, ledger.mark, ledger.snapshot, ledger.scan));
       },
       Exit::Findings);
   return found ? report_verification(*found, as_json) : found.error();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shell/provider/books.h"
+#include "shell/store/snapshot_file.h"
 
 namespace paygress::daemon {
 
@@ -27,18 +28,23 @@ struct Verification {
   std::vector<std::string> problems;  // empty: sound
 };
 
-// Follows the chain, compares it with the high-water mark, folds every record again and checks
-// every rule of the books. A record that contradicts the earlier ones ends the process through the
-// check handler: nothing after it means anything.
+// Follows the chain, compares it with the high-water mark, folds every record again, checks every
+// rule of the books, and that a snapshot is what the records before it make. A record that
+// contradicts the earlier ones ends the process through the check handler: nothing after it means
+// anything.
 Verification verify_ledger(const journal::Header& header, const std::optional<journal::Tip>& mark,
-                           const Scan& scan);
+                           const std::optional<store::Snapshot>& snapshot, const Scan& scan);
 boost::json::object to_json(const Verification& found);
+
+// The snapshot that is there; none when it is damaged: no start would use it.
+std::optional<store::Snapshot> usable_snapshot(const std::string& data_dir);
 
 // A ledger that nobody writes at the moment.
 struct ClosedLedger {
   std::shared_ptr<journal::Storage> storage;
   journal::Header header;
   std::optional<journal::Tip> mark;
+  std::optional<store::Snapshot> snapshot;
   Scan scan;
 };
 Result<ClosedLedger> open_closed_ledger(const std::string& data_dir);

@@ -1,20 +1,16 @@
 #include "shell/store/high_water.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
+#include <optional>
 
 #include "core/base/codec.h"
-#include "shell/base/file.h"
+#include "shell/store/sealed_file.h"
 
 namespace paygress::store {
 namespace {
 
-// "PGMARK\r\n" | format u32 | install 16 | sequence u64 | hash 32 | SHA-256 of the former.
-constexpr std::string_view kMagic = "PGMARK\r\n";
-constexpr size_t kHashedBytes = kMagic.size() + 4 + 16 + 8 + 32;
-constexpr size_t kMarkBytes = kHashedBytes + sizeof(journal::Hash);
+// The body: format u32 | install 16 | sequence u64 | hash 32.
+constexpr std::string_view kMarkMagic = "PGMARK\r\n";
+constexpr size_t kBodyBytes = 4 + 16 + 8 + 32;
 
 constexpr std::string_view kAdvice =
     "; look at the ledger with `ledger verify`; `ledger recover` takes it up without this file";
@@ -22,19 +18,13 @@ constexpr std::string_view kAdvice =
 }  // namespace
 
 Result<std::optional<HighWater>> read_any_high_water(const std::string& path) {
-  if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
-  auto file = shell::open_file(path, O_RDONLY | O_NONBLOCK);
-  if (!file) return std::unexpected(file.error());
-  auto content = shell::read_all(*file, kMarkBytes, path);
-  if (!content) return std::unexpected(content.error());
-  const ByteView bytes = as_bytes(*content);
-  const auto damaged = [&] {
-    return fail("high-water mark is damaged" + std::string(kAdvice), path);
-  };
-  if (bytes.size() != kMarkBytes || !content->starts_with(kMagic)) return damaged();
-  if (!std::ranges::equal(crypto::sha256(bytes.first(kHashedBytes)), bytes.subspan(kHashedBytes)))
-    return damaged();
-  Decoder in(bytes.subspan(kMagic.size()));
+  const auto body = read_sealed_file(path, kMarkMagic, kBodyBytes);
+  const bool broken =
+      body ? *body && (*body)->size() != kBodyBytes : body.error().message == kSealBroken;
+  if (broken) return fail("high-water mark is damaged" + std::string(kAdvice), path);
+  if (!body) return std::unexpected(body.error());
+  if (!*body) return std::nullopt;
+  Decoder in(**body);
   uint32_t format = 0;
   HighWater mark;
   PG_CHECK(decode(in, format) && decode(in, mark.install) && decode(in, mark.tip.sequence) &&
@@ -58,16 +48,14 @@ Result<std::optional<journal::Tip>> read_high_water(const std::string& path,
 
 Result<void> write_high_water(const std::string& path, const InstallId& install,
                               const journal::Tip& tip) {
-  Bytes bytes;
-  BufferSink sink{bytes};
-  sink.put(as_bytes(kMagic));
+  Bytes body;
+  BufferSink sink{body};
   encode(sink, journal::kFormatVersion);
   encode(sink, install);
   encode(sink, tip.sequence);
   encode(sink, tip.hash);
-  PG_CHECK(bytes.size() == kHashedBytes);
-  encode(sink, crypto::sha256(ByteView(bytes)));
-  return shell::write_whole_file(path, as_text(bytes), true);
+  PG_CHECK(body.size() == kBodyBytes);
+  return write_sealed_file(path, kMarkMagic, body);
 }
 
 }  // namespace paygress::store

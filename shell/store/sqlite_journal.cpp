@@ -112,7 +112,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerOptions& options, Entro
   auto mark = options.take_up ? Result<std::optional<journal::Tip>>(std::nullopt)
                               : read_high_water(state->mark_path, (*storage)->header().install);
   if (!mark) return std::unexpected(mark.error());
-  auto journal = journal::Journal::open(std::move(*storage), *mark, replay);
+  auto journal = journal::Journal::open(std::move(*storage), *mark, replay, options.known);
   if (!journal)
     return fail("the ledger cannot be trusted: " + to_string(journal.error()) +
                     "; nothing was changed. Put back a newer backup; if there is none, see "
@@ -147,6 +147,7 @@ Result<void> Ledger::read(uint64_t from, const journal::Visitor& visit) {
 }
 
 const journal::Tip& Ledger::acknowledged() const { return state_->journal->acknowledged(); }
+uint64_t Ledger::resumed_after() const { return state_->journal->resumed_after(); }
 bool Ledger::failed() const { return state_->journal->failed(); }
 const std::optional<Error>& Ledger::mark_problem() const { return state_->mark_problem; }
 

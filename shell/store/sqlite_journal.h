@@ -26,6 +26,8 @@ struct LedgerOptions {
   // anew, of the same install when a mark tells it, and the mark stays as it is until a batch that
   // says so is durable.
   bool take_up = false;
+  // The batch of a snapshot: the ledger is followed from there (journal.h).
+  std::optional<journal::Tip> known = std::nullopt;
   // Pages of the write-ahead log before SQLite moves them into the file.
   int checkpoint_pages = 1000;
   // SQLite VFS by name, for the database file only; tests fail, tear and lose writes through it.
@@ -53,6 +55,7 @@ class Ledger {
   Result<uint64_t> commit();
   Result<void> read(uint64_t from, const journal::Visitor& visit);
   const journal::Tip& acknowledged() const;
+  uint64_t resumed_after() const;
   bool failed() const;
   const std::optional<Error>& mark_problem() const;
 

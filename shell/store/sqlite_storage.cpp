@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kReaderPatience{5'000};
 
-// `meta` holds one row. Snapshots, when they come, are a table of their own.
+// `meta` holds one row.
 constexpr const char* kSchema =
     "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER NOT NULL,"
     "  install BLOB NOT NULL);"

@@ -47,6 +47,13 @@ provider::Policies policies_of(const World& world) {
   return policies;
 }
 
+uint64_t digest_of(const provider::Step& step) {
+  HashSink sink;
+  encode(sink, step.records);
+  encode(sink, step.effects);
+  return sink.digest();
+}
+
 }  // namespace
 
 ProviderNode::ProviderNode(World& world, const ProviderLine& line)
@@ -66,8 +73,13 @@ void ProviderNode::start() {
     disk_.crash(CrashLoss::Everything);
     return start_after(kRestartDelay);
   }
-  provider_ = std::make_unique<provider::Provider>(
-      settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
+  const auto make = [&] {
+    return std::make_unique<provider::Provider>(
+        settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
+  };
+  provider_ = make();
+  auto shortcut = make();
+  bool shortened = false;
   intents_.clear();
   bodies_.clear();
   outputs_.clear();
@@ -78,14 +90,18 @@ void ProviderNode::start() {
       auto record = decode_bytes<provider::Record>(bytes);
       if (!record) return std::unexpected(record.error());
       provider_->fold(*record);
+      if (shortened) shortcut->fold(*record);
       if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&*record))
         note_intent(*of_wallet);
     }
+    if (snapshot_.tip == journal::Tip{batch.sequence, batch.hash})
+      shortened = shortcut->load(snapshot_.state).has_value();
     return {};
   };
   auto opened = journal::Journal::open(*std::move(storage), mark_, fold);
   if (!opened) return world_.violate("journal", to_string(opened.error()));
   journal_ = *std::move(opened);
+  const auto whole = take_up(shortened ? std::move(shortcut) : nullptr);
   provider_->check_invariants();  // as the daemon does with what it has read
   ClientLinks::Events events;
   events.up = [this](nostr::LinkId link) { reach([this, link] { step(provider::LinkUp{link}); }); };
@@ -100,11 +116,31 @@ void ProviderNode::start() {
   lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
   lease::BootId machine;
   machine.bytes[0] = static_cast<uint8_t>(identity_.number);
-  auto first = provider_->start(clock(), {install_of(identity_.number), machine, "seed"});
+  const provider::Boot boot{install_of(identity_.number), machine, "seed"};
+  auto first = provider_->start(clock(), boot);
   if (!first) return world_.violate("start", to_string(first.error()));
+  if (whole != nullptr && digest_of(*whole->start(clock(), boot)) != digest_of(*first))
+    world_.violate("snapshot", "a start from a snapshot does something else");
   starting_ = true;
   carry_out(*std::move(first));
   starting_ = false;
+}
+
+// A start from a snapshot and the batches after it must find what reading all of them finds. It is
+// the one that goes on; the other is given back, to see that it would do the same.
+std::unique_ptr<provider::Provider> ProviderNode::take_up(
+    std::unique_ptr<provider::Provider> shortcut) {
+  const bool keeps = life_ % kLivesPerSnapshot == 1;
+  if (shortcut == nullptr && !keeps) return nullptr;
+  Bytes all = provider_->snapshot();
+  if (shortcut != nullptr) {
+    world_.mark("snapshot", name());
+    if (shortcut->snapshot() != all)
+      world_.violate("snapshot", "a start from a snapshot finds something else than the ledger");
+    provider_.swap(shortcut);
+  }
+  if (keeps) snapshot_ = {journal_->acknowledged(), std::move(all)};
+  return shortcut;
 }
 
 // A frozen one stays down until it is thawed.

@@ -23,6 +23,7 @@
 namespace paygress::sim {
 
 inline constexpr Micros kRestartDelay{5'000'000};  // until what ended by itself is started again
+inline constexpr uint64_t kLivesPerSnapshot = 3;   // so that some are read with batches after them
 
 class ProviderNode {
  public:
@@ -100,6 +101,7 @@ class ProviderNode {
   void schedule_timer();
   void observe(const provider::Input& input, const provider::Step& step);
 
+  std::unique_ptr<provider::Provider> take_up(std::unique_ptr<provider::Provider> shortcut);
   void start_after(Micros down);
   struct Withdrawing {  // by the operator
     provider::Withdraw asked;
@@ -147,6 +149,10 @@ class ProviderNode {
   SeededEntropy entropy_;
   std::unique_ptr<journal::Journal> journal_;
   std::optional<journal::Tip> mark_;
+  struct {
+    journal::Tip tip;  // sequence 0: there is none
+    Bytes state;
+  } snapshot_;
   std::unique_ptr<provider::Provider> provider_;
   std::vector<std::unique_ptr<ClientLinks>> lives_links_;  // of every life: events refer to them
   uint64_t life_ = 0;  // answers to an earlier life are not delivered

@@ -165,5 +165,87 @@ TEST(Journal, RefusesTheMarkOfAnotherInstall) {
               HasSubstr("another journal"));
 }
 
+// --- from a snapshot ---------------------------------------------------------------------------
+
+struct Resumed {
+  uint64_t after = 0;
+  std::vector<uint64_t> replayed;
+  std::string refusal;
+};
+
+Resumed resume(Shelf& shelf, const Tip& known, const std::optional<Tip>& mark = {}) {
+  Resumed found;
+  const auto replay = [&](const SealedBatch& b) {
+    found.replayed.push_back(b.sequence);
+    return Result<void>{};
+  };
+  auto journal = Journal::open(std::make_unique<ShelfStorage>(shelf), mark, replay, known);
+  if (!journal) return found.refusal = to_string(journal.error()), found;
+  found.after = (*journal)->resumed_after();
+  EXPECT_EQ((*journal)->acknowledged().sequence, shelf.batches.size());
+  return found;
+}
+
+Tip tip_of(const Shelf& shelf, uint64_t sequence) {
+  return {sequence, shelf.batches.at(sequence - 1).hash};
+}
+
+TEST(JournalFromASnapshot, FollowsAndReplaysWhatComesAfterItOnly) {
+  Shelf shelf;
+  write(shelf, 1, 5);
+  const Tip known = tip_of(shelf, 3);
+  shelf.batches[0].payload[0] ^= 1;  // was verified when the snapshot was made
+  for (const auto& mark : {std::optional<Tip>(), std::optional(tip_of(shelf, 5))}) {
+    const Resumed found = resume(shelf, known, mark);
+    EXPECT_EQ(found.refusal, "");
+    EXPECT_EQ(found.after, 3U);
+    EXPECT_THAT(found.replayed, ElementsAre(4, 5));
+  }
+}
+
+TEST(JournalFromASnapshot, FollowsFromAnOlderMarkAndReplaysNoMore) {
+  Shelf shelf;
+  write(shelf, 1, 5);
+  const Resumed found = resume(shelf, tip_of(shelf, 4), tip_of(shelf, 2));
+  EXPECT_EQ(found.after, 4U);
+  EXPECT_THAT(found.replayed, ElementsAre(5));
+  shelf.batches[2].payload[0] ^= 1;  // between the mark and the snapshot
+  EXPECT_THAT(resume(shelf, tip_of(shelf, 4), tip_of(shelf, 2)).refusal, HasSubstr("batch 3"));
+}
+
+TEST(JournalFromASnapshot, ReadsAllWhenItHoldsAnotherBatchThereOrNone) {
+  Shelf shelf;
+  write(shelf, 1, 3);
+  Tip other = tip_of(shelf, 2);
+  other.hash[0] ^= 1;
+  for (const Tip& known : {other, Tip{9, other.hash}}) {
+    const Resumed found = resume(shelf, known);
+    EXPECT_EQ(found.after, 0U);
+    EXPECT_THAT(found.replayed, ElementsAre(1, 2, 3));
+  }
+}
+
+TEST(JournalFromASnapshot, IsRefusedAsWithoutOneWhenItWasPutBack) {
+  Shelf shelf;
+  write(shelf, 1, 5);
+  const Tip known = tip_of(shelf, 3);
+  Tip mark = tip_of(shelf, 2);
+  mark.hash[0] ^= 1;  // of a history that is not this one
+  EXPECT_THAT(resume(shelf, known, mark).refusal, HasSubstr("not the batch that was acknowledged"));
+  mark = tip_of(shelf, 4);
+  mark.hash[0] ^= 1;
+  EXPECT_THAT(resume(shelf, known, mark).refusal, HasSubstr("not the batch that was acknowledged"));
+  mark = tip_of(shelf, 5);
+  shelf.batches.pop_back();
+  EXPECT_THAT(resume(shelf, known, mark).refusal, HasSubstr("ends at batch 4"));
+}
+
+TEST(JournalFromASnapshot, RefusesABreakAfterIt) {
+  Shelf shelf;
+  write(shelf, 1, 5);
+  shelf.batches[3].payload[0] ^= 1;
+  EXPECT_THAT(resume(shelf, tip_of(shelf, 3)).refusal, HasSubstr("batch 4"));
+}
+
 }  // namespace
 }  // namespace paygress::journal

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/cashu/token.h"
+#include "tests/sim/provider/folding.h"
 
 namespace paygress::sim {
 namespace {
@@ -149,9 +150,9 @@ void Cluster::start(size_t i) {
   node.timer.reset();
   node.hung = false;
   node.backlog.clear();
-  node.core = std::make_unique<provider::Provider>(node.settings, node.entropy, 11 + i);
-  for (const auto& batch : node.ledger)
-    for (const provider::Record& record : batch) node.core->fold(record);
+  node.core = read_ledger(node.ledger, [&] {
+    return std::make_unique<provider::Provider>(node.settings, node.entropy, 11 + i);
+  });
   auto first = node.core->start(now(), {install_of(i), node.boot, "seed"});
   if (!first) throw std::runtime_error(to_string(first.error()));
   const uint64_t life = node.life;

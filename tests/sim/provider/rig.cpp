@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/cashu/token.h"
+#include "tests/sim/provider/folding.h"
 
 namespace paygress::sim {
 namespace {
@@ -56,10 +57,9 @@ void Rig::start() {
   ++life_;
   timer_.reset();
   held_.clear();
-  provider_ = std::make_unique<provider::Provider>(settings_, entropy_, 7, policies_);
-  for (const auto& batch : ledger_)
-    for (const provider::Record& record : batch) provider_->fold(record);
-  provider_->check_invariants();  // as the daemon does with what it has read
+  provider_ = read_ledger(ledger_, [&] {
+    return std::make_unique<provider::Provider>(settings_, entropy_, 7, policies_);
+  });
   lease::BootId machine;
   machine.bytes[0] = 1;
   auto first = provider_->start(now(), {rig_install(), machine, "seed"});
