@@ -240,14 +240,16 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
 }
 
 // A refusal is remembered for so long; after that the request is too old, and its token as
-// untouched as it was (flaw 7).
+// untouched as it was (flaw 7), unless somebody who had a copy of it was faster.
 bool ConsumerNode::is_forgotten_refusal(const Order& order, const market::Reply& reply) const {
   const auto* first = std::get_if<market::ErrorReply>(&*order.final);
   const auto* then = std::get_if<market::ErrorReply>(&reply);
-  return first != nullptr && then != nullptr && then->error_type == "request_expired" &&
-         first->token_state == market::TokenState::Untouched &&
-         then->token_state == market::TokenState::Untouched &&
-         elapsed(order.asked_at, world_.clock().wall) > provider::kRefusalKept;
+  if (first == nullptr || then == nullptr || first->token_state != market::TokenState::Untouched ||
+      elapsed(order.asked_at, world_.clock().wall) <= provider::kRefusalKept)
+    return false;
+  if (then->error_type == "token_already_spent") return world_.strangers().copied(order.token);
+  return then->error_type == "request_expired" &&
+         then->token_state == market::TokenState::Untouched;
 }
 
 // A refund is worth what it says, now: genuine, unspent, and nobody else's.
