@@ -13,6 +13,9 @@
 //
 // A struct may gain members at its end: a reader with more members than the count leaves them at
 // their defaults; a reader with fewer refuses (an old program must not fold what it cannot read).
+// Where the bytes themselves are compared or hashed, a struct says `kWrittenAlways`: the members
+// past so many are left out, from the last one backwards, while they have their defaults. What does
+// not use them is then written as it was before there were such members.
 //
 // A class that is part of a snapshot (provider/snapshot.h) names its members itself:
 //
@@ -81,9 +84,10 @@ class Decoder {
  public:
   explicit Decoder(ByteView bytes, Reading reading = Reading::OlderToo)
       : rest_(bytes), reading_(reading) {}
-  // Of a struct that has `known` members and was written with `present` ones.
-  bool takes(size_t present, size_t known) const {
-    return present == known || (reading_ == Reading::OlderToo && present < known);
+  // Of a struct that has `known` members, of which `always` are never left out, and was written
+  // with `present` ones.
+  bool takes(size_t present, size_t always, size_t known) const {
+    return present <= known && (present >= always || reading_ == Reading::OlderToo);
   }
   bool take(std::span<uint8_t> out) {
     if (!ok_ || rest_.size() < out.size()) return ok_ = false;
@@ -155,6 +159,28 @@ concept HasDurable = requires(T& value) { T::durable(value); };
 
 template <class T>
 using Members = boost::describe::describe_members<T, boost::describe::mod_public>;
+
+// How many of its members are written at least.
+template <class T>
+constexpr size_t written_always() {
+  if constexpr (requires { T::kWrittenAlways; }) return T::kWrittenAlways;
+  return boost::mp11::mp_size<Members<T>>::value;
+}
+
+// How many of its members are written.
+template <class T>
+size_t written_members(const T& value) {
+  size_t written = written_always<T>();
+  if constexpr (requires { T::kWrittenAlways; }) {
+    size_t position = 0;
+    static const T unset{};
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+      if (++position > written && !(value.*member.pointer == unset.*member.pointer))
+        written = position;
+    });
+  }
+  return written;
+}
 
 // The unsigned type in whose bytes a T is written.
 template <std::integral T>
@@ -239,8 +265,12 @@ void encode(S& sink, const T& value) {
         },
         T::durable(value));
   } else {
-    put_integer(sink, static_cast<uint16_t>(boost::mp11::mp_size<Members<T>>::value));
-    boost::mp11::mp_for_each<Members<T>>([&](auto member) { encode(sink, value.*member.pointer); });
+    const size_t written = written_members(value);
+    put_integer(sink, static_cast<uint16_t>(written));
+    size_t position = 0;
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+      if (position++ < written) encode(sink, value.*member.pointer);
+    });
   }
 }
 
@@ -338,7 +368,8 @@ bool decode(Decoder& in, T& value) {
   } else {
     uint16_t present = 0;
     constexpr size_t kKnown = boost::mp11::mp_size<Members<T>>::value;
-    if (!take_integer(in, present) || !in.takes(present, kKnown)) return in.fail();
+    constexpr size_t kAlways = written_always<T>();
+    if (!take_integer(in, present) || !in.takes(present, kAlways, kKnown)) return in.fail();
     size_t position = 0;
     boost::mp11::mp_for_each<Members<T>>([&](auto member) {
       if (position++ < present && in.ok()) decode(in, value.*member.pointer);

@@ -81,6 +81,9 @@ struct LeaseReserved {
   bool encrypted = false;                  // with the consumer's key, which no record holds
   std::map<std::string, std::string> env;  // of the template; values may be secret
   uint64_t open_files_max = 0;             // 0: the engine's default
+  std::string encrypted_path = {};         // of the template, where only that is encrypted
+
+  static constexpr size_t kWrittenAlways = 16;  // others' records are as they were without it
 };
 struct LeaseVoided {
   LeaseId lease;
@@ -251,7 +254,8 @@ struct WithdrawalForgotten {  // long after; these records stay
 
 BOOST_DESCRIBE_STRUCT(LeaseReserved, (),
                       (lease, op, owner, number, tier, image, template_slug, workload_id, ssh_port,
-                       ports, password, minimum, at, encrypted, env, open_files_max))
+                       ports, password, minimum, at, encrypted, env, open_files_max,
+                       encrypted_path))
 BOOST_DESCRIBE_STRUCT(LeaseVoided, (), (lease, at))
 BOOST_DESCRIBE_STRUCT(LeasePaid, (), (lease, op, lot, bought, credit, at))
 BOOST_DESCRIBE_STRUCT(LeaseStarted, (), (lease, at, serves_ssh))

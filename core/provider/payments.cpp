@@ -166,6 +166,8 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
   }
   const LeaseId id = terms.lease;
   terms.encrypted = quote.volume_key.has_value();
+  if (terms.encrypted && m_.settings.encrypts == workload::Encrypts::Data)
+    terms.encrypted_path = quote.template_info->data_path;  // the quote has seen it
   // Kept before anything is paid. What is lost with this machine's memory later ends the lease.
   if (quote.volume_key) out.effects.push_back(KeepVolumeKey{terms.lease, quote.volume_key});
   lease::LeaseStep step;

@@ -344,6 +344,7 @@ workload::Spec Payments::spec_of(const lease::Lease& lease) const {
   spec.open_files_max = lease.terms.open_files_max;
   spec.root_password = lease.terms.password;
   spec.encrypted = lease.terms.encrypted;
+  spec.encrypted_path = lease.terms.encrypted_path;
   spec.labels.install = install_;
   spec.labels.provider = m_.settings.self;
   spec.labels.lease = lease.terms.lease;

@@ -99,11 +99,15 @@ struct Spec {
   bool encrypted = false;
   bool guarded = false;         // warm standby: inside the guard's group of its name (guard.h)
   uint64_t open_files_max = 0;  // of a process (RLIMIT_NOFILE); 0: the engine's default
+  // The directory of the workload that is encrypted, where it is not the whole disk.
+  std::string encrypted_path = {};
+
+  static constexpr size_t kWrittenAlways = 15;  // a spec's digest is of its bytes
 };
 BOOST_DESCRIBE_STRUCT(Spec, (),
                       (name, labels, image, template_slug, env, cpu_millicores, memory_mb,
                        storage_gb, address, ssh_host_port, ports, root_password, encrypted, guarded,
-                       open_files_max))
+                       open_files_max, encrypted_path))
 
 // A call to the engine. `spec` stands only with Create, `name` with everything but Probe, List and
 // Capacity. The caller treats no answer within `deadline` (from the start of the call) as Unknown.
