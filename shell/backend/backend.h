@@ -61,6 +61,10 @@ struct DockerConfig {
   // there as long as a container of ours is; in a swarm, the one that each machine has as `bridge`.
   std::string network;
   std::map<std::string, Member> members;  // of the swarm it manages, by name; empty: a lone engine
+  // Encrypted volumes of a lone engine, "<data_dir>/volumes" (made when one is made, 0700), and
+  // their keys (volume_key.h). An empty path: none can be made.
+  std::filesystem::path volume_directory = {};
+  std::filesystem::path key_directory = {};
 };
 
 // A project of our own on an LXD server, made when absent. Other projects are never looked at.

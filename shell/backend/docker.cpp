@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shell/backend/guard_group.h"
+#include "shell/backend/volume_key.h"
 
 namespace paygress::backend {
 
@@ -15,12 +16,18 @@ using workload::Verb;
 namespace {
 
 constexpr Micros kLookAgain = 100'000_us;
+constexpr unsigned kVolumeLanes = 4;
 constexpr Micros kStartSettles = 300'000_us;  // a process that cannot start has ended by then
 
 }  // namespace
 
 DockerBackend::DockerBackend(net::Loop& loop, DockerConfig config, InstallId install)
-    : DockerClient(loop, config.socket, install), config_(std::move(config)) {}
+    : DockerClient(loop, config.socket, install), config_(std::move(config)) {
+  if (config_.volume_directory.empty()) return;
+  pool_ = std::make_unique<net::WorkerPool>(loop, kVolumeLanes);
+  for (unsigned i = 0; i < kVolumeLanes; ++i)
+    lanes_.push_back(pool_->make_queue(net::WorkerPool::Order::Serial, kCallsOutstandingMax));
+}
 
 void DockerBackend::listen(Hear hear) {
   events_ = std::make_unique<DockerEvents>(loop_, config_.socket, install_, std::move(hear));
@@ -48,22 +55,32 @@ void DockerBackend::run(const Op& op) {
     }
     inspect(op, op->call.name, [this, op](const DockerContainer* container) {
       const Verb verb = op->call.verb;
+      if (!container) return answer_absent(op);
       if (verb == Verb::Inspect) {
-        workload::Object absent;
-        absent.name = op->call.name;
-        absent.running = Running::Absent;
-        op->answer.objects = {container ? container->object : absent};
+        op->answer.objects = {container->object};
         return done(op);
       }
-      if (!container && verb == Verb::Remove) return tidy_network(op);
-      if (!container && verb == Verb::Stop) return done(op);
-      if (!container) return fail_as(op, Fault::NotFound, "no such container");
       const std::string& group = container->guard_group;
       if (const auto why = group.empty() ? std::string() : guard_forbids(verb, group); !why.empty())
         return fail_as(op, Fault::Busy, why);
       if (verb == Verb::Start) return start(op, *container);
       change(op, *container);
     });
+  });
+}
+
+void DockerBackend::answer_absent(const Op& op) {
+  const Verb verb = op->call.verb;
+  if (verb == Verb::Stop) return done(op);
+  if (verb == Verb::Remove) return remove_volume(op, [this, op] { tidy_network(op); });
+  find_volume(op, [this, op, verb](const workload::Object* volume) {
+    workload::Object absent;
+    absent.name = op->call.name;
+    absent.running = Running::Absent;
+    op->answer.objects = {volume ? *volume : absent};
+    if (verb == Verb::Inspect) return done(op);
+    if (volume) return fail_as(op, Fault::Conflict, "its create did not come to its end");
+    fail_as(op, Fault::NotFound, "no such container");
   });
 }
 
@@ -91,11 +108,33 @@ void DockerBackend::probe(const Op& op) {
          if (answered.status != 200) return fail_from(op, answered);
          const auto info = parse_docker_info(answered.body);
          if (!info) return fail_as(op, Fault::Internal, to_string(info.error()));
-         op->answer.message = "engine " + version_->engine + ", API 1." +
-                              std::to_string(version_->minor) + "; disk space is not limited";
-         for (const auto& missing : info->missing) op->answer.message += "; " + missing;
-         done(op);
+         tell_probe(op, *info);
        });
+}
+
+void DockerBackend::tell_probe(const Op& op, const DockerInfo& info) {
+  op->answer.message = "engine " + version_->engine + ", API 1." + std::to_string(version_->minor) +
+                       "; disk space is not limited";
+  for (const auto& missing : info.missing) op->answer.message += "; " + missing;
+  const auto tell = [this, op, told = std::make_shared<bool>(false)](const Result<void>& works) {
+    if (std::exchange(*told, true)) return;
+    if (works)
+      op->answer.encrypts = workload::Encrypts::Data;
+    else
+      op->answer.message += "; no volume is encrypted: " + to_string(works.error());
+    done(op);
+  };
+  if (!has_volumes()) return tell(fail("no directory for volumes is configured"));
+  auto tried = std::make_shared<Result<void>>();
+  const Work attempt = [tried, keys = config_.key_directory, install = install_,
+                        directory = config_.volume_directory]() -> Result<void> {
+    *tried = open_key_directory(keys);
+    if (*tried) *tried = try_luks(directory, keys, install);
+    return {};
+  };
+  work_on(op, Fault::Internal, attempt, [tell, tried] { tell(*tried); });
+  // What hangs there is no reason to do without the engine.
+  later(Micros{time_left(op).value / 2}, [tell] { tell(fail("trying it takes too long")); });
 }
 
 void DockerBackend::capacity(const Op& op) {
@@ -130,7 +169,7 @@ void DockerBackend::list(const Op& op) {
 
 // The list says neither when a container stopped nor how: each one is asked.
 void DockerBackend::list_next(const Op& op) {
-  if (op->names.empty()) return done(op);
+  if (op->names.empty()) return list_volumes(op);
   const std::string name = op->names.back();
   op->names.pop_back();
   inspect(op, name, [this, op](const DockerContainer* container) {
@@ -143,6 +182,10 @@ void DockerBackend::start(const Op& op, const DockerContainer& container) {
   if (container.object.running == Running::Paused)
     return fail_as(op, Fault::Conflict, "it is paused: resume it");
   if (container.object.running == Running::Running) return done(op);
+  with_open_volume(op, container.object.labels.lease, [this, op] { start_container(op); });
+}
+
+void DockerBackend::start_container(const Op& op) {
   send(op,
        {.method = "POST",
         .path = container_path(op->call.name) + "/start",
@@ -239,7 +282,7 @@ void DockerBackend::remove(const Op& op) {
 
 void DockerBackend::confirm_removed(const Op& op) {
   inspect(op, op->call.name, [this, op](const DockerContainer* container) {
-    if (!container) return tidy_network(op);
+    if (!container) return remove_volume(op, [this, op] { tidy_network(op); });
     later(kLookAgain, [this, op] { confirm_removed(op); });
   });
 }

@@ -4,6 +4,7 @@
 #include "shell/backend/sandbox_command.h"
 #include "shell/backend/shadow.h"
 #include "shell/backend/tar.h"
+#include "shell/backend/volume_key.h"
 
 namespace paygress::backend {
 
@@ -34,9 +35,20 @@ void DockerBackend::create(const Op& op) {
       op->answer.serves_ssh = container->serves_ssh;
       op->answer.message = "it was there already";
       // Made, perhaps without its files: the one who made it may have died in between.
-      if (container->created_only) return put_files(op, container->serves_ssh);
-      return done(op);
+      if (!container->created_only) return done(op);
+      // The engine mounts what a container has to put files into it.
+      return with_open_volume(op, spec.labels.lease,
+                              [this, op, ssh = container->serves_ssh] { put_files(op, ssh); });
     }
+    if (spec.encrypted && config_.volume_directory.empty())
+      return fail_as(op, Fault::Refused, "encrypted volumes are not configured");
+    if (spec.encrypted && spec.encrypted_path.empty())
+      return fail_as(op, Fault::Invalid, "nothing in it is to be encrypted");
+    if (const auto why = spec.encrypted
+                             ? volume_key_trouble(config_.key_directory, spec.labels.lease)
+                             : std::string();
+        !why.empty())
+      return fail_as(op, Fault::Refused, why);
     if (spec.image.empty() && !is_own_hello(spec))
       return fail_as(op, Fault::Invalid, "no image is known for " + spec.template_slug);
     if (is_own_hello(spec) && spec.ports.empty())
@@ -63,7 +75,10 @@ void DockerBackend::check_driver(const Op& op, Next next) {
 }
 
 void DockerBackend::find_image(const Op& op, const std::string& image) {
-  const Next found = [this, op] { with_network(op, [this, op] { make_container(op); }); };
+  const Next made = [this, op] { with_network(op, [this, op] { make_container(op); }); };
+  const Next found = [this, op, made] {
+    op->call.spec->encrypted ? make_volume(op, made) : made();
+  };
   look_up_image(op, image, found, [this, op, image, found] {
     const Next fetched = [this, op, image, found] { look_up_image(op, image, found); };
     is_own_hello(*op->call.spec) ? import_hello(op, fetched) : pull(op, image, fetched);

@@ -50,10 +50,22 @@ json::object host_config(const Spec& spec, const ContainerOptions& options, json
                     {"PidsLimit", kPidsMax}};
   if (spec.open_files_max > 0) host["Ulimits"] = ulimits_json(spec);
   if (!options.network.empty()) host["NetworkMode"] = options.network;
+  if (spec.encrypted)
+    host["Mounts"] = json::array{
+        json::object{{"Type", "volume"}, {"Source", spec.name}, {"Target", spec.encrypted_path}}};
   if (!options.guard_group.empty()) host["CgroupParent"] = path_in_hierarchy(options.guard_group);
   // Our own images have no init; another image's init wants to be the first process itself.
   if (!options.command.empty()) host["Init"] = true;
   return host;
+}
+
+workload::Object object_of_volume(const json::object& volume) {
+  workload::Object object;
+  object.name = text_of(volume.at("Name"));
+  object.labels = labels_in(object_at(volume, "Labels"));
+  object.running = Running::Stopped;
+  object.unfinished = true;
+  return object;
 }
 
 }  // namespace
@@ -204,6 +216,34 @@ std::string own_network_body(const InstallId& install, int64_t attempt) {
                    {"Driver", "bridge"},
                    {"Options", {{"com.docker.network.bridge.enable_icc", "false"}}},
                    {"Labels", {{kInstall, install.hex()}}}});
+}
+
+std::string volume_body(const Spec& spec, const std::string& device) {
+  return json::serialize(
+      json::object{{"Name", spec.name},
+                   {"Driver", "local"},
+                   {"DriverOpts", {{"type", "ext4"}, {"device", device}, {"o", "nodev,nosuid"}}},
+                   {"Labels", labels_json(spec.labels)}});
+}
+
+Result<workload::Object> parse_docker_volume(std::string_view body) {
+  return parse<workload::Object>(
+      body, [](const json::value& value) { return object_of_volume(value.as_object()); });
+}
+
+Result<std::vector<workload::Object>> parse_docker_volumes(std::string_view body,
+                                                           const InstallId& install) {
+  return parse<std::vector<workload::Object>>(body, [&install](const json::value& value) {
+    std::vector<workload::Object> volumes;
+    const auto* list = value.as_object().if_contains("Volumes");
+    if (list == nullptr || !list->is_array()) return volumes;  // null where there is none
+    for (const auto& item : list->get_array()) {
+      auto volume = object_of_volume(item.as_object());
+      if (volume.labels.install == install) volumes.push_back(std::move(volume));
+    }
+    std::ranges::sort(volumes, {}, &workload::Object::name);
+    return volumes;
+  });
 }
 
 std::string docker_message(std::string_view body) {

@@ -68,6 +68,15 @@ Result<std::vector<std::string>> parse_docker_ids(std::string_view body);
 // `attempt` makes its name unique: engines take a name twice, and then start nothing in either.
 std::string own_network_body(const InstallId& install, int64_t attempt);
 
+// The body of POST /volumes/create for an encrypted volume: the engine mounts its device when the
+// container starts, wherever the engine lives, and fails where the device is not there.
+std::string volume_body(const workload::Spec& spec, const std::string& device);
+// From GET /volumes/{name}, and of GET /volumes those of the install, ordered by name: each as an
+// object whose create did not come to its end, which it is where no container has its name.
+Result<workload::Object> parse_docker_volume(std::string_view body);
+Result<std::vector<workload::Object>> parse_docker_volumes(std::string_view body,
+                                                           const InstallId& install);
+
 // "message" of an error's body, or the beginning of the body.
 std::string docker_message(std::string_view body);
 // Whether an error's text says that somebody else listens on a port.

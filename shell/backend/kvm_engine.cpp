@@ -48,12 +48,6 @@ Result<void> put(const fs::path& file, std::string_view content, mode_t mode) {
   return {};
 }
 
-Result<void> run_tool(const std::vector<std::string>& argv) {
-  const auto result = run_program(argv, kToolLimit);
-  if (result.status != 0) return fail(argv.front() + ": " + result.output);
-  return {};
-}
-
 // Names the files of the seed as cloud-init wants them: the directory's content is the volume's.
 Result<void> make_seed(const fs::path& dir, const Spec& spec) {
   std::string hash;
@@ -67,7 +61,8 @@ Result<void> make_seed(const fs::path& dir, const Spec& spec) {
   if (auto ok = put(files / "user-data", seed_user_data(spec, hash), 0600); !ok) return ok;
   const fs::path image = dir / kSeedFile;
   if (auto ok = run_tool({"xorrisofs", "-quiet", "-output", image.string(), "-volid", "cidata",
-                          "-joliet", "-rational-rock", files.string()});
+                          "-joliet", "-rational-rock", files.string()},
+                         kToolLimit);
       !ok)
     return ok;
   chmod(image.c_str(), 0600);
@@ -81,7 +76,7 @@ Result<void> make_seed(const fs::path& dir, const Spec& spec) {
 Result<void> make_disk(const std::vector<std::string>& create) {
   constexpr int kMeasurements = 12;
   for (int tries = 1;; ++tries) {
-    auto ok = run_tool(create);
+    auto ok = run_tool(create, kToolLimit);
     const bool unlucky = !ok && to_string(ok.error()).contains("accurate CPU usage");
     if (!unlucky || tries == kMeasurements) return ok;
   }
@@ -115,12 +110,7 @@ const KvmImage* KvmEngine::image_of(const Spec& spec) const {
 
 // Why the disk of this spec cannot be made or opened; empty when it can.
 std::string KvmEngine::key_trouble(const Spec& spec) const {
-  if (!spec.encrypted) return {};
-  if (config_.key_directory.empty()) return "encrypted disks are not configured";
-  if (auto ok = open_key_directory(config_.key_directory); !ok) return to_string(ok.error());
-  if (access(volume_key_file(config_.key_directory, spec.labels.lease).c_str(), R_OK) != 0)
-    return "the key of the disk is gone: it was kept in memory only, and the consumer has it";
-  return {};
+  return spec.encrypted ? volume_key_trouble(config_.key_directory, spec.labels.lease) : "";
 }
 
 Result<Accelerator> KvmEngine::accelerator() {
@@ -156,8 +146,7 @@ Answer KvmEngine::probe(const Call& call) {
   if (!cgroups_.complete())
     notes += std::string(notes.empty() ? "" : "; ") +
              "without root or control groups, qemu's own memory and processor time are not limited";
-  const auto keys = config_.key_directory.empty() ? fail("no directory for keys is configured")
-                                                  : open_key_directory(config_.key_directory);
+  const auto keys = open_key_directory(config_.key_directory);
   if (!keys)
     notes +=
         std::string(notes.empty() ? "" : "; ") + "no disk is encrypted: " + to_string(keys.error());

@@ -43,6 +43,7 @@ net::HttpHeaders file_headers(std::string_view type) {
 }  // namespace
 
 void LxdBackend::create(const Op& op) {
+  if (op->call.spec->encrypted) return fail_as(op, Fault::Refused, "this backend cannot encrypt");
   inspect(op, [this, op](const LxdInstance* instance) {
     const auto& spec = *op->call.spec;
     if (!instance) return find_image(op);

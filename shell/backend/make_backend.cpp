@@ -67,7 +67,10 @@ Result<std::unique_ptr<Backend>> make_docker(net::Loop& loop, const BackendConfi
     return fail("the path of the engine's socket is not absolute", "docker.socket");
   if (!config.docker.members.empty())
     return std::make_unique<SwarmBackend>(loop, config.docker, config.install);
-  return std::make_unique<DockerBackend>(loop, config.docker, config.install);
+  DockerConfig docker = config.docker;
+  if (!docker.volume_directory.empty())
+    docker.volume_directory = fs::absolute(docker.volume_directory).lexically_normal();
+  return std::make_unique<DockerBackend>(loop, std::move(docker), config.install);
 }
 
 Result<std::unique_ptr<Backend>> make_lxd(net::Loop& loop, const BackendConfig& config) {

@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
+
+#include "shell/backend/overwrite.h"
 
 namespace paygress::backend {
 namespace {
@@ -44,17 +44,6 @@ std::optional<Region> find_header(const std::string& head) {
   return std::nullopt;
 }
 
-bool overwrite(int fd, Region region) {
-  static constexpr std::array<char, 64 * 1024> kZeros{};
-  for (uint64_t done = 0; done < region.length;) {
-    const size_t size = std::min<uint64_t>(kZeros.size(), region.length - done);
-    const ssize_t n = pwrite(fd, kZeros.data(), size, static_cast<off_t>(region.offset + done));
-    if (n <= 0) return false;
-    done += static_cast<uint64_t>(n);
-  }
-  return fsync(fd) == 0;
-}
-
 }  // namespace
 
 Result<void> destroy_qcow2_luks_header(const fs::path& disk) {
@@ -68,7 +57,7 @@ Result<void> destroy_qcow2_luks_header(const fs::path& disk) {
   const bool within = region && fstat(fd, &status) == 0 && region->length <= kLuksBytesMax &&
                       region->offset >= 512 &&
                       region->offset + region->length <= static_cast<uint64_t>(status.st_size);
-  const bool destroyed = within && overwrite(fd, *region);
+  const bool destroyed = within && overwrite_with_zeros(fd, region->offset, region->length);
   close(fd);
   if (!within) return fail("has no LUKS header that could be found", disk.string());
   if (!destroyed) return fail("its LUKS header cannot be overwritten", disk.string());

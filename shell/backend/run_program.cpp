@@ -87,4 +87,10 @@ ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::mil
   return result;
 }
 
+Result<void> run_tool(const std::vector<std::string>& argv, std::chrono::milliseconds limit) {
+  const auto result = run_program(argv, limit);
+  if (result.status != 0) return fail(argv.front() + ": " + result.output);
+  return {};
+}
+
 }  // namespace paygress::backend

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/result.h"
+
 namespace paygress::backend {
 
 struct ProgramResult {
@@ -20,5 +22,7 @@ inline constexpr size_t kProgramOutputBytesMax = 4096;
 // Blocks: not for the loop's thread.
 ProgramResult run_program(const std::vector<std::string>& argv, std::chrono::milliseconds limit,
                           std::string_view enough = {});
+// The same, where only its success is wanted; the error says what the program said.
+Result<void> run_tool(const std::vector<std::string>& argv, std::chrono::milliseconds limit);
 
 }  // namespace paygress::backend

@@ -82,6 +82,7 @@ Running SandboxEngine::running_state(const StoredObject& object) const {
 }
 
 Answer SandboxEngine::make(const Call& call) {
+  if (call.spec->encrypted) return failed(call, Fault::Refused, "sandboxes cannot encrypt");
   if (call.spec->guarded && !host_.root)
     return failed(call, Fault::Refused, "only root can put a sandbox into the guard's group");
   if (auto ok = check_sandbox_spec(*call.spec, host_); !ok)

@@ -206,6 +206,7 @@ void SwarmBackend::capacity(const Op& op) {
 }
 
 void SwarmBackend::create(const Op& op) {
+  if (op->call.spec->encrypted) return fail_as(op, Fault::Refused, "a swarm cannot encrypt");
   inspect(op, [this, op](const SwarmObject* seen, const SwarmNodes&) {
     const auto& spec = *op->call.spec;
     if (!seen || seen->object.unfinished) return make(op);

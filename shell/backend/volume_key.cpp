@@ -21,6 +21,7 @@ Result<void> open_key_directory(const fs::path& directory) {
 }
 
 Result<void> check_key_directory(const fs::path& directory) {
+  if (directory.empty()) return fail("no directory for keys is configured");
   fs::path there = directory;
   std::error_code error;
   while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
@@ -33,6 +34,12 @@ Result<void> check_key_directory(const fs::path& directory) {
 
 fs::path volume_key_file(const fs::path& directory, const LeaseId& lease) {
   return directory / (lease.hex() + ".key");
+}
+
+std::string volume_key_trouble(const fs::path& directory, const LeaseId& lease) {
+  if (auto ok = open_key_directory(directory); !ok) return to_string(ok.error());
+  if (access(volume_key_file(directory, lease).c_str(), R_OK) == 0) return {};
+  return std::string(kVolumeKeyGone);
 }
 
 Result<void> keep_volume_key(const fs::path& directory, const LeaseId& lease,

@@ -14,6 +14,7 @@
 #include "core/crypto/hash.h"
 #include "core/nostr/nip19.h"
 #include "shell/backend/hello.h"
+#include "shell/backend/luks_volume.h"
 #include "shell/backend/volume_key.h"
 #include "shell/base/file.h"
 #include "shell/base/secret_file.h"
@@ -177,6 +178,23 @@ void check_template_images(const market::TemplateRegistry& templates, ConfigRepo
   }
 }
 
+// What lacks for keeping data encrypted is no error: such spawns are refused before they are paid.
+void check_encryption(ConfigReport& report) {
+  const ProviderConfig& config = report.config;
+  const bool kvm = config.backend_type == provider::BackendType::Kvm;
+  const bool docker =
+      config.backend_type == provider::BackendType::Docker && config.docker.members.empty();
+  if (!kvm && !docker) return;
+  const std::string refused =
+      kvm ? "; encrypted disks will be refused" : "; encrypted volumes will be refused";
+  if (const auto keys = backend::check_key_directory(config.volume_key_dir); !keys)
+    report.findings.push_back({"volume_key_dir", Severity::Warning, keys.error().message + refused,
+                               "a directory on a tmpfs"});
+  if (const auto luks = backend::check_luks(); docker && !luks)
+    report.findings.push_back({"backend_type", Severity::Warning, luks.error().message + refused,
+                               "see docs/backends.md, \"Encrypted disks\""});
+}
+
 void check_machine(const std::string& path, ConfigReport& report) {
   const ProviderConfig& config = report.config;
   if (config.tunnel_enabled && !config.tunnel_interface.value_or("").empty() &&
@@ -184,11 +202,7 @@ void check_machine(const std::string& path, ConfigReport& report) {
     report.findings.push_back({"tunnel_interface", Severity::Error,
                                "is no interface with an address on this machine",
                                "see `ip address`"});
-  if (config.backend_type == provider::BackendType::Kvm)
-    if (const auto keys = backend::check_key_directory(config.volume_key_dir); !keys)
-      report.findings.push_back({"volume_key_dir", Severity::Warning,
-                                 keys.error().message + "; encrypted disks will be refused",
-                                 "a directory on a tmpfs"});
+  check_encryption(report);
   if (const auto templates = templates_of(config, path); !templates) {
     report.findings.push_back({"templates_file", Severity::Error, to_string(templates.error()),
                                "{\"version\": 1, \"templates\": [...]}; see docs/templates.md"});
@@ -330,6 +344,8 @@ backend::BackendConfig backend_config(const Setup& setup, const InstallId& insta
   config.proxmox = proxmox_config(setup.config);
   config.docker.socket = setup.config.docker.socket;
   config.docker.network = setup.config.docker.network;
+  config.docker.volume_directory = setup.data_dir + "/volumes";
+  config.docker.key_directory = setup.config.volume_key_dir;
   for (const auto& member : setup.config.docker.members)
     config.docker.members[member.name] = {member.address, member.bind_address};
   const provider::LxdSettings& lxd = setup.config.lxd;

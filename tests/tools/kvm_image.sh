@@ -11,6 +11,8 @@ export LC_ALL=C.UTF-8
 
 image=$(realpath -m -- "$1")
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+# shellcheck source=tests/tools/guest_kernel.sh
+. "$here/guest_kernel.sh"
 work=$(mktemp -d -- "$(dirname -- "$image")/kvm-image-XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 root=$work/root
@@ -19,44 +21,9 @@ debootstrap --variant=minbase \
   --include=busybox-static,cryptsetup-bin,dropbear-bin,e2fsprogs,kmod,libstdc++6 \
   bookworm "$root" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log"; exit 1; }
 
-# Unpacked, not configured: the package would generate an initramfs that nobody uses.
-kernel=$(apt-cache depends linux-image-cloud-amd64 |
-  sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-(cd "$work" && apt-get -qq download "$kernel" 2>/dev/null)
-dpkg-deb -x "$work"/linux-image-*.deb "$work/kernel"
-version=$(basename "$work"/kernel/boot/vmlinuz-*)
-version=${version#vmlinuz-}
-cp "$work/kernel/boot/vmlinuz-$version" "$root/boot/vmlinuz"
-cp -a "$work/kernel/lib/modules" "$root/usr/lib/"  # /lib is a link there, and stays one
+unpack_kernel "$root"
 rm -rf "$root"/var/cache/apt "$root"/var/lib/apt/lists "$root"/usr/share/{doc,man,locale}
-depmod -b "$root" "$version"
-
-# The ramdisk loads the disk's driver and hands over.
-ram=$work/ram
-mkdir -p "$ram"/{bin,dev,disk,modules}
-cp "$root/bin/busybox" "$ram/bin/busybox"
-modules=()
-for module in virtio_pci virtio_blk; do
-  while read -r word file; do
-    [[ $word == insmod ]] || continue
-    cp "$file" "$ram/modules/"
-    modules+=("$(basename "$file")")
-  done < <(modprobe -d "$root" -S "$version" --show-depends "$module")
-done
-{
-  echo '#!/bin/busybox sh'
-  echo 'echo "ramdisk: the kernel is up"'  # what hangs before was not ours; kvm_test.cpp looks
-  echo '/bin/busybox mount -t devtmpfs dev /dev'
-  for module in "${modules[@]}"; do
-    echo "/bin/busybox insmod /modules/$module 2>/dev/null"
-  done
-  echo 'until [ -b /dev/vda1 ]; do /bin/busybox usleep 20000; done'
-  echo '/bin/busybox mount -t ext4 /dev/vda1 /disk'
-  echo '/bin/busybox mount --move /dev /disk/dev'
-  echo 'exec /bin/busybox switch_root /disk /sbin/guest-init'
-} >"$ram/init"
-chmod 755 "$ram/init"
-(cd "$ram" && find . | busybox cpio -o -H newc 2>/dev/null) >"$root/boot/initrd"
+make_ramdisk "$root" /dev/vda1 "$root/boot/initrd"
 
 for applet in ip nc; do
   ln -s busybox "$root/bin/$applet"

@@ -1,6 +1,7 @@
 // The engines' contract on a real dockerd, which the program starts in namespaces of its own and
 // ends again. Skipped where there is no dockerd or we are not root.
 #include "core/market/template.h"
+#include "shell/backend/volume_key.h"
 #include "tests/conformance/backend/docker_engine.h"
 #include "tests/conformance/backend/guard_conformance.h"
 
@@ -12,7 +13,10 @@ DockerEngine* const engine =
 
 class DockerUnderTest final : public RealClient {
  public:
-  ~DockerUnderTest() override { remove_all(); }
+  ~DockerUnderTest() override {
+    remove_all();
+    fs::remove_all(keys());
+  }
   void call_and_lose_answer(const Call& call) override {
     Call hasty = call;
     hasty.deadline = 15_ms;  // cut off somewhere on the way
@@ -36,8 +40,12 @@ class DockerUnderTest final : public RealClient {
     config.kind = backend::Kind::Docker;
     config.install = install_of(daemon);
     config.docker.socket = engine->socket();
+    config.docker.volume_directory = volumes();
+    config.docker.key_directory = keys();
     return config;
   }
+  static fs::path volumes() { return engine->dir() / "volumes"; }
+  static fs::path keys() { return "/dev/shm" / engine->dir().filename(); }
 };
 
 class DockerConformance : public BackendConformance {};
@@ -178,6 +186,30 @@ TEST_P(DockerConformance, AnImageThatCannotBeFetchedIsRefusedAndLeavesNothing) {
   EXPECT_EQ(answer.outcome, Outcome::Failed);
   EXPECT_NE(answer.fault, Fault::NotFound) << "only the absence of the object is that";
   EXPECT_THAT(listed(), ::testing::IsEmpty());
+}
+
+// Where the kernel has no dm-crypt, and where it has (docker_luks_test.cpp tests that one).
+TEST_P(DockerConformance, WhatItSaysItCannotEncryptIsRefusedAndLeavesNothing) {
+  Spec spec = hello("paygress-a-g1");
+  spec.encrypted = true;
+  spec.encrypted_path = "/data";
+  EXPECT_FAILS(create(spec), Fault::Refused);  // without a key
+  const Answer probed = ask(Verb::Probe);
+  EXPECT_DONE(probed);
+  const bool can = probed.encrypts == workload::Encrypts::Data;
+  EXPECT_EQ(probed.message.contains("no volume is encrypted: "), !can) << probed.message;
+  ASSERT_TRUE(backend::open_key_directory(DockerUnderTest::keys()).has_value());
+  ASSERT_TRUE(backend::keep_volume_key(DockerUnderTest::keys(), spec.labels.lease, {}).has_value());
+  const Answer answer = create(spec);
+  EXPECT_EQ(answer.outcome, can ? Outcome::Done : Outcome::Failed) << answer.message;
+  EXPECT_EQ(answer.fault, can ? Fault::None : Fault::Refused) << answer.message;
+  if (can) {
+    EXPECT_DONE(ask(Verb::Remove, spec.name));
+  }
+  EXPECT_THAT(listed(), ::testing::IsEmpty());
+  std::string volumes;
+  EXPECT_EQ(engine->ask("GET", "/volumes/" + spec.name, {}, &volumes), 404) << volumes;
+  EXPECT_EQ(output_of("find " + DockerUnderTest::volumes().string() + " -type f"), "");
 }
 
 TEST_P(DockerConformance, APortInUseIsSaidToBe) {

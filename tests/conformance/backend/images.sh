@@ -6,6 +6,7 @@
 #   box-docker   the same as a root file system; CMD /sbin/init
 #   debian-lxd   Debian 12 with systemd and OpenSSH, as an LXD image (debootstrap: a minute or two)
 #   kvm-guest    a disk with a bootable Debian 12, of kvm_image.sh (likewise)
+#   guest-kernel a kernel with its modules, of guest_kernel.sh
 set -euo pipefail
 name=$1 cache=$2
 tools=$(dirname -- "$(readlink -f -- "$0")")/../../tools
@@ -71,7 +72,8 @@ make_debian() {
 # Another recipe is another image.
 recipe() {
   case $name in
-    kvm-guest) cat "$tools/kvm_image.sh" "$tools/kvm_guest_init.sh" ;;
+    kvm-guest) cat "$tools"/{kvm_image,guest_kernel,kvm_guest_init}.sh ;;
+    guest-kernel) cat "$tools/guest_kernel.sh" ;;
     *) declare -f "make_${name%-*}" metadata ;;
   esac
 }
@@ -89,6 +91,12 @@ case $name in
   box-docker) make_box; tar -C "$root" -czf "$work/made" . ;;
   debian-lxd) make_debian; metadata; tar -C "$work" -czf "$work/made" metadata.yaml rootfs ;;
   kvm-guest) "$tools/kvm_image.sh" "$work/made" >&2 ;;
+  guest-kernel)
+    # shellcheck source=tests/tools/guest_kernel.sh
+    . "$tools/guest_kernel.sh"
+    mkdir "$root"
+    unpack_kernel "$root"
+    tar -C "$root" -czf "$work/made" . ;;
   *) echo "images.sh: no image $name" >&2; exit 2 ;;
 esac
 mv "$work/made" "$result"

@@ -115,6 +115,50 @@ TEST(DockerBody, LabelsGoOutAndComeBack) {
               HasSubstr("\"22/tcp\":[{\"HostIp\":\"192.0.2.1\",\"HostPort\":\"30000\"}]"));
 }
 
+// The engine mounts the encrypted device, and a spec without one asks for no mount at all.
+TEST(DockerBody, AnEncryptedVolumeIsMountedAtItsPath) {
+  workload::Spec spec;
+  spec.name = "paygress-a-g1";
+  spec.labels.install.bytes.fill(1);
+  spec.labels.lease.bytes.fill(3);
+  spec.labels.generation = 1;
+  spec.memory_mb = 256;
+  const auto body = [&spec] {
+    return container_body(spec, {{"sha256:1", "", false}, false, "", {}});
+  };
+  EXPECT_THAT(body(), Not(HasSubstr("Mounts")));
+  spec.encrypted = true;
+  spec.encrypted_path = "/var/lib/data";
+  EXPECT_THAT(body(), HasSubstr(R"("Mounts":[{"Type":"volume","Source":"paygress-a-g1",)"
+                                R"("Target":"/var/lib/data"}])"));
+  const std::string volume = volume_body(spec, "/dev/mapper/paygress-a-g1");
+  EXPECT_THAT(volume, HasSubstr(R"("DriverOpts":{"type":"ext4",)"
+                                R"("device":"/dev/mapper/paygress-a-g1","o":"nodev,nosuid"})"));
+  const auto seen = parse_docker_volume(volume);  // the engine repeats what it was told
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->name, spec.name);
+  EXPECT_EQ(seen->labels, spec.labels);
+  EXPECT_EQ(seen->running, workload::Running::Stopped);
+  EXPECT_TRUE(seen->unfinished);
+}
+
+TEST(DockerVolumes, AreOrderedAndOwn) {
+  InstallId install;
+  install.bytes.fill(1);
+  const std::string label = R"("Labels":{"paygress.install":")" + install.hex() + R"("}})";
+  const auto volumes =
+      parse_docker_volumes(R"({"Volumes":[{"Name":"b",)" + label +
+                               R"(,{"Name":"c","Labels":null},{"Name":"a",)" + label + "]}",
+                           install);
+  ASSERT_TRUE(volumes.has_value());
+  ASSERT_EQ(volumes->size(), 2u);
+  EXPECT_EQ((*volumes)[0].name, "a");
+  EXPECT_EQ((*volumes)[1].name, "b");
+  const auto none = parse_docker_volumes(R"({"Volumes":null,"Warnings":null})", install);
+  ASSERT_TRUE(none.has_value());
+  EXPECT_TRUE(none->empty());
+}
+
 // A registry's port is not a tag, and a digest is passed on as one.
 TEST(DockerPull, NamesAreTakenApart) {
   EXPECT_EQ(pull_query("alpine"), "fromImage=alpine&tag=latest");
