@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/planted.h"
 #include "core/market/role.h"
 
 namespace paygress::provider {
@@ -34,6 +35,7 @@ void StandbyDesk::recover(Instant now, Step& out) {
   if (!m_.failover.leases().empty() && policy_.guard) ask_guard_state(out);
   std::vector<RequestKey> stale;
   for (const auto& [key, notice] : m_.book.notices()) {
+    if (planted(Bug::notice_forgotten)) break;
     if (notice.at + kNoticeKept > now.wall)
       send_notice(plain(now), notice, out);
     else

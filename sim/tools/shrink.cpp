@@ -43,9 +43,24 @@ std::string line_of(const std::vector<std::string>& words) {
   return line;
 }
 
+// The parts of a value that is a list.
+std::vector<std::string> listed(const std::string& value) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= value.size();) {
+    const size_t end = std::min(value.find(',', at), value.size());
+    parts.push_back(value.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
+}
+
 bool names(const std::string& line, const std::string& node) {
-  for (const std::string& word : words_of(line))
-    if (word == node || word.ends_with("=" + node)) return true;
+  for (const std::string& word : words_of(line)) {
+    const size_t equals = word.find('=');
+    const std::string value = equals == word.npos ? word : word.substr(equals + 1);
+    const std::vector<std::string> parts = listed(value);
+    if (std::ranges::find(parts, node) != parts.end()) return true;
+  }
   return false;
 }
 
@@ -64,6 +79,13 @@ std::vector<std::string> simpler(const std::string& value) {
     if (value != "0") out.push_back("0");
     if (value.size() > 1 || value > "1") out.push_back("1");
     if (value.size() > 1) out.push_back(value.substr(0, 1) + std::string(value.size() - 1, '0'));
+  } else if (const auto parts = listed(value); parts.size() > 1) {
+    for (size_t left_out = 0; left_out < parts.size(); ++left_out) {
+      std::string shorter;
+      for (size_t i = 0; i < parts.size(); ++i)
+        if (i != left_out) shorter += (shorter.empty() ? "" : ",") + parts[i];
+      out.push_back(std::move(shorter));
+    }
   }
   std::erase(out, value);
   return out;

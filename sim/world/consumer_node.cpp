@@ -3,6 +3,7 @@
 #include "core/cashu/token.h"
 #include "sim/world/fault_schedule.h"
 #include "sim/world/provider_node.h"
+#include "sim/world/standby_buyer.h"
 #include "sim/world/strangers.h"
 
 namespace paygress::sim {
@@ -53,6 +54,8 @@ ConsumerNode::ConsumerNode(World& world, uint32_t number)
   links_ = std::make_unique<ClientLinks>(world, name_, std::move(events));
 }
 
+ConsumerNode::~ConsumerNode() = default;
+
 void ConsumerNode::start() {
   pool_.start(world_.clock());
   nostr::Filter inbox;
@@ -62,9 +65,20 @@ void ConsumerNode::start() {
   options.backfill = nostr::kGiftWrapBackfill;
   PG_CHECK(pool_.subscribe(world_.clock(), "inbox", {inbox}, options).has_value());
   drain();
-  for (const Purchase& purchase : world_.plan().purchases)
-    if (purchase.consumer == name_.number)
-      world_.queue().at(purchase.at, [this, &purchase] { buy(purchase); });
+  for (const Purchase& purchase : world_.plan().purchases) {
+    if (purchase.consumer != name_.number) continue;
+    if (purchase.warm() && sets_ == nullptr) {
+      sets_ = std::make_unique<StandbyBuyer>(world_, *this);
+      sets_->start();
+    }
+    world_.queue().at(
+        purchase.at, [this, &purchase] { purchase.warm() ? sets_->buy(purchase) : buy(purchase); });
+  }
+}
+
+void ConsumerNode::subscribe(const std::string& name, const std::vector<nostr::Filter>& filters) {
+  PG_CHECK(pool_.subscribe(world_.clock(), name, filters, {}).has_value());
+  drain();
 }
 
 market::RequestId ConsumerNode::request_id() {
@@ -81,12 +95,19 @@ cashu::Token ConsumerNode::pay(uint64_t sats) {
 }
 
 void ConsumerNode::buy(const Purchase& purchase) {
-  const ProviderNode* provider = world_.provider(purchase.provider);
-  PG_CHECK(provider != nullptr);
   const auto entity = static_cast<uint64_t>(purchase.at.value) ^ uint64_t { name_.number } << 48;
+  const size_t index = place(spawn_order(purchase, purchase.provider, entity));
+  if (purchase.stop_after > Micros{0} && !purchase.nip04)
+    world_.queue().after(purchase.stop_after, [this, index] { stop(index); });
+}
+
+ConsumerNode::Order ConsumerNode::spawn_order(const Purchase& purchase, uint32_t number,
+                                              uint64_t entity) {
+  const ProviderNode* provider = world_.provider(number);
+  PG_CHECK(provider != nullptr);
   Order order{.request = {},
               .token = pay(purchase.sats),
-              .provider_number = purchase.provider,
+              .provider_number = number,
               .provider = provider->identity().key,
               .nip04 = purchase.nip04,
               .asked_at = {},
@@ -102,14 +123,17 @@ void ConsumerNode::buy(const Purchase& purchase) {
   request.ssh_password = "abcdefgh1234";
   if (!order.nip04) request.request_id = request_id();
   order.request = request;
+  return order;
+}
+
+size_t ConsumerNode::place(Order order) {
   orders_.push_back(std::move(order));
   const size_t index = orders_.size() - 1;
   ask(index);
-  if (purchase.stop_after > Micros{0} && !purchase.nip04)
-    world_.queue().after(purchase.stop_after, [this, index] { stop(orders_[index], 0); });
+  return index;
 }
 
-void ConsumerNode::stop(const Order& spawn, size_t stops) {
+size_t ConsumerNode::stop(const Order& spawn, size_t stops) {
   Order order = spawn;
   order.token = {};
   order.asked = 0;
@@ -120,8 +144,7 @@ void ConsumerNode::stop(const Order& spawn, size_t stops) {
   if (stops > 0)
     order.request =
         market::StopRequest{std::get<market::StopRequest>(spawn.request).pod_id, request_id()};
-  orders_.push_back(std::move(order));
-  ask(orders_.size() - 1);
+  return place(std::move(order));
 }
 
 void ConsumerNode::top_up(const Order& after, const std::string& pod) {
@@ -136,8 +159,7 @@ void ConsumerNode::top_up(const Order& after, const std::string& pod) {
   request.cashu_token = cashu::encode_token(order.token, cashu::TokenVersion::V4).value();
   if (!order.nip04) request.request_id = request_id();
   order.request = request;
-  orders_.push_back(std::move(order));
-  ask(orders_.size() - 1);
+  place(std::move(order));
 }
 
 // Asking again is sending the same request again: the same rumor in a new wrap.
@@ -186,6 +208,7 @@ bool ConsumerNode::says_later(const Order& order, const market::Reply& reply) {
 
 void ConsumerNode::on_reply(const PubKey& from, const market::Reply& reply) {
   const auto& id = market::request_id_of(reply);
+  if (!id && sets_ != nullptr && sets_->on_notice(from, reply)) return;
   if (is_interim(reply)) {
     const bool refund = std::get<market::ErrorReply>(reply).error_type == "refund_pending";
     for (Order& order : orders_)
@@ -218,6 +241,11 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
   }
   order.final = reply;
   check_refunds(reply);
+  on_first(order, reply);
+  if (sets_ != nullptr) sets_->on_final(static_cast<size_t>(&order - orders_.data()));
+}
+
+void ConsumerNode::on_first(Order& order, const market::Reply& reply) {
   const bool stop_asked = std::holds_alternative<market::StopRequest>(order.request);
   if (const auto* error = std::get_if<market::ErrorReply>(&reply)) {
     world_.mark("refused " + error->error_type, name_);
@@ -230,11 +258,20 @@ void ConsumerNode::on_final(Order& order, const market::Reply& reply) {
   }
   if (stop_asked) return world_.mark("stop", name_);
   world_.mark(std::holds_alternative<market::TopUpReply>(reply) ? "top-up" : "lease", name_);
-  if (order.top_ups_left == 0) return;
+  if (order.top_ups_left > 0) top_up_soon(static_cast<size_t>(&order - orders_.data()));
+}
+
+void ConsumerNode::top_up_later(size_t order, size_t times) {
+  orders_[order].top_ups_left = times;
+  if (times > 0) top_up_soon(order);
+}
+
+void ConsumerNode::top_up_soon(size_t index) {
+  Order& order = orders_[index];
   std::string pod;
-  if (const auto* access = std::get_if<market::AccessDetails>(&reply)) pod = access->pod_npub;
-  if (const auto* more = std::get_if<market::TopUpReply>(&reply)) pod = more->pod_npub;
-  const auto index = static_cast<size_t>(&order - orders_.data());
+  if (const auto* access = std::get_if<market::AccessDetails>(&*order.final))
+    pod = access->pod_npub;
+  if (const auto* more = std::get_if<market::TopUpReply>(&*order.final)) pod = more->pod_npub;
   world_.queue().after(Micros{order.random.between(1'000'000, kTopUpWithin)},
                        [this, index, pod] { top_up(orders_[index], pod); });
 }
@@ -306,10 +343,7 @@ void ConsumerNode::drain() {
       if (auto* ping = std::get_if<nostr::pool::Ping>(&output)) links_->ping(ping->link);
       if (auto* send = std::get_if<nostr::pool::Send>(&output))
         links_->send(send->link, std::move(send->message));
-      if (auto* delivered = std::get_if<nostr::pool::Delivered>(&output)) {
-        if (auto opened = world_.cryptography().open(identity_, delivered->event))
-          if (auto reply = market::parse_reply(opened->text)) on_reply(opened->sender, *reply);
-      }
+      if (auto* delivered = std::get_if<nostr::pool::Delivered>(&output)) on_delivered(*delivered);
     }
   }
   const auto next = pool_.next_deadline();
@@ -320,6 +354,13 @@ void ConsumerNode::drain() {
   });
 }
 
+void ConsumerNode::on_delivered(const nostr::pool::Delivered& delivered) {
+  if (sets_ != nullptr && sets_->hear(delivered, pool_.url(delivered.relay))) return;
+  const auto opened = world_.cryptography().open(identity_, delivered.event);
+  const auto reply = opened ? market::parse_reply(opened->text) : fail("not for us");
+  if (reply) on_reply(opened->sender, *reply);
+}
+
 void ConsumerNode::timer() {
   timer_.reset();
   pool_.handle_timer(world_.clock());
@@ -327,6 +368,7 @@ void ConsumerNode::timer() {
 }
 
 void ConsumerNode::audit_rest() const {
+  if (sets_ != nullptr) sets_->audit_rest();
   for (const Order& order : orders_) {
     check_token(order);
     const ProviderNode* provider = world_.provider(order.provider_number);

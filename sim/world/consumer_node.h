@@ -13,9 +13,12 @@
 
 namespace paygress::sim {
 
+class StandbyBuyer;
+
 class ConsumerNode {
  public:
   ConsumerNode(World& world, uint32_t number);
+  ~ConsumerNode();
   void start();
   NodeName name() const { return name_; }
   // Every request that was asked of somebody who can answer has its final answer by now. Says
@@ -40,12 +43,25 @@ class ConsumerNode {
   };
   const std::vector<Order>& orders() const { return orders_; }
 
+  // --- for who buys warm-standby workloads
+  // A plain spawn at that provider, paid, to be completed and placed.
+  Order spawn_order(const Purchase& purchase, uint32_t provider, uint64_t entity);
+  // Asks, and again until there is a final answer. Its place in orders().
+  size_t place(Order order);
+  // Its lease is to be topped up so many times.
+  void top_up_later(size_t order, size_t times);
+  // Ends the lease of that order, named by the request that spawned it; asks so before it is
+  // answered too. The place of the stop in orders().
+  size_t stop(size_t spawn) { return stop(orders_[spawn], 0); }
+  void subscribe(const std::string& name, const std::vector<nostr::Filter>& filters);
+  market::RequestId request_id();
+
  private:
   cashu::Token pay(uint64_t sats);
   void buy(const Purchase& purchase);
   void top_up(const Order& after, const std::string& pod);
-  // Ends the lease of that order, named by the request that spawned it.
-  void stop(const Order& spawn, size_t stops);
+  size_t stop(const Order& spawn, size_t stops);
+  void top_up_soon(size_t order);
   static bool says_later(const Order& order, const market::Reply& reply);
   bool is_forgotten_refusal(const Order& order, const market::Reply& reply) const;
   void check_refunds(const market::Reply& reply);
@@ -54,7 +70,8 @@ class ConsumerNode {
   void hear(nostr::LinkId link, nostr::WireMessage message);
   void on_reply(const PubKey& from, const market::Reply& reply);
   void on_final(Order& order, const market::Reply& reply);
-  market::RequestId request_id();
+  void on_first(Order& order, const market::Reply& reply);
+  void on_delivered(const nostr::pool::Delivered& delivered);
   void drain();
   void timer();
 
@@ -65,6 +82,7 @@ class ConsumerNode {
   nostr::RelayPool pool_;
   std::unique_ptr<ClientLinks> links_;
   std::vector<Order> orders_;
+  std::unique_ptr<StandbyBuyer> sets_;  // null: the plan has none for it
   std::optional<Micros> timer_;
   uint64_t next_publish_ = 1;
 };

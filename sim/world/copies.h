@@ -11,9 +11,6 @@
 
 namespace paygress::sim {
 
-// What counts as "the same workload" on two providers. A plain lease exists on one only.
-inline std::string workload_key(const workload::Spec& spec) { return spec.labels.lease.hex(); }
-
 class Copies {
  public:
   struct Place {

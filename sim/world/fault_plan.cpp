@@ -76,8 +76,10 @@ constexpr auto kFaults = std::to_array<FaultInfo>({
     {CopiedToken, K::Stranger, "copied-token", R::Provider, kOnce, "count", kHonest},
     {LightningFails, K::Mint, "lightning-fails", R::Mint, kLasts, "", kHonest},
     {LightningHangs, K::Mint, "lightning-hangs", R::Mint, kLasts, "", kHonest},
+    {GuardUnreachable, K::Process, "guard-unreachable", R::Provider, kLasts, "", kHonest},
+    {GuardForgets, K::Process, "guard-forgets", R::Provider, kOnce, "", kHonest},
 });
-static_assert(kFaults.size() == static_cast<size_t>(LightningHangs) + 1);
+static_assert(kFaults.size() == static_cast<size_t>(GuardForgets) + 1);
 
 constexpr std::array<std::pair<Role, std::string_view>, 6> kRoles{{{Role::Anyone, "*"},
                                                                    {Role::Provider, "provider"},

@@ -8,6 +8,7 @@
 //   provider-1 clock-offset=-3s clock-drift=200
 //   consumer-0
 //   buy consumer-0 provider-1 at=35.2s sats=120 top-ups=1
+//   buy consumer-0 provider-1 at=40s sats=500 standby=provider-2,provider-3
 //   withdraw provider-1 at=300s sats=20
 //   fault crash provider-1 at=402.5s for=30s step=2
 //   frozen relay-2
@@ -120,7 +121,11 @@ enum class FaultKind : uint8_t {
   CopiedToken,
   // Of the mint: Lightning finds no way; or its payments hang, and are paid or not at its end.
   LightningFails,
-  LightningHangs
+  LightningHangs,
+  // The guard of a host: does not answer, and its deadlines go on; or is started anew and has lost
+  // what it knew, so that it freezes all there is.
+  GuardUnreachable,
+  GuardForgets
 };
 
 struct FaultInfo {
@@ -169,6 +174,11 @@ struct Purchase {
   bool nip04 = false;    // as the existing network's clients ask
   Micros stop_after;     // its owner stops it so long after asking; 0: never
   bool patient = false;  // asks once, and waits for the answer
+  // A warm-standby workload: these are asked too, in this order, each with a token of its own; or
+  // so many, which the buyer chooses from the market.
+  std::vector<NodeName> standby;
+  uint32_t standbys = 0;
+  bool warm() const { return standbys > 0 || !standby.empty(); }
   bool operator==(const Purchase&) const = default;
 };
 
@@ -191,7 +201,8 @@ struct Plan {
   Micros settle{1'800'000'000};  // then it heals, and must come to rest
   Micros delay_min = 5'000_us;   // of a frame: drawn for each, later ones may overtake
   Micros delay_max = 120'000_us;
-  uint32_t liars = 0;  // budget: relays that may lie or forget at once
+  uint32_t liars = 0;               // budget: relays that may lie or forget at once
+  std::string profile = "default";  // of fail-over, at every provider
   std::vector<ProviderLine> providers;
   std::vector<uint32_t> relays;
   std::vector<uint32_t> consumers;

@@ -13,6 +13,11 @@ std::string text_of(Bug v) {
     if (bug.bug == v) return std::string(bug.name);
   return "none";
 }
+std::string text_of(const std::vector<NodeName>& v) {
+  std::string text;
+  for (NodeName node : v) text += (text.empty() ? "" : ",") + to_text(node);
+  return text;
+}
 std::string text_of(Tier v) { return name_in(kTiers, v); }
 std::string text_of(Way v) { return name_in(kWays, v); }
 
@@ -33,6 +38,15 @@ bool read(std::string_view text, NodeName& v) {
   const auto node = parse_node(text);
   if (node) v = *node;
   return node.has_value();
+}
+bool read(std::string_view text, std::vector<NodeName>& v) {
+  v.clear();
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    if (!read(text.substr(at, end - at), v.emplace_back())) return false;
+    at = end + 1;
+  }
+  return true;
 }
 bool read(std::string_view text, Bug& v) {
   for (const PlantedBug& bug : kPlantedBugs)

@@ -50,6 +50,7 @@ inline std::string text_of(const std::string& v) { return v; }
 inline std::string text_of(Micros v) { return to_text(v); }
 inline std::string text_of(NodeName v) { return to_text(v); }
 inline std::string text_of(const std::optional<uint32_t>& v) { return v ? std::to_string(*v) : ""; }
+std::string text_of(const std::vector<NodeName>& v);  // with commas
 std::string text_of(Bug v);
 std::string text_of(Tier v);
 std::string text_of(Way v);
@@ -61,6 +62,7 @@ bool read(std::string_view text, bool& v);
 bool read(std::string_view text, std::string& v);
 bool read(std::string_view text, Micros& v);
 bool read(std::string_view text, NodeName& v);
+bool read(std::string_view text, std::vector<NodeName>& v);
 inline bool read(std::string_view text, std::optional<uint32_t>& v) {
   return parse_number(text, v.emplace());
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/failover/profile.h"
 #include "sim/world/line_text.h"
 
 namespace paygress::sim {
@@ -29,6 +30,7 @@ void describe(V& line, Plan& p) {
   line("delay-min", p.delay_min);
   line("delay-max", p.delay_max);
   line("liars", p.liars);
+  line("profile", p.profile);
 }
 template <class V>
 void describe(V& line, ProviderLine& p) {
@@ -44,6 +46,8 @@ void describe(V& line, Purchase& p) {
   line("nip04", p.nip04);
   line("stop", p.stop_after);
   line("patient", p.patient);
+  line("standby", p.standby);
+  line("standbys", p.standbys);
 }
 template <class V>
 void describe(V& line, WithdrawalLine& w) {
@@ -115,6 +119,7 @@ class PlanReader {
     plan_.scenario = words[1];
     if (auto ok = read_pairs(words, 2, plan_); !ok) return ok;
     if (plan_.delay_min > plan_.delay_max) return fail("delay-min is above delay-max");
+    if (!failover::profile_named(plan_.profile)) return fail("there is no such profile");
     return {};
   }
   Result<void> purchase(const std::vector<std::string_view>& words) {
@@ -125,7 +130,19 @@ class PlanReader {
     p.consumer = who->number;
     p.provider = from->number;
     if (auto ok = read_pairs(words, 3, p); !ok) return ok;
+    if (const std::string_view wrong = wrong_with_set(p); !wrong.empty())
+      return fail(std::string(wrong));
+    for (NodeName standby : p.standby) name(standby);
     plan_.purchases.push_back(std::move(p));
+    return {};
+  }
+  static std::string_view wrong_with_set(const Purchase& p) {
+    if (!p.standby.empty() && p.standbys > 0) return "standby names them, standbys counts them";
+    if (p.warm() && p.nip04) return "a warm-standby workload is not bought with nip04";
+    std::set<NodeName> members{{Role::Provider, p.provider}};
+    for (NodeName standby : p.standby)
+      if (standby.role != Role::Provider || !members.insert(standby).second)
+        return "standby takes other providers, each once";
     return {};
   }
   Result<void> withdrawal(const std::vector<std::string_view>& words) {

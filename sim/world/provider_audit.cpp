@@ -35,7 +35,11 @@ void ProviderNode::audit_charges() {
     if (lease.phase != lease::Phase::Ended || !charged_.insert(id).second) continue;
     watch_engine();
     const Seconds restarts = std::max(kRestarts, restarts_[id]);
-    const Micros delivered = delivered_[id] + micros(restarts) +
+    // A reservation is served by being kept.
+    const auto member = memberships_.find(id);
+    const Micros kept =
+        member == memberships_.end() ? Micros{0} : clock().mono - member->second.since;
+    const Micros delivered = std::max(delivered_[id], kept) + micros(restarts) +
                              micros(Seconds{kSightEvery.value + kOldList.value * engine_lies_});
     if (micros(lease.statement->used) > delivered)
       world_.violate("overcharged", to_text(name()) + ": " +
@@ -50,6 +54,48 @@ void ProviderNode::note_restart(const provider::Record& record) {
   const auto* of_lease = std::get_if<lease::LeaseRecord>(&record);
   const auto* up = of_lease == nullptr ? nullptr : std::get_if<lease::LeaseUp>(of_lease);
   if (up != nullptr) restarts_[up->lease] += up->charged_backoff;
+}
+
+// What was frozen by its guard while its daemon slept.
+bool ProviderNode::is_frozen_by_guard() const {
+  const Now now = clock();
+  return std::ranges::any_of(engine_.running_names(now), [&](const std::string& object) {
+    return engine_.spec(object, now)->guarded && !engine_.executes(object, now);
+  });
+}
+
+void ProviderNode::note_member(const provider::Record& record) {
+  const auto* of_failover = std::get_if<failover::FailoverRecord>(&record);
+  if (of_failover == nullptr) return;
+  if (const auto* joined = std::get_if<failover::Joined>(of_failover))
+    memberships_.try_emplace(joined->lease, joined->terms.workload_id, clock().mono);
+}
+
+void ProviderNode::mark_failover(const provider::Record& record) {
+  const auto* of_failover = std::get_if<failover::FailoverRecord>(&record);
+  if (of_failover == nullptr) return;
+  if (std::holds_alternative<failover::Promoted>(*of_failover)) world_.mark("promoted", name());
+  if (std::holds_alternative<failover::Superseded>(*of_failover)) world_.mark("superseded", name());
+  const auto* ended = std::get_if<failover::HoldEnded>(of_failover);
+  if (ended == nullptr) return;
+  // A lease that is over ends the epoch that it held, and that is said to all.
+  const bool over = provider_->failover().phase(ended->lease) == failover::Phase::Leaving;
+  world_.mark(over ? "revoked at its end" : "fenced", name());
+}
+
+// What counts as the same workload on two providers. A plain lease is on one only.
+std::string ProviderNode::workload_key(const LeaseId& lease) const {
+  const auto member = memberships_.find(lease);
+  return member == memberships_.end() ? lease.hex() : member->second.workload_id;
+}
+
+const workload::Spec* ProviderNode::executing(const std::string& workload_id) const {
+  const Now now = clock();
+  for (const std::string& object : engine_.running_names(now))
+    if (const workload::Spec* spec = engine_.spec(object, now);
+        engine_.executes(object, now) && workload_key(spec->labels.lease) == workload_id)
+      return spec;
+  return nullptr;
 }
 
 Msat ProviderNode::redeemed() const {
@@ -97,7 +143,7 @@ void ProviderNode::watch_engine() {
   std::map<std::string, std::string> executing;
   for (const std::string& object : engine_.running_names(now))
     if (engine_.executes(object, now))
-      executing.emplace(object, workload_key(*engine_.spec(object, now)));
+      executing.emplace(object, workload_key(engine_.spec(object, now)->labels.lease));
   for (const LeaseId& lease : executing_)
     delivered_[lease] += std::max(Micros{0}, now.mono - executing_since_);
   executing_.clear();
@@ -255,6 +301,19 @@ void ProviderNode::audit_rest() const {
       world_.violate("unpaid-run", who + object + " runs for no lease");
   audit_withdrawals();
   audit_orphans();
+  audit_reservations();
+}
+
+// Who is in line behind another holder keeps a reservation, and that is paid by the second. (Who
+// was fenced, and nobody followed, does not.)
+void ProviderNode::audit_reservations() const {
+  for (const LeaseId& id : provider_->failover().leases()) {
+    const failover::ReplicaStatus status = provider_->failover().status(id).value();
+    const bool in_line = status.phase == failover::Phase::Armed && !status.fenced;
+    const lease::Lease* lease = provider_->leases().find(id);
+    if (in_line && lease->phase == lease::Phase::Down)
+      world_.violate("clock-stands", to_text(name()) + ": a reservation is kept, and not paid for");
+  }
 }
 
 // Nothing is left in the engine, running or not, but the newest object of each lease.

@@ -58,6 +58,7 @@ void ProviderNode::begin(const Fault& fault) {
       return;
     case FaultKind::HostLoss:
       world_.mark("host lost", name());
+      ++host_losses_;
       guard_.reboot_host();
       engine_.reboot_host(clock());
       watch_engine();
@@ -76,6 +77,14 @@ void ProviderNode::begin(const Fault& fault) {
     case FaultKind::EngineUnreachable: return engine_.set_unreachable(++engine_cut_ > 0);
     case FaultKind::WorkloadExits: return exit_workloads(fault.amount);
     case FaultKind::MintUnreachable: ++mint_cut_; return;
+    case FaultKind::GuardUnreachable:
+      guard_.set_unreachable(++guard_cut_ > 0);
+      return say_guard_health();
+    case FaultKind::GuardForgets:
+      guard_.restart_process(true, clock());
+      watch_engine();
+      if (up()) answer(kPureWork, workload::GuardHealth{false, "started anew"});
+      return say_guard_health();
     default: return armed_.arm(fault);
   }
 }
@@ -88,8 +97,15 @@ void ProviderNode::end(const Fault& fault) {
       return up() ? crash(kRestartDelay, CrashKeeps::Nothing) : resume();
     case FaultKind::EngineUnreachable: return engine_.set_unreachable(--engine_cut_ > 0);
     case FaultKind::MintUnreachable: --mint_cut_; return;
+    case FaultKind::GuardUnreachable:
+      guard_.set_unreachable(--guard_cut_ > 0);
+      return say_guard_health();
     default: return;
   }
+}
+
+void ProviderNode::say_guard_health() {
+  if (up()) answer(kPureWork, workload::GuardHealth{guard_cut_ == 0, "no answer"});
 }
 
 void ProviderNode::heal() {
@@ -133,6 +149,7 @@ void ProviderNode::die(std::string_view how) {
 void ProviderNode::resume() {
   if (paused_ == 0 || --paused_ > 0) return;
   if (up()) world_.mark("zombie woke", name());
+  if (up() && is_frozen_by_guard()) world_.mark("zombie fenced", name());
   std::vector<std::function<void()>> backlog;
   backlog.swap(backlog_);
   for (const auto& what : backlog) what();

@@ -6,7 +6,6 @@
 namespace paygress::sim {
 namespace {
 
-constexpr Micros kPureWork{300};  // signing, encrypting, blinding
 constexpr uint64_t kSold = 1'000'000;
 
 InstallId install_of(uint64_t number) {
@@ -28,6 +27,8 @@ provider::Settings settings_of(const World& world, const Identity& identity, Min
   s.minimum_duration = Seconds{60};
   s.sold = {kSold, kSold, kSold};
   s.address = "203.0.113.1";
+  s.profile = failover::profile_named(world.plan().profile).value();
+  s.profile_name = world.plan().profile;
   return s;
 }
 
@@ -91,6 +92,7 @@ void ProviderNode::start() {
       if (!record) return std::unexpected(record.error());
       provider_->fold(*record);
       if (shortened) shortcut->fold(*record);
+      note_member(*record);
       if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&*record))
         note_intent(*of_wallet);
     }
@@ -116,14 +118,17 @@ void ProviderNode::start() {
   lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
   lease::BootId machine;
   machine.bytes[0] = static_cast<uint8_t>(identity_.number);
+  if (world_.has_standbys()) machine.bytes[1] = host_losses_;
   const provider::Boot boot{install_of(identity_.number), machine, "seed"};
   auto first = provider_->start(clock(), boot);
   if (!first) return world_.violate("start", to_string(first.error()));
   if (whole != nullptr && digest_of(*whole->start(clock(), boot)) != digest_of(*first))
     world_.violate("snapshot", "a start from a snapshot does something else");
   starting_ = true;
+  const uint64_t life = life_;
   carry_out(*std::move(first));
   starting_ = false;
+  if (life == life_ && world_.has_standbys()) say_guard_health();
 }
 
 // A start from a snapshot and the batches after it must find what reading all of them finds. It is
@@ -211,6 +216,8 @@ bool ProviderNode::make_durable(const provider::Step& step, bool dies) {
   mark_ = journal_->acknowledged();
   for (const provider::Record& record : step.records) {
     note_restart(record);
+    note_member(record);
+    mark_failover(record);
     if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&record)) {
       audit_verdict(*of_wallet);
       audit_refund(*of_wallet);

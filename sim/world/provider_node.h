@@ -22,6 +22,7 @@
 
 namespace paygress::sim {
 
+inline constexpr Micros kPureWork{300};            // signing, encrypting, blinding
 inline constexpr Micros kRestartDelay{5'000'000};  // until what ended by itself is started again
 inline constexpr uint64_t kLivesPerSnapshot = 3;   // so that some are read with batches after them
 
@@ -36,6 +37,8 @@ class ProviderNode {
   const Identity& identity() const { return identity_; }
   const provider::Provider* core() const { return provider_.get(); }
   const BackendModel& engine() const { return engine_; }
+  // What executes here of a warm-standby workload; null: nothing does.
+  const workload::Spec* executing(const std::string& workload_id) const;
   GuardModel& guard() { return guard_; }
   const provider::Settings& settings() const { return settings_; }
   // As its own clocks show it.
@@ -118,9 +121,11 @@ class ProviderNode {
   void crash(Micros down, CrashKeeps keeps);
   void die(std::string_view how);
   void resume();
+  void say_guard_health();
   MintFault mint_fault(const cashu::MintCall& call, Micros& delay);
   void plan_engine_fault(const workload::Call& call);
   void exit_workloads(int64_t count);
+  bool is_frozen_by_guard() const;
 
   // --- audits
   void audit(bool changed);
@@ -128,8 +133,12 @@ class ProviderNode {
   void watch_engine();
   void audit_unpaid();
   void audit_orphans() const;
+  void audit_reservations() const;
   void audit_charges();
   void note_restart(const provider::Record& record);
+  void note_member(const provider::Record& record);
+  void mark_failover(const provider::Record& record);
+  std::string workload_key(const LeaseId& lease) const;
   void note_intent(const cashu::RedeemRecord& record);
   void note_states(const cashu::MintReply& reply);
   void audit_verdict(const cashu::RedeemRecord& record);
@@ -156,10 +165,16 @@ class ProviderNode {
   std::unique_ptr<provider::Provider> provider_;
   std::vector<std::unique_ptr<ClientLinks>> lives_links_;  // of every life: events refer to them
   uint64_t life_ = 0;  // answers to an earlier life are not delivered
+  uint8_t host_losses_ = 0;
   std::optional<Micros> timer_;
   std::map<std::string, Micros> unpaid_since_;  // objects that run for no lease
   std::set<LeaseId> charged_;                   // leases whose statement was looked at
-  std::set<LeaseId> executing_;                 // since executing_since_
+  struct Membership {
+    std::string workload_id;
+    Micros since;
+  };
+  std::map<LeaseId, Membership> memberships_;  // in warm-standby workloads, over all lives
+  std::set<LeaseId> executing_;                // since executing_since_
   Micros executing_since_;
   std::map<LeaseId, Micros> delivered_;  // what really ran
   std::map<LeaseId, Seconds> restarts_;  // charged for exits of its own
@@ -189,6 +204,7 @@ class ProviderNode {
   ArmedFaults armed_;
   int engine_cut_ = 0;
   int mint_cut_ = 0;
+  int guard_cut_ = 0;
   Micros engine_lied_at_ = Micros{-1'000'000'000'000};  // an old list, as a new one
   int64_t engine_lies_ = 0;
   uint64_t engine_seen_ = 0;  // version of the engine that watch_engine() saw

@@ -54,6 +54,7 @@ const Faults kEngine = {
     {EngineRefused, 20, Seconds{0}, 3},       {EngineDies, 20, Seconds{0}, 2},
     {EngineIgnored, 20, Seconds{0}, 2},       {EngineStaleList, 20, Seconds{0}, 2},
     {EngineLate, 10, Seconds{0}, 1},          {WorkloadExits, 10, Seconds{0}, 1}};
+const Faults kGuard = {{GuardUnreachable, 10, Seconds{120}, 0}, {GuardForgets, 5, Seconds{0}, 0}};
 const Faults kStrangers = {{Forge, 10, Seconds{0}, 5},
                            {Garbage, 10, Seconds{0}, 5},
                            {ReplayMessage, 20, Seconds{0}, 10},
@@ -233,6 +234,42 @@ void add_troubled(std::vector<Scenario>& all) {
     s.marks = {
         "lease", "relay restarted",      "relay forgot",    "relay lied", "old events replayed",
         "flood", "forged event dropped", "stranger refused"};
+  }
+  {
+    Scenario& s =
+        add(all, "standby", "warm-standby workloads through whole providers, and trouble");
+    s.providers = 4;
+    s.consumers = 4;
+    s.spawns_per_consumer = 2;
+    s.top_ups_per_lease = 1;
+    s.stops_percent = 30;
+    s.standbys_max = 2;
+    s.sats_max = 800;
+    s.settle = Seconds{3600};
+    for (const Faults* part :
+         {&kProcess, &kClock, &kLink, &kRelay, &kDisk, &kMint, &kEngine, &kStrangers})
+      append(s.faults, *part);
+    append(s.faults, kGuard);
+    s.swarm = true;
+    s.freezes = true;
+    s.clock_offset_max = Seconds{20};
+    s.clock_drift_ppm_max = 1000;
+    s.marks = {"lease",
+               "set built",
+               "half a set given back",
+               "set repaired",
+               "promoted",
+               "superseded",
+               "zombie fenced",
+               "notice delivered",
+               "standby topped up",
+               "revoked at its end",
+               "set ended",
+               "refund",
+               "crash",
+               "host lost",
+               "frozen",
+               "thawed"};
   }
   {
     Scenario& s = add(all, "everything", "all of it, a different mix for each seed; a core heals");

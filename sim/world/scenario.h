@@ -35,6 +35,7 @@ struct Scenario {
   uint64_t patient_percent = 0;  // of the buyers ask once, and wait
   size_t withdrawals_max = 0;    // by operators, of each history
   bool operators_pay = false;    // invoices, unless they take all that there is
+  size_t standbys_max = 0;       // of a workload; 0: plain leases only
   uint64_t sats_min = 20;        // of a token
   uint64_t sats_max = 200;
   Micros delay_min = 5'000_us;

@@ -37,6 +37,8 @@ class Draw {
     plan_.delay_max = scenario_.delay_max;
     plan_.liars = scenario_.liars;
     nodes();
+    if (scenario_.standbys_max > 0 && stream(0, "profile").chance_ppm(kLikely))
+      plan_.profile = "fast";
     purchases();
     faults();
     frozen();
@@ -83,11 +85,29 @@ class Draw {
           p.stop_after = Micros{random.between(100'000, micros(kStopWithin).value)};
         if (scenario_.patient_percent > 0)
           p.patient = random.below(100) < scenario_.patient_percent;
+        if (scenario_.standbys_max > 0) standbys(p, i);
         plan_.purchases.push_back(p);
       }
     }
     std::ranges::sort(plan_.purchases, {},
                       [](const Purchase& p) { return std::tuple(p.at, p.consumer, p.sats); });
+  }
+
+  // One in five stays plain. Half of the others name who is to stand by, the rest let it be chosen.
+  void standbys(Purchase& p, size_t which) {
+    RandomStream random = stream(p.consumer * 1'000 + which, "standbys");
+    if (random.below(5) == 0) return;
+    const auto count = static_cast<uint32_t>(random.between(
+        1, static_cast<int64_t>(std::min(scenario_.standbys_max, plan_.providers.size() - 1))));
+    if (random.chance_ppm(kHalf)) {
+      p.standbys = count;
+      return;
+    }
+    while (p.standby.size() < count) {
+      const NodeName other = provider(random);
+      if (other.number != p.provider && std::ranges::find(p.standby, other) == p.standby.end())
+        p.standby.push_back(other);
+    }
   }
 
   void withdrawals() {

@@ -30,6 +30,7 @@ World::World(Plan plan, provider::Policies policies, Observer* observer)
     : plan_(std::move(plan)),
       policies_(policies),
       observer_(observer),
+      has_standbys_(std::ranges::any_of(plan_.purchases, &Purchase::warm)),
       cryptography_(make_cryptography(plan_.tier)) {
   MintSettings settings;
   settings.seed = plan_.seed;
@@ -106,8 +107,23 @@ void World::measure(const std::string& kind, Micros value, Micros bound) {
 
 void World::executing(NodeName provider, const std::map<std::string, std::string>& key_of_object) {
   if (observer_ != nullptr) tell_running(provider, key_of_object);
+  if (has_standbys_) {
+    std::set<std::string> before;
+    for (const auto& [object, key] : copies_.of(provider)) before.insert(key);
+    std::set<std::string> now;
+    for (const auto& [object, key] : key_of_object) now.insert(key);
+    for (const std::string& key : before)
+      if (!now.contains(key)) changed_at_[key] = queue_.now();
+    for (const std::string& key : now)
+      if (!before.contains(key)) changed_at_[key] = queue_.now();
+  }
   if (const std::string overlap = copies_.update(provider, key_of_object); !overlap.empty())
     violate("two-copies", overlap);
+}
+
+Micros World::changed_at(const std::string& key) const {
+  const auto it = changed_at_.find(key);
+  return it == changed_at_.end() ? Micros{0} : it->second;
 }
 
 void World::tell_running(NodeName provider, const std::map<std::string, std::string>& now) {
@@ -156,6 +172,7 @@ RunResult World::run() {
 void World::heal() {
   queue_.at(plan_.length, [this] {
     phase_ = Phase::CoreHealed;
+    healed_at_ = queue_.now();
     for (NodeName node : plan_.frozen) mark("frozen", node);
     schedule_->heal();
     for (auto& provider : providers_)
@@ -165,6 +182,7 @@ void World::heal() {
 
 void World::thaw() {
   phase_ = Phase::AllHealed;
+  healed_at_ = queue_.now();
   mark("thawed");
   schedule_->heal();
   for (auto& provider : providers_) provider->heal();

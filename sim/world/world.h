@@ -59,6 +59,10 @@ class World {
   bool troubled() const { return phase_ == Phase::Troubled; }
   // Whatever is broken about it stays so for now.
   bool frozen(NodeName node) const;
+  // When the core healed, or all of it did.
+  Micros healed_at() const { return healed_at_; }
+  // Somebody buys a warm-standby workload, so that providers have a guard.
+  bool has_standbys() const { return has_standbys_; }
   // The true time: relays, mints and people go by it. A provider goes by its own clock.
   Now clock() const { return true_clock_.at(queue_.now()); }
   std::vector<std::unique_ptr<RelayNode>>& relays() { return relays_; }
@@ -80,6 +84,9 @@ class World {
   void measure(const std::string& kind, Micros value, Micros bound);
   // What executes on a provider changed: see Copies.
   void executing(NodeName provider, const std::map<std::string, std::string>& key_of_object);
+  // Of what executes somewhere: since when it does. Of anything else: until when it did, at 0 if
+  // it never did.
+  Micros changed_at(const std::string& key) const;
   // Swaps that a stranger made with its own money: no provider has to account for them.
   void disregard_swaps(size_t from) { foreign_.push_back({from, mint_->swaps().size()}); }
   void count_event() { ++result_.events; }
@@ -108,6 +115,7 @@ class World {
   Plan plan_;
   provider::Policies policies_;
   Observer* observer_;
+  bool has_standbys_;
   EventQueue queue_;
   NodeClock true_clock_;
   TraceHash hash_;
@@ -122,7 +130,9 @@ class World {
   std::unique_ptr<Strangers> strangers_;
   std::unique_ptr<FaultSchedule> schedule_;
   Copies copies_;
+  std::map<std::string, Micros> changed_at_;  // by workload: came to execute, or ceased to
   Phase phase_ = Phase::Troubled;
+  Micros healed_at_;
   uint64_t steps_ = 0;
   std::vector<Swaps> foreign_;
   RunResult result_;
