@@ -109,6 +109,7 @@ void Provider::resume(Now now, Step& out) {
   lease::LeaseStep lease_step;
   leases_.recover(instant(now), lease_step);
   payments.take(instant(now), std::move(lease_step), out);
+  running_->standby.resume_clocks(instant(now), out);
   workload::Step workload_step;
   workloads_.recover(now, workload_step);
   payments.take(instant(now), std::move(workload_step), out);

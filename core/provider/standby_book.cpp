@@ -14,6 +14,7 @@ void StandbyBook::apply(const Record& record) {
     } else if (const auto* owed = std::get_if<NoticeOwed>(own)) {
       std::erase_if(notices_, [&](const auto& n) { return n.second.lease == owed->lease; });
       notices_.emplace(owed->key, *owed);
+      newest_[owed->lease] = owed->key;
     } else if (const auto* taken = std::get_if<NoticeTaken>(own)) {
       notices_.erase(taken->key);
     }
@@ -22,7 +23,13 @@ void StandbyBook::apply(const Record& record) {
   } else if (const auto* of_failover = std::get_if<failover::FailoverRecord>(&record)) {
     if (const auto* joined = std::get_if<failover::Joined>(of_failover))
       terms_.erase(joined->lease);
+    if (const auto* left = std::get_if<failover::Left>(of_failover)) newest_.erase(left->lease);
   }
+}
+
+bool StandbyBook::told(const LeaseId& lease, uint64_t epoch, failover::News news) const {
+  const auto it = newest_.find(lease);
+  return it != newest_.end() && it->second == notice_key(lease, epoch, news);
 }
 
 const failover::Terms* StandbyBook::terms_of(const LeaseId& lease) const {

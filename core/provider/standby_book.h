@@ -25,12 +25,15 @@ class StandbyBook {
   size_t reserved() const { return terms_.size(); }
   // What is owed, by its key; of each lease only the newest.
   const std::map<RequestKey, NoticeOwed>& notices() const { return notices_; }
+  // Its owner was, or is being told so, and nothing since.
+  bool told(const LeaseId& lease, uint64_t epoch, failover::News news) const;
   // Derived, so that the same news is owed once.
   static RequestKey notice_key(const LeaseId& lease, uint64_t epoch, failover::News news);
 
  private:
   std::map<LeaseId, failover::Terms> terms_;
   std::map<RequestKey, NoticeOwed> notices_;
+  std::map<LeaseId, RequestKey> newest_;  // notice of each member's lease, owed or taken
 };
 
 }  // namespace paygress::provider

@@ -44,6 +44,17 @@ void StandbyDesk::recover(Instant now, Step& out) {
   for (const RequestKey& key : stale) record(NoticeTaken{key}, out);
 }
 
+// The end of a machine ended what ran on it, and no reservation: that is served again, and paid for.
+void StandbyDesk::resume_clocks(Instant now, Step& out) {
+  lease::LeaseStep step;
+  for (const LeaseId& lease : m_.failover.leases()) {
+    const failover::ReplicaStatus status = m_.failover.status(lease).value();
+    const bool held = status.phase == failover::Phase::Recovering || status.fenced;
+    if (m_.failover.serves(lease) && !held) m_.leases.on_up(now, lease, Seconds{0}, step);
+  }
+  m_.payments.take(now, std::move(step), out);
+}
+
 void StandbyDesk::carry_out(Instant now, failover::Step step, Step& out) {
   for (auto& entry : step.records) {
     m_.book.apply(entry);
@@ -132,10 +143,12 @@ bool StandbyDesk::on_event(Instant now, const workload::WorkloadEvent& event, St
     return true;  // else with the next deadline
   }
   const auto runs = [&](const LeaseId& lease) {
-    if (member(lease)) news(now, lease, WorkloadNews::Running, false, out);
+    if (member(lease)) on_runs(now, lease, out);
   };
   if (const auto* started = std::get_if<workload::Started>(&event)) runs(started->lease);
   if (const auto* up = std::get_if<workload::CameUp>(&event)) runs(up->lease);
+  if (const auto* down = std::get_if<workload::WentDown>(&event))
+    return member(down->lease) && on_down(now, *down, out);
   if (const auto* gone = std::get_if<workload::Gone>(&event)) return on_gone(now, gone->lease, out);
   if (const auto* gave_up = std::get_if<workload::GaveUp>(&event)) {
     if (!member(gave_up->lease)) return false;
@@ -147,6 +160,27 @@ bool StandbyDesk::on_event(Instant now, const workload::WorkloadEvent& event, St
     return true;
   }
   return false;
+}
+
+// A process that died between the start and this word has told nobody, and the one that goes on at
+// its epoch knows of nothing new.
+void StandbyDesk::on_runs(Instant now, const LeaseId& lease, Step& out) {
+  news(now, lease, WorkloadNews::Running, false, out);
+  const auto status = m_.failover.status(lease);
+  if (status->phase != failover::Phase::Holding || status->epoch == 0) return;
+  const failover::TellOwner told{lease, failover::News::TookOver, status->epoch};
+  if (!m_.book.told(lease, told.epoch, told.news)) perform(now, told, out);
+}
+
+// Of a copy whose owner was told already that another member holds the workload: it is in line
+// again, and its clock goes on.
+bool StandbyDesk::on_down(Instant now, const workload::WentDown& down, Step& out) {
+  if (!m_.failover.status(down.lease)->superseded) return false;
+  lease::LeaseStep step;
+  m_.leases.on_down(now, down.lease, down.since, down.own_exit, step);
+  m_.leases.on_up(now, down.lease, Seconds{0}, step);
+  m_.payments.take(now, std::move(step), out);
+  return true;
 }
 
 // A healthy heartbeat must not hide a dead workload (rule 4). The lease stays: whoever takes over,

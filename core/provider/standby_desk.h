@@ -47,6 +47,9 @@ class StandbyDesk : public LeaseHooks {
   // Once, after the fold and before anything else.
   void recover(lease::Instant now, Step& out);
 
+  // Once, when the leases have been recovered.
+  void resume_clocks(lease::Instant now, Step& out);
+
   // --- what the provider routes here; true: it was for the desk ---
   bool on_signed(Now now, const EventSigned& answer, Step& out);
   bool handle(lease::Instant now, const nostr::PoolOutput& output, Step& out);
@@ -126,6 +129,8 @@ class StandbyDesk : public LeaseHooks {
   void news(lease::Instant now, const LeaseId& lease, failover::WorkloadNews what, bool unstopped,
             Step& out);
   void on_found(lease::Instant now, const workload::Found& found, Step& out);
+  void on_runs(lease::Instant now, const LeaseId& lease, Step& out);
+  bool on_down(lease::Instant now, const workload::WentDown& down, Step& out);
   void on_gave_up(lease::Instant now, const LeaseId& lease, Step& out);
   bool on_gone(lease::Instant now, const LeaseId& lease, Step& out);
   void send_notice(Now now, const NoticeOwed& notice, Step& out);

@@ -239,7 +239,7 @@ void add_troubled(std::vector<Scenario>& all) {
     Scenario& s =
         add(all, "standby", "warm-standby workloads through whole providers, and trouble");
     s.providers = 4;
-    s.consumers = 4;
+    s.consumers = 3;
     s.spawns_per_consumer = 2;
     s.top_ups_per_lease = 1;
     s.stops_percent = 30;

@@ -122,6 +122,28 @@ TEST_F(Standby, AHungDaemonIsFencedByItsGuardAndFindsItselfSuperseded) {
   cluster.hang(0, false);
   cluster.run_for(Seconds{300});
   EXPECT_THAT(cluster.running(), UnorderedElementsAre(1));
+  EXPECT_EQ(lease(0).phase, lease::Phase::Running) << "in line again: a reservation";
+}
+
+// It dies when its engine has started the copy and it has not heard so.
+TEST_F(Standby, WhoDiesBeforeItTellsItsOwnerTellsItAfterTheRestart) {
+  buy();
+  cluster.lose_host(0);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.running().contains(1); }, kTakeOver));
+  cluster.kill(1);
+  cluster.run_for(Seconds{5});
+  ASSERT_EQ(cluster.of_type<market::AccessDetails>(1).size(), 1u) << "only of the reservation";
+  cluster.start(1);
+  cluster.run_for(Seconds{60});
+  EXPECT_EQ(status(1)->epoch, 1u) << "it goes on";
+  ASSERT_EQ(cluster.of_type<market::AccessDetails>(1).size(), 2u);
+  EXPECT_EQ(cluster.of_type<market::AccessDetails>(1)[1].epoch, 1u);
+  // Once, whatever happens later.
+  cluster.kill(1);
+  cluster.start(1);
+  cluster.run_for(Seconds{120});
+  EXPECT_EQ(status(1)->epoch, 1u);
+  EXPECT_EQ(cluster.of_type<market::AccessDetails>(1).size(), 2u);
 }
 
 TEST_F(Standby, ALostHostIsTakenOverFrom) {
@@ -153,6 +175,18 @@ TEST_F(Standby, AStandbyThatWasRestartedStillTakesOver) {
   cluster.run_for(Seconds{200});
   cluster.lose_host(0);
   EXPECT_TRUE(taken_over_by(1));
+}
+
+TEST_F(Standby, AReservationOutlivesItsMachineAndIsPaidForAgain) {
+  buy();
+  cluster.lose_host(1);
+  cluster.run_for(Seconds{100});
+  const Seconds before = cluster.core(0).leases().remaining(lease(0), cluster.now());
+  cluster.start(1);
+  cluster.run_for(Seconds{60});
+  EXPECT_EQ(lease(1).phase, lease::Phase::Running);
+  // But for the time without it.
+  EXPECT_GT(cluster.core(1).leases().remaining(lease(1), cluster.now()), before - Seconds{60});
 }
 
 TEST_F(Standby, TheEndOfAllLeasesLeavesNothingBehind) {

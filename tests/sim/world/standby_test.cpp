@@ -12,14 +12,10 @@ const std::string kHead =
 // 7 000 s each: it outlives the history.
 const std::string kBuy = "buy consumer-0 provider-1 at=60s sats=700 standby=provider-2,provider-3";
 
-RunResult run(const std::string& text) {
-  const auto plan = parse_plan(text);
-  EXPECT_TRUE(plan.has_value()) << text << to_string(plan.error());
-  return World(*plan).run();
-}
-
 RunResult sound(const std::string& lines) {
-  RunResult result = run(kHead + lines + "\n");
+  const auto plan = parse_plan(kHead + lines + "\n");
+  EXPECT_TRUE(plan.has_value()) << lines << to_string(plan.error());
+  RunResult result = World(*plan).run();
   for (const Violation& v : result.violations)
     ADD_FAILURE() << lines << ": " << v.rule << ": " << v.detail << " at " << to_text(v.at);
   return result;
