@@ -44,24 +44,37 @@ void StandbyDesk::recover(Instant now, Step& out) {
   for (const RequestKey& key : stale) record(NoticeTaken{key}, out);
 }
 
-// The end of a machine ended what ran on it, and no reservation: that is served again, and paid for.
+// The end of a machine ended what ran on it, and no reservation: that is served again, and paid
+// for.
 void StandbyDesk::resume_clocks(Instant now, Step& out) {
+  for (const LeaseId& lease : m_.failover.leases()) resume_clock(now, lease, out);
+}
+
+// Of who is in line behind another holder. Who holds it is paid for what runs, and who was fenced,
+// and nobody followed, for nothing.
+void StandbyDesk::resume_clock(Instant now, const LeaseId& lease, Step& out) {
+  const auto status = m_.failover.status(lease);
+  if (!status || !m_.failover.serves(lease)) return;
+  using enum failover::Phase;
+  const bool holds = status->phase == Recovering || status->phase == Promoting ||
+                     status->phase == Holding || status->phase == Fencing;
+  if (holds || status->fenced) return;
   lease::LeaseStep step;
-  for (const LeaseId& lease : m_.failover.leases()) {
-    const failover::ReplicaStatus status = m_.failover.status(lease).value();
-    const bool held = status.phase == failover::Phase::Recovering || status.fenced;
-    if (m_.failover.serves(lease) && !held) m_.leases.on_up(now, lease, Seconds{0}, step);
-  }
+  m_.leases.on_up(now, lease, Seconds{0}, step);
   m_.payments.take(now, std::move(step), out);
 }
 
 void StandbyDesk::carry_out(Instant now, failover::Step step, Step& out) {
+  std::vector<LeaseId> in_line;  // after a take-over that came to nothing
   for (auto& entry : step.records) {
+    if (const auto* withdrawn = std::get_if<failover::PromotionWithdrawn>(&entry))
+      in_line.push_back(withdrawn->lease);
     m_.book.apply(entry);
     out.records.push_back(std::move(entry));
   }
   for (const auto& output : step.outputs)
     std::visit([&](const auto& o) { perform(now, o, out); }, output);
+  for (const LeaseId& lease : in_line) resume_clock(now, lease, out);
 }
 
 // --- reserved and paid ---------------------------------------------------------------------------
@@ -145,6 +158,12 @@ bool StandbyDesk::on_event(Instant now, const workload::WorkloadEvent& event, St
   const auto runs = [&](const LeaseId& lease) {
     if (member(lease)) on_runs(now, lease, out);
   };
+  if (const auto* started = std::get_if<workload::Started>(&event);
+      started != nullptr && member(started->lease)) {
+    lease::LeaseStep step;  // of one that stood while its copy was being made
+    m_.leases.on_up(now, started->lease, Seconds{0}, step);
+    m_.payments.take(now, std::move(step), out);
+  }
   if (const auto* started = std::get_if<workload::Started>(&event)) runs(started->lease);
   if (const auto* up = std::get_if<workload::CameUp>(&event)) runs(up->lease);
   if (const auto* down = std::get_if<workload::WentDown>(&event))
@@ -172,14 +191,18 @@ void StandbyDesk::on_runs(Instant now, const LeaseId& lease, Step& out) {
   if (!m_.book.told(lease, told.epoch, told.news)) perform(now, told, out);
 }
 
-// Of a copy whose owner was told already that another member holds the workload: it is in line
-// again, and its clock goes on.
+// What the guard froze while we slept is not paid for since then. And of a copy whose owner was
+// told already that another member holds the workload, the reservation is what goes on.
 bool StandbyDesk::on_down(Instant now, const workload::WentDown& down, Step& out) {
-  if (!m_.failover.status(down.lease)->superseded) return false;
+  std::optional<UnixSeconds> since = down.since;
+  if (const auto& stands = guarded_[down.lease].stands)
+    since = now.wall - Seconds{(now.mono - *stands).value / 1'000'000};
   lease::LeaseStep step;
-  m_.leases.on_down(now, down.lease, down.since, down.own_exit, step);
-  m_.leases.on_up(now, down.lease, Seconds{0}, step);
+  m_.leases.on_down(now, down.lease, since, down.own_exit, step);
+  if (m_.failover.status(down.lease)->superseded)
+    m_.leases.on_up(now, down.lease, Seconds{0}, step);
   m_.payments.take(now, std::move(step), out);
+  out.tell(Level::Warning, "a workload went down: lease " + down.lease.hex().substr(0, 12));
   return true;
 }
 
@@ -257,10 +280,18 @@ bool StandbyDesk::on_event(Instant now, const lease::LeaseEvent& event, Step& ou
 
 // --- fail-over's wishes about the workload -------------------------------------------------------
 
+// Its owner pays for a reservation until here, and for the copy when that runs.
 void StandbyDesk::perform(Instant now, const failover::Run& o, Step& out) {
   Guarded& g = guarded_[o.lease];
   g.stopping = g.kill = g.by_engine = false;
   g.again.reset();
+  g.stands.reset();
+  const auto state = m_.workloads.state_of(o.lease);
+  if (state != workload::State::Live && state != workload::State::Suspect) {
+    lease::LeaseStep stands;
+    m_.leases.on_down(now, o.lease, now.wall, false, stands);
+    m_.payments.take(now, std::move(stands), out);
+  }
   workload::Step step;
   m_.workloads.allow(plain(now), o.lease, step);
   m_.payments.take(now, std::move(step), out);
@@ -294,12 +325,7 @@ void StandbyDesk::perform(Instant, const failover::TellOperator& o, Step& out) {
 void StandbyDesk::perform(Instant now, const failover::TellOwner& o, Step& out) {
   const lease::Lease* lease = m_.leases.find(o.lease);
   if (lease == nullptr) return;
-  if (o.news == failover::News::Superseded) {
-    // In line again behind the new holder: a reservation, whose clock runs.
-    lease::LeaseStep step;
-    m_.leases.on_up(now, o.lease, Seconds{0}, step);
-    m_.payments.take(now, std::move(step), out);
-  }
+  if (o.news == failover::News::Superseded) resume_clock(now, o.lease, out);
   NoticeOwed notice{StandbyBook::notice_key(o.lease, o.epoch, o.news), o.lease,
                     notice_text(*lease, o, plain(now)), now.wall};
   std::vector<RequestKey> older;

@@ -93,8 +93,9 @@ class StandbyDesk : public LeaseHooks {
     size_t freezing = 0;             // answers to Freeze and Kill that are awaited
     bool stopping = false;           // fail-over waits for the word that it does not run
     bool kill = false;
-    bool by_engine = false;       // the guard could not: the engine was asked
-    std::optional<Micros> again;  // ask for the stop again
+    std::optional<Micros> stands;  // the deadline at which the guard froze it, before we did
+    bool by_engine = false;        // the guard could not: the engine was asked
+    std::optional<Micros> again;   // ask for the stop again
   };
   using Slot = std::pair<LeaseId, uint16_t>;  // what a newer event replaces; no lease: heartbeats
   struct Signing {
@@ -129,6 +130,7 @@ class StandbyDesk : public LeaseHooks {
   void news(lease::Instant now, const LeaseId& lease, failover::WorkloadNews what, bool unstopped,
             Step& out);
   void on_found(lease::Instant now, const workload::Found& found, Step& out);
+  void resume_clock(lease::Instant now, const LeaseId& lease, Step& out);
   void on_runs(lease::Instant now, const LeaseId& lease, Step& out);
   bool on_down(lease::Instant now, const workload::WentDown& down, Step& out);
   void on_gave_up(lease::Instant now, const LeaseId& lease, Step& out);
@@ -145,6 +147,7 @@ class StandbyDesk : public LeaseHooks {
   void release_group(Micros at, const std::string& name);
   void on_guard_state(lease::Instant now, const std::vector<workload::GuardGroup>& groups,
                       Step& out);
+  static void forget_deadline(Guarded& g, Micros now);
   void stop(lease::Instant now, const LeaseId& lease, Step& out);
   void on_stop_answered(lease::Instant now, const Asked& asked, workload::Outcome outcome,
                         Step& out);

@@ -45,10 +45,10 @@ void StandbyDesk::perform(Instant, const failover::GuardHold& o, Step& out) {
   ask_guard(o.lease, Ask::Hold, m_.workloads.object_of(o.lease), out, o.deadline);
 }
 
-void StandbyDesk::perform(Instant, const failover::GuardFreeze& o, Step& out) {
+void StandbyDesk::perform(Instant now, const failover::GuardFreeze& o, Step& out) {
   if (!m_.workloads.is_gated(o.lease) || !policy_.guard) return;
   m_.workloads.forbid(o.lease);
-  guarded_[o.lease].deadline.reset();
+  forget_deadline(guarded_[o.lease], now.mono);
   ask_guard(o.lease, Ask::Freeze, m_.workloads.object_of(o.lease), out);
 }
 
@@ -58,6 +58,11 @@ void StandbyDesk::perform(Instant now, const failover::GuardRelease& o, Step&) {
   release_group(now.mono, m_.workloads.object_of(o.lease));
 }
 
+void StandbyDesk::forget_deadline(Guarded& g, Micros now) {
+  if (g.deadline && *g.deadline < now) g.stands = *g.deadline;
+  g.deadline.reset();
+}
+
 // Must not run: no start any more, and what runs is frozen, or ended. The guard's word covers a
 // start that is still on its way: whatever enters a frozen group freezes.
 void StandbyDesk::stop(Instant now, const LeaseId& lease, Step& out) {
@@ -65,7 +70,7 @@ void StandbyDesk::stop(Instant now, const LeaseId& lease, Step& out) {
   m_.workloads.forbid(lease);
   Guarded& g = guarded_[lease];
   g.stopping = true;
-  g.deadline.reset();
+  forget_deadline(g, now.mono);
   g.wanted.clear();
   g.again.reset();
   if (policy_.guard) {

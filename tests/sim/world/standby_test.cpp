@@ -59,7 +59,7 @@ TEST(StandbySets, AZombieFindsItselfFenced) {
 }
 
 TEST(StandbySets, HalfOfOneIsGivenBack) {
-  const RunResult result = sound(kBuy + "\nfault crash provider-3 at=70s for=600s");
+  const RunResult result = sound(kBuy + "\nfault crash provider-3 at=55s for=600s");
   EXPECT_EQ(count(result, "set not built"), 1u);
   EXPECT_EQ(count(result, "set built"), 0u);
   EXPECT_EQ(count(result, "half a set given back"), 1u);
