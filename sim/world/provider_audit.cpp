@@ -20,7 +20,6 @@ bool is_over(const lease::Lease* lease) {
 // by a record, or by the engine.
 void ProviderNode::audit(bool changed) {
   if (changed) {
-    watch_memberships();
     provider_->check_invariants();
     audit_money();
     audit_unpaid();
@@ -36,9 +35,11 @@ void ProviderNode::audit_charges() {
     if (lease.phase != lease::Phase::Ended || !charged_.insert(id).second) continue;
     watch_engine();
     const Seconds restarts = std::max(kRestarts, restarts_[id]);
+    // A reservation is served by being kept. How long one was, and was not held, is not told apart.
     const auto member = memberships_.find(id);
-    const Micros kept = member == memberships_.end() ? Micros{0} : member->second.kept;
-    const Micros delivered = delivered_[id] + kept + micros(restarts) +
+    const Micros kept =
+        member == memberships_.end() ? Micros{0} : clock().mono - member->second.since;
+    const Micros delivered = std::max(delivered_[id], kept) + micros(restarts) +
                              micros(Seconds{kSightEvery.value + kOldList.value * engine_lies_});
     if (micros(lease.statement->used) > delivered)
       world_.violate("overcharged", to_text(name()) + ": " +
@@ -67,22 +68,7 @@ void ProviderNode::note_member(const provider::Record& record) {
   const auto* of_failover = std::get_if<failover::FailoverRecord>(&record);
   if (of_failover == nullptr) return;
   if (const auto* joined = std::get_if<failover::Joined>(of_failover))
-    memberships_.try_emplace(joined->lease, joined->terms.workload_id, clock().mono, Micros{0});
-}
-
-// A reservation is served by being kept, while its process is down too.
-void ProviderNode::watch_memberships() {
-  const Micros now = clock().mono;
-  for (auto& [lease, member] : memberships_) {
-    const Micros passed = now - std::exchange(member.seen, now);
-    if (!member.holds && !executing_.contains(lease)) member.kept += passed;
-    if (!up()) continue;
-    const auto status = provider_->failover().status(lease);
-    using enum failover::Phase;
-    member.holds =
-        status && (status->phase == Recovering || status->phase == Promoting ||
-                   status->phase == Holding || status->phase == Fencing || status->fenced);
-  }
+    memberships_.try_emplace(joined->lease, joined->terms.workload_id, clock().mono);
 }
 
 void ProviderNode::mark_failover(const provider::Record& record) {
@@ -160,7 +146,6 @@ void ProviderNode::watch_engine() {
       executing.emplace(object, workload_key(engine_.spec(object, now)->labels.lease));
   for (const LeaseId& lease : executing_)
     delivered_[lease] += std::max(Micros{0}, now.mono - executing_since_);
-  watch_memberships();
   executing_.clear();
   for (const auto& [object, key] : executing)
     executing_.insert(engine_.spec(object, now)->labels.lease);

@@ -135,7 +135,6 @@ class ProviderNode {
   void audit_orphans() const;
   void audit_reservations() const;
   void audit_charges();
-  void watch_memberships();
   void note_restart(const provider::Record& record);
   void note_member(const provider::Record& record);
   void mark_failover(const provider::Record& record);
@@ -172,9 +171,7 @@ class ProviderNode {
   std::set<LeaseId> charged_;                   // leases whose statement was looked at
   struct Membership {
     std::string workload_id;
-    Micros seen;         // the newest look at it
-    Micros kept;         // until then: as a reservation, which is what is paid for
-    bool holds = false;  // or held, and may not run; then only what executes is
+    Micros since;
   };
   std::map<LeaseId, Membership> memberships_;  // in warm-standby workloads, over all lives
   std::set<LeaseId> executing_;                // since executing_since_
