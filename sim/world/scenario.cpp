@@ -257,7 +257,6 @@ void add_troubled(std::vector<Scenario>& all) {
     s.marks = {"lease",
                "set built",
                "half a set given back",
-               "set repaired",
                "promoted",
                "superseded",
                "zombie fenced",

@@ -123,6 +123,25 @@ TEST_F(Standby, AHungDaemonIsFencedByItsGuardAndFindsItselfSuperseded) {
   cluster.run_for(Seconds{300});
   EXPECT_THAT(cluster.running(), UnorderedElementsAre(1));
   EXPECT_EQ(lease(0).phase, lease::Phase::Running) << "in line again: a reservation";
+  // What the guard froze is not paid for, though nobody was there to see it.
+  const auto left = [&](size_t i) {
+    return cluster.core(i).leases().remaining(lease(i), cluster.now());
+  };
+  EXPECT_GT(left(0), left(2) + Seconds{40});
+}
+
+// Until then a reservation is paid for, and from then on the copy.
+TEST_F(Standby, NobodyPaysWhileTheCopyOfATakeOverIsBeingMade) {
+  buy();
+  cluster.engine(1).plan_fault(workload::Verb::Create, BackendFault::Late);
+  cluster.lose_host(0);
+  ASSERT_TRUE(
+      cluster.run_until([&] { return status(1)->phase == failover::Phase::Holding; }, kTakeOver));
+  cluster.run_for(Seconds{60});
+  EXPECT_EQ(lease(1).phase, lease::Phase::Down);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.running().contains(1); }, Seconds{900}));
+  cluster.run_for(Seconds{5});
+  EXPECT_EQ(lease(1).phase, lease::Phase::Running);
 }
 
 // It dies when its engine has started the copy and it has not heard so.
