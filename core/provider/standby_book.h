@@ -17,7 +17,7 @@ class StandbyBook {
   void apply(const Record& record);
   template <class Self>
   static auto durable(Self& self) {
-    return std::tie(self.terms_, self.notices_);
+    return std::tie(self.terms_, self.notices_, self.newest_);
   }
 
   // The terms of a reservation: frozen, and not joined yet.
