@@ -42,8 +42,9 @@ if(PAYGRESS_SANITIZE)
   add_link_options(-fsanitize=${PAYGRESS_SANITIZE})
   if(PAYGRESS_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=all)
-    # Before every access through a pointer. The address sanitizer stops at the bad access itself, so
-    # the tree of `./dev test` leaves them out: a quarter of its building time. The others have them.
+    # Before every access through a pointer. The address sanitizer stops at the bad access itself,
+    # so the tree of `./dev test` leaves them out: a quarter of its building time. The fuzz tree has
+    # them.
     if(PAYGRESS_SANITIZE_NOT)
       add_compile_options(-fno-sanitize=${PAYGRESS_SANITIZE_NOT})
     endif()
