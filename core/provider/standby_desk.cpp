@@ -65,10 +65,14 @@ void StandbyDesk::resume_clock(Instant now, const LeaseId& lease, Step& out) {
 }
 
 void StandbyDesk::carry_out(Instant now, failover::Step step, Step& out) {
-  std::vector<LeaseId> in_line;  // after a take-over that came to nothing
+  // After a take-over that came to nothing, or a hold whose end was not confirmed yet when another
+  // member's was heard of.
+  std::vector<LeaseId> in_line;
   for (auto& entry : step.records) {
     if (const auto* withdrawn = std::get_if<failover::PromotionWithdrawn>(&entry))
       in_line.push_back(withdrawn->lease);
+    if (const auto* ended = std::get_if<failover::HoldEnded>(&entry))
+      in_line.push_back(ended->lease);
     m_.book.apply(entry);
     out.records.push_back(std::move(entry));
   }

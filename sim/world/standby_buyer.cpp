@@ -293,6 +293,19 @@ bool StandbyBuyer::can_run(const Set& set, const Member& member) const {
          provider.core()->failover().phase(*lease) != failover::Phase::Unarmed;
 }
 
+// In words: whether it may run there, and what fail-over does.
+std::string StandbyBuyer::state_of(const Set& set, const Member& member) const {
+  const ProviderNode& provider = *world_.provider(member.number);
+  std::string text = to_text(provider.name()) + (can_run(set, member) ? " can," : " cannot,");
+  if (!provider.up()) return text + " is down";
+  const auto lease = provider.core()->failover().lease_of(set.workload_id);
+  const auto status = lease ? provider.core()->failover().status(*lease) : std::nullopt;
+  if (!status) return text + " has left";
+  text += " " + std::string(failover::to_text(status->phase)) + " at epoch " +
+          std::to_string(status->epoch);
+  return status->holder ? text + ", held by " + status->holder->hex().substr(0, 8) : text;
+}
+
 void StandbyBuyer::audit(const Set& set) const {
   const std::string who = to_text(owner_.name()) + "'s " + set.workload_id;
   const Micros now = world_.queue().now();
@@ -308,10 +321,9 @@ void StandbyBuyer::audit(const Set& set) const {
   const Micros since = std::max(world_.changed_at(set.workload_id), world_.healed_at());
   if (now - since <= back_within(world_.provider(set.purchase->provider)->settings().profile))
     return;
-  std::string phases;
-  for (const Member& member : set.members)
-    if (can_run(set, member)) phases += " " + to_text(NodeName{Role::Provider, member.number});
-  world_.violate("no-copy", who + " runs nowhere; it is paid at" + phases);
+  std::string members;
+  for (const Member& member : set.members) members += "; " + state_of(set, member);
+  world_.violate("no-copy", who + " runs nowhere" + members);
 }
 
 // As `paygress status` finds the way in: who holds it, and what that one wrote of this epoch, or

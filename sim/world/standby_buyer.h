@@ -76,6 +76,7 @@ class StandbyBuyer {
   bool confirmed(size_t order) const;
   void audit(const Set& set) const;
   void audit_told(const Set& set, size_t rank) const;
+  std::string state_of(const Set& set, const Member& member) const;
   bool can_run(const Set& set, const Member& member) const;
 
   World& world_;
