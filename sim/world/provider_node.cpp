@@ -74,6 +74,28 @@ void ProviderNode::start() {
     disk_.crash(CrashLoss::Everything);
     return start_after(kRestartDelay);
   }
+  auto whole = read_ledger(*std::move(storage));
+  if (!whole) return world_.violate("journal", to_string(whole.error()));
+  provider_->check_invariants();  // as the daemon does with what it has read
+  open_links();
+  lease::BootId machine;
+  machine.bytes[0] = static_cast<uint8_t>(identity_.number);
+  if (world_.has_standbys()) machine.bytes[1] = host_losses_;
+  const provider::Boot boot{install_of(identity_.number), machine, "seed"};
+  auto first = provider_->start(clock(), boot);
+  if (!first) return world_.violate("start", to_string(first.error()));
+  if (*whole != nullptr && digest_of(*(*whole)->start(clock(), boot)) != digest_of(*first))
+    world_.violate("snapshot", "a start from a snapshot does something else");
+  starting_ = true;
+  const uint64_t life = life_;
+  carry_out(*std::move(first));
+  starting_ = false;
+  if (life == life_ && world_.has_standbys()) say_guard_health();
+}
+
+// Into provider_. What it has from a snapshot is also read whole, and given back.
+Result<std::unique_ptr<provider::Provider>> ProviderNode::read_ledger(
+    std::unique_ptr<journal::Storage> storage) {
   const auto make = [&] {
     return std::make_unique<provider::Provider>(
         settings_, entropy_, world_.seed() ^ identity_.number, policies_of(world_));
@@ -96,39 +118,14 @@ void ProviderNode::start() {
       if (const auto* of_wallet = std::get_if<cashu::RedeemRecord>(&*record))
         note_intent(*of_wallet);
     }
-    if (snapshot_.tip == journal::Tip{batch.sequence, batch.hash})
-      shortened = shortcut->load(snapshot_.state).has_value();
-    return {};
+    if (snapshot_.tip != journal::Tip{batch.sequence, batch.hash}) return {};
+    shortened = true;
+    return shortcut->load(snapshot_.state);
   };
-  auto opened = journal::Journal::open(*std::move(storage), mark_, fold);
-  if (!opened) return world_.violate("journal", to_string(opened.error()));
+  auto opened = journal::Journal::open(std::move(storage), mark_, fold);
+  if (!opened) return std::unexpected(opened.error());
   journal_ = *std::move(opened);
-  const auto whole = take_up(shortened ? std::move(shortcut) : nullptr);
-  provider_->check_invariants();  // as the daemon does with what it has read
-  ClientLinks::Events events;
-  events.up = [this](nostr::LinkId link) { reach([this, link] { step(provider::LinkUp{link}); }); };
-  events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
-    reach([this, link, reason] { step(provider::LinkLost{link, reason, "lost"}); });
-  };
-  events.said = [this](nostr::LinkId link, nostr::WireMessage m) {
-    if (paused_ > 0) return reach([this, link, m] { hear(link, m); });
-    if (up()) hear(link, std::move(m));
-  };
-  events.pong = [this](nostr::LinkId link) { reach([this, link] { step(provider::Pong{link}); }); };
-  lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
-  lease::BootId machine;
-  machine.bytes[0] = static_cast<uint8_t>(identity_.number);
-  if (world_.has_standbys()) machine.bytes[1] = host_losses_;
-  const provider::Boot boot{install_of(identity_.number), machine, "seed"};
-  auto first = provider_->start(clock(), boot);
-  if (!first) return world_.violate("start", to_string(first.error()));
-  if (whole != nullptr && digest_of(*whole->start(clock(), boot)) != digest_of(*first))
-    world_.violate("snapshot", "a start from a snapshot does something else");
-  starting_ = true;
-  const uint64_t life = life_;
-  carry_out(*std::move(first));
-  starting_ = false;
-  if (life == life_ && world_.has_standbys()) say_guard_health();
+  return take_up(shortened ? std::move(shortcut) : nullptr);
 }
 
 // A start from a snapshot and the batches after it must find what reading all of them finds. It is
@@ -146,6 +143,20 @@ std::unique_ptr<provider::Provider> ProviderNode::take_up(
   }
   if (keeps) snapshot_ = {journal_->acknowledged(), std::move(all)};
   return shortcut;
+}
+
+void ProviderNode::open_links() {
+  ClientLinks::Events events;
+  events.up = [this](nostr::LinkId link) { reach([this, link] { step(provider::LinkUp{link}); }); };
+  events.down = [this](nostr::LinkId link, nostr::LinkDown reason) {
+    reach([this, link, reason] { step(provider::LinkLost{link, reason, "lost"}); });
+  };
+  events.said = [this](nostr::LinkId link, nostr::WireMessage m) {
+    if (paused_ > 0) return reach([this, link, m] { hear(link, m); });
+    if (up()) hear(link, std::move(m));
+  };
+  events.pong = [this](nostr::LinkId link) { reach([this, link] { step(provider::Pong{link}); }); };
+  lives_links_.push_back(std::make_unique<ClientLinks>(world_, name(), std::move(events)));
 }
 
 // A frozen one stays down until it is thawed.

@@ -104,6 +104,9 @@ class ProviderNode {
   void schedule_timer();
   void observe(const provider::Input& input, const provider::Step& step);
 
+  Result<std::unique_ptr<provider::Provider>> read_ledger(
+      std::unique_ptr<journal::Storage> storage);
+  void open_links();
   std::unique_ptr<provider::Provider> take_up(std::unique_ptr<provider::Provider> shortcut);
   void start_after(Micros down);
   struct Withdrawing {  // by the operator
