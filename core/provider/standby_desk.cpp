@@ -50,8 +50,9 @@ void StandbyDesk::resume_clocks(Instant now, Step& out) {
   for (const LeaseId& lease : m_.failover.leases()) resume_clock(now, lease, out);
 }
 
-// Of who is in line behind another holder. Who holds it is paid for what runs, and who was fenced,
-// and nobody followed, for nothing.
+// Of who is in line behind another holder, which it becomes by what fail-over records; no effect on
+// a clock that runs. Who holds it is paid for what runs, and who was fenced, and nobody followed,
+// for nothing.
 void StandbyDesk::resume_clock(Instant now, const LeaseId& lease, Step& out) {
   const auto status = m_.failover.status(lease);
   if (!status || !m_.failover.serves(lease)) return;
@@ -65,20 +66,15 @@ void StandbyDesk::resume_clock(Instant now, const LeaseId& lease, Step& out) {
 }
 
 void StandbyDesk::carry_out(Instant now, failover::Step step, Step& out) {
-  // After a take-over that came to nothing, or a hold whose end was not confirmed yet when another
-  // member's was heard of.
-  std::vector<LeaseId> in_line;
+  std::vector<LeaseId> changed;  // any of them may be in line now
   for (auto& entry : step.records) {
-    if (const auto* withdrawn = std::get_if<failover::PromotionWithdrawn>(&entry))
-      in_line.push_back(withdrawn->lease);
-    if (const auto* ended = std::get_if<failover::HoldEnded>(&entry))
-      in_line.push_back(ended->lease);
+    changed.push_back(failover::lease_of(entry));
     m_.book.apply(entry);
     out.records.push_back(std::move(entry));
   }
   for (const auto& output : step.outputs)
     std::visit([&](const auto& o) { perform(now, o, out); }, output);
-  for (const LeaseId& lease : in_line) resume_clock(now, lease, out);
+  for (const LeaseId& lease : changed) resume_clock(now, lease, out);
 }
 
 // --- reserved and paid ---------------------------------------------------------------------------
@@ -195,17 +191,16 @@ void StandbyDesk::on_runs(Instant now, const LeaseId& lease, Step& out) {
   if (!m_.book.told(lease, told.epoch, told.news)) perform(now, told, out);
 }
 
-// What the guard froze while we slept is not paid for since then. And of a copy whose owner was
-// told already that another member holds the workload, the reservation is what goes on.
+// What the guard froze while we slept is not paid for since then. Of who is in line already, the
+// reservation is what goes on.
 bool StandbyDesk::on_down(Instant now, const workload::WentDown& down, Step& out) {
   std::optional<UnixSeconds> since = down.since;
   if (const auto& stands = guarded_[down.lease].stands)
     since = now.wall - Seconds{(now.mono - *stands).value / 1'000'000};
   lease::LeaseStep step;
   m_.leases.on_down(now, down.lease, since, down.own_exit, step);
-  if (m_.failover.status(down.lease)->superseded)
-    m_.leases.on_up(now, down.lease, Seconds{0}, step);
   m_.payments.take(now, std::move(step), out);
+  resume_clock(now, down.lease, out);
   out.tell(Level::Warning, "a workload went down: lease " + down.lease.hex().substr(0, 12));
   return true;
 }
@@ -329,7 +324,6 @@ void StandbyDesk::perform(Instant, const failover::TellOperator& o, Step& out) {
 void StandbyDesk::perform(Instant now, const failover::TellOwner& o, Step& out) {
   const lease::Lease* lease = m_.leases.find(o.lease);
   if (lease == nullptr) return;
-  if (o.news == failover::News::Superseded) resume_clock(now, o.lease, out);
   NoticeOwed notice{StandbyBook::notice_key(o.lease, o.epoch, o.news), o.lease,
                     notice_text(*lease, o, plain(now)), now.wall};
   std::vector<RequestKey> older;

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -31,9 +30,6 @@ constexpr auto kLockPause = 10ms;
 constexpr uint64_t kLuksHeaderBytes = uint64_t{16} << 20;  // cryptsetup's own choice, fixed below
 constexpr uint64_t kProbeVolumeBytes = uint64_t{4} << 20;
 constexpr const char* kProbeKey = "probe.key";
-
-// Where run_program searches.
-constexpr const char* kProgramDirectories[] = {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"};
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -160,12 +156,6 @@ Result<void> erase_file(const LuksVolume& volume) {
   return {};
 }
 
-bool has_program(const char* name) {
-  return std::ranges::any_of(kProgramDirectories, [name](const char* directory) {
-    return access((std::string(directory) + name).c_str(), X_OK) == 0;
-  });
-}
-
 }  // namespace
 
 LuksVolume luks_volume(const fs::path& directory, const InstallId& install,
@@ -218,11 +208,13 @@ Result<void> destroy_luks_volume(const LuksVolume& volume) {
 }
 
 Result<void> check_luks() {
-  if (!has_program("cryptsetup")) return fail("cryptsetup is needed (package cryptsetup-bin)");
+  if (find_program("cryptsetup").empty())
+    return fail("cryptsetup is needed (package cryptsetup-bin)");
   for (const char* name : {"mkfs.ext4", "debugfs"})
-    if (!has_program(name)) return fail(std::string(name) + " is needed (package e2fsprogs)");
+    if (find_program(name).empty())
+      return fail(std::string(name) + " is needed (package e2fsprogs)");
   const bool loaded = access("/sys/module/dm_crypt", F_OK) == 0;
-  if (!loaded && has_program("modprobe") &&
+  if (!loaded && !find_program("modprobe").empty() &&
       run_program({"modprobe", "--dry-run", "--quiet", "dm_crypt"}, kLuksToolLimit).status != 0)
     return fail("this kernel has no dm-crypt");
   return {};

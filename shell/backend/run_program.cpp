@@ -93,4 +93,12 @@ Result<void> run_tool(const std::vector<std::string>& argv, std::chrono::millise
   return {};
 }
 
+std::filesystem::path find_program(const std::string& name) {
+  for (const char* directory : {"/usr/sbin", "/usr/bin"}) {  // /sbin and /bin are links to them
+    const std::filesystem::path file = std::filesystem::path(directory) / name;
+    if (access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
+
 }  // namespace paygress::backend

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ struct ProgramResult {
   std::string output;  // the last kProgramOutputBytesMax of stdout and stderr together
 };
 inline constexpr size_t kProgramOutputBytesMax = 4096;
+
+// Among the system's programs; empty: not installed.
+std::filesystem::path find_program(const std::string& name);
 
 // argv[0] is looked up in our PATH. Stdin is empty, the environment holds only a fixed PATH,
 // descriptors are not passed on, and it gets a session of its own. Killed after `limit`.

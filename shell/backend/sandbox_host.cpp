@@ -2,19 +2,9 @@
 
 #include <unistd.h>
 
+#include "shell/backend/run_program.h"
+
 namespace paygress::backend {
-namespace {
-
-std::filesystem::path find_program(const char* name) {
-  for (auto dir : {"/usr/sbin", "/usr/bin"}) {
-    const std::filesystem::path file = std::filesystem::path(dir) / name;
-    if (access(file.c_str(), X_OK) == 0) return file;
-  }
-  return {};
-}
-
-}  // namespace
-
 SandboxHost find_sandbox_host() {
   SandboxHost host;
   host.root = geteuid() == 0;
