@@ -164,6 +164,7 @@ void RelaySession::lose_link() {
   auth_attempts_ = 0;
   challenge_.clear();
   strays_here_ = 0;
+  refused_queries_ = 0;
   unanswered_.clear();
 }
 
@@ -271,7 +272,10 @@ void RelaySession::end_queries(Now now) {
     const auto it = subscriptions_.find(name);
     PG_CHECK(it != subscriptions_.end());
     const auto state = it->second.state();
+    if (state == SubscriptionState::Refused) ++refused_queries_;
     if (state == SubscriptionState::Live) {
+      refused_queries_ = 0;
+      refused_queries_limit_ = kRefusedQueriesMin;
       ended.emplace_back(name, !it->second.truncated());
     } else if (link_ != Link::Up || state == SubscriptionState::Refused ||
                state == SubscriptionState::Unproven || end <= now.mono) {
@@ -279,6 +283,13 @@ void RelaySession::end_queries(Now now) {
     }
   }
   for (const auto& [name, complete] : ended) end_query(name, complete);
+}
+
+void RelaySession::leave_what_refuses_queries(Now now) {
+  if (link_ != Link::Up || refused_queries_ < refused_queries_limit_) return;
+  refused_queries_limit_ = std::min(2 * refused_queries_limit_, kRefusedQueriesMax);
+  drop_link(now, LinkDown::Closed, "queries refused: " + text_);
+  end_queries(now);
 }
 
 RelayHealth RelaySession::compute_health() const {
@@ -312,6 +323,7 @@ void RelaySession::note_contact(Now now) {
 
 void RelaySession::finish(Now now) {
   end_queries(now);
+  leave_what_refuses_queries(now);
   pump(now);
   deadline_ = compute_deadline();
   for (auto& [name, subscription] : subscriptions_)
@@ -348,6 +360,7 @@ void RelaySession::check_invariants() const {
   PG_CHECK(unanswered_.size() <= kUnansweredMax);
   PG_CHECK(challenge_.size() <= kChallengeBytesMax && text_.size() <= kRelayTextMax);
   PG_CHECK(auth_attempts_ <= kAuthAttemptsMax);
+  PG_CHECK(refused_queries_ < refused_queries_limit_);
   PG_CHECK((link_ == Link::Up) == ping_due_.has_value());
   PG_CHECK((link_ == Link::Waiting || link_ == Link::Connecting) == link_due_.has_value());
   PG_CHECK(link_ == Link::Up || auth_ == Auth::None);

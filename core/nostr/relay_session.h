@@ -33,6 +33,11 @@ inline constexpr size_t kAuthAttemptsMax = 3;  // per connection and kAuthWindow
 inline constexpr Micros kAuthWindow = 600'000_ms;
 inline constexpr size_t kStrayMessagesMax = 4096;  // per connection, then it is closed
 inline constexpr size_t kUnansweredMax = 512;      // EVENTs whose OK is awaited
+// So many queries in a row answered by CLOSED: the connection is made anew, for a relay that counts
+// subscriptions which we have closed refuses on this connection for ever. Doubled each time that
+// did not help, so that a relay with a policy against them is not connected to again and again.
+inline constexpr size_t kRefusedQueriesMin = 4;
+inline constexpr size_t kRefusedQueriesMax = 256;
 inline constexpr BackoffPolicy kConnectBackoff{1'000_ms, 60'000_ms};
 
 struct SessionTiming {
@@ -190,6 +195,7 @@ class RelaySession {
   void connect(Now now);
   void end_query(const std::string& name, bool complete);
   void end_queries(Now now);
+  void leave_what_refuses_queries(Now now);
   void remove(std::map<std::string, RelaySubscription>::iterator it);
   void note_contact(Now now);
   void finish(Now now);
@@ -225,6 +231,8 @@ class RelaySession {
   size_t strays_here_ = 0;
   std::map<std::string, RelaySubscription> subscriptions_;
   std::map<std::string, Micros> query_ends_;
+  size_t refused_queries_ = 0;  // in a row on this connection
+  size_t refused_queries_limit_ = kRefusedQueriesMin;
   std::deque<EventId> unanswered_;
   Micros bucket_;                   // when the publish bucket will be full again
   std::optional<Micros> deadline_;  // compute_deadline(): asked of every session at every step

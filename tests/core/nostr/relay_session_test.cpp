@@ -349,5 +349,46 @@ TEST_F(RelaySessionTest, QueriesAreCompleteOnlyWhenAnsweredUpToEose) {
   EXPECT_EQ(session.find("q"), nullptr);
 }
 
+TEST_F(RelaySessionTest, ARelayThatRefusesQueryAfterQueryIsConnectedToAnew) {
+  go_live();
+  const auto refuse = [&](size_t queries) {
+    for (size_t i = 0; i < queries; ++i) {
+      EXPECT_TRUE(session.subscribe(now, "q", {{kind_filter(4)}, {}, 5'000_ms}));
+      for (const auto& request : take_sent<Subscribe>())
+        say(Closed{request.subscription, "error: too many subscriptions"});
+    }
+  };
+  const auto answer_one = [&] {
+    EXPECT_TRUE(session.subscribe(now, "q", {{kind_filter(4)}, {}, 5'000_ms}));
+    for (const auto& request : take_sent<Subscribe>()) say(EndOfStored{request.subscription, {}});
+  };
+  const auto live_again = [&] {
+    reconnect();
+    say(EndOfStored{"inbox", {}});
+    take();
+  };
+  refuse(kRefusedQueriesMin - 1);
+  answer_one();
+  refuse(kRefusedQueriesMin - 1);
+  EXPECT_EQ(session.status().health, RelayHealth::Live);
+  EXPECT_TRUE(session.subscribe(now, "other", {{kind_filter(4)}, {}, 5'000_ms}));
+  take();
+  refuse(1);
+  EXPECT_EQ(session.status().health, RelayHealth::Waiting);
+  EXPECT_EQ(session.status().text, "queries refused: error: too many subscriptions");
+  EXPECT_EQ(session.find("other"), nullptr);
+
+  // It goes on refusing: that was not the reason, and is tried half as often from now on.
+  live_again();
+  refuse(2 * kRefusedQueriesMin - 1);
+  EXPECT_EQ(session.status().health, RelayHealth::Live);
+  refuse(1);
+  EXPECT_EQ(session.status().health, RelayHealth::Waiting);
+  live_again();
+  answer_one();
+  refuse(kRefusedQueriesMin);
+  EXPECT_EQ(session.status().health, RelayHealth::Waiting);
+}
+
 }  // namespace
 }  // namespace paygress::nostr
