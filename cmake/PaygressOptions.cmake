@@ -29,6 +29,8 @@ target_compile_options(paygress_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Most files are compiled to the end in less; collecting before takes an eighth more time.
   target_compile_options(paygress_options INTERFACE --param=ggc-min-heapsize=524288)  # kB
+  # No library of ours is shared: nothing of it can be replaced, so calls may be inlined.
+  target_compile_options(paygress_options INTERFACE -fno-semantic-interposition)
   # gcc 12 reports these inside its own <string> and <variant> at -O2 and above.
   target_compile_options(paygress_options INTERFACE
     -Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow
