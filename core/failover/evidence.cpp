@@ -7,6 +7,11 @@
 #include "core/base/planted.h"
 
 namespace paygress::failover {
+namespace {
+
+constexpr Micros kAlways{std::numeric_limits<int64_t>::min() / 2};
+
+}  // namespace
 
 RelayMask Evidence::counted(Micros now) const {
   RelayMask mask = 0;
@@ -18,24 +23,31 @@ RelayMask Evidence::counted(Micros now) const {
   return mask;
 }
 
-std::optional<Micros> Evidence::readable_at() const {
-  return silent_at(Micros{std::numeric_limits<int64_t>::min() / 2});
+void Evidence::set_unbroken(size_t relay, std::optional<Micros> since) {
+  since_.at(relay) = since;
+  unbroken_from_ = compute_unbroken_from();
 }
 
-std::optional<Micros> Evidence::silent_at(Micros quiet_from) const {
+std::optional<Micros> Evidence::compute_unbroken_from() const {
   std::array<Micros, kRelaysMax> from;
   size_t healthy = 0;
-  for (const auto& since : since_) {
-    if (!since) continue;
-    from[healthy++] = policy_.unbroken_subscriptions ? std::max(*since, quiet_from) : quiet_from;
-  }
+  for (const auto& since : since_)
+    if (since) from[healthy++] = *since;
   const size_t needed = terms_.quorums.read;
   if (healthy < needed) return std::nullopt;
+  if (needed == 0) return kAlways;
+  std::nth_element(from.begin(), from.begin() + (needed - 1), from.begin() + healthy);
+  return from[needed - 1];
+}
+
+std::optional<Micros> Evidence::readable_at() const { return silent_at(kAlways); }
+
+std::optional<Micros> Evidence::silent_at(Micros quiet_from) const {
+  if (!unbroken_from_) return std::nullopt;
   const Micros silence =
       planted(Bug::failover_early_silence) ? terms_.profile.fence : terms_.profile.silence;
-  if (needed == 0) return quiet_from + silence;
-  std::nth_element(from.begin(), from.begin() + (needed - 1), from.begin() + healthy);
-  return from[needed - 1] + silence;
+  if (!policy_.unbroken_subscriptions) return quiet_from + silence;
+  return std::max(*unbroken_from_, quiet_from) + silence;
 }
 
 }  // namespace paygress::failover

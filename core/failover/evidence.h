@@ -17,9 +17,11 @@ class Evidence {
  public:
   // `terms` must outlive the evidence.
   Evidence(const Terms& terms, const RulePolicy& policy)
-      : terms_(terms), policy_(policy), since_(terms.relays.size()) {}
+      : terms_(terms), policy_(policy), since_(terms.relays.size()) {
+    unbroken_from_ = compute_unbroken_from();
+  }
 
-  void set_unbroken(size_t relay, std::optional<Micros> since) { since_.at(relay) = since; }
+  void set_unbroken(size_t relay, std::optional<Micros> since);
 
   // The relays that count for reading at `now`.
   RelayMask counted(Micros now) const;
@@ -30,9 +32,12 @@ class Evidence {
   std::optional<Micros> silent_at(Micros quiet_from) const;
 
  private:
+  std::optional<Micros> compute_unbroken_from() const;
+
   const Terms& terms_;
   const RulePolicy& policy_;
   std::vector<std::optional<Micros>> since_;
+  std::optional<Micros> unbroken_from_;  // since when r of them are; asked for at every input
 };
 
 }  // namespace paygress::failover

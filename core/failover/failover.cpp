@@ -1,8 +1,10 @@
 #include "core/failover/failover.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/lookup.h"
 #include "core/failover/pulse.h"
 #include "core/failover/replica.h"
 
@@ -26,22 +28,25 @@ std::string_view to_text(Phase phase) {
 }
 
 struct Failover::State {
+  using Ranks = std::vector<std::pair<LeaseId, uint32_t>>;  // of a member; by lease
   struct Entry {
     std::unique_ptr<Replica> replica;
     std::vector<RelayNo> relays;  // in the order of the terms
     std::optional<Micros> wake;   // as it stands in `due`
+    std::optional<Phase> phase;   // as it was counted
   };
 
   Context context;
   Pulse pulse;
   bool running = false;
   std::map<LeaseId, Entry> entries;
-  Pulse::HeldBy beating;                                // the same replicas, for the pulse
-  std::map<PubKey, std::map<LeaseId, uint32_t>> ranks;  // other members: lease -> rank there
+  Pulse::HeldBy beating;                   // the same replicas, for the pulse
+  LookupMap<PubKey, Ranks, IdHash> ranks;  // other members
   std::map<std::string, LeaseId, std::less<>> workloads;
   std::set<std::pair<Micros, LeaseId>> due;
   std::map<PublishNo, LeaseId> publishes;
   std::map<QueryNo, LeaseId> queries;  // the newest of each lease
+  uint64_t phase_changes = 0;
   std::vector<std::string> relay_urls;
   std::map<std::string, RelayNo, std::less<>> relay_numbers;
 
@@ -52,6 +57,7 @@ struct Failover::State {
   void add(const LeaseId& lease, const Terms& terms);
   void remove(const LeaseId& lease);
   // `lease`'s replica was told something: index what was published, and when it wants to be called.
+  // Nothing gets by this, so its invariants are checked here.
   void reindex(const LeaseId& lease, Entry& entry);
   void reindex_all();
   void finish(Now now, Step& out);
@@ -83,7 +89,11 @@ void Failover::State::add(const LeaseId& lease, const Terms& terms) {
   beating[lease] = {it->second.replica.get(), &it->second.relays};
   workloads.emplace(terms.workload_id, lease);
   for (uint32_t rank = 0; rank < terms.members.size(); ++rank)
-    if (rank != terms.rank) ranks[terms.members[rank].key].emplace(lease, rank);
+    if (rank != terms.rank) {
+      Ranks& there = ranks[terms.members[rank].key];
+      const std::pair here{lease, rank};
+      there.insert(std::ranges::upper_bound(there, here), here);
+    }
 }
 
 void Failover::State::remove(const LeaseId& lease) {
@@ -91,10 +101,10 @@ void Failover::State::remove(const LeaseId& lease) {
   PG_CHECK(it != entries.end());
   const Terms& terms = it->second.replica->terms();
   for (const Member& member : terms.members) {
-    const auto known = ranks.find(member.key);
-    if (known == ranks.end()) continue;
-    known->second.erase(lease);
-    if (known->second.empty()) ranks.erase(known);
+    Ranks* known = ranks.find(member.key);
+    if (known == nullptr) continue;
+    std::erase_if(*known, [&](const auto& entry) { return entry.first == lease; });
+    if (known->empty()) ranks.erase(member.key);
   }
   workloads.erase(terms.workload_id);
   if (it->second.wake) due.erase({*it->second.wake, lease});
@@ -102,6 +112,7 @@ void Failover::State::remove(const LeaseId& lease) {
   std::erase_if(publishes, [&](const auto& publish) { return publish.second == lease; });
   std::erase_if(queries, [&](const auto& query) { return query.second == lease; });
   entries.erase(it);
+  ++phase_changes;
 }
 
 void Failover::State::reindex(const LeaseId& lease, Entry& entry) {
@@ -114,6 +125,9 @@ void Failover::State::reindex(const LeaseId& lease, Entry& entry) {
   context.published.clear();
   context.forgotten.clear();
   context.queried.clear();
+  entry.replica->check_invariants();
+  if (entry.phase != entry.replica->phase()) ++phase_changes;
+  entry.phase = entry.replica->phase();
   const std::optional<Micros> wake = entry.replica->wake();
   if (wake == entry.wake) return;
   if (entry.wake) due.erase({*entry.wake, lease});
@@ -126,9 +140,7 @@ void Failover::State::reindex_all() {
 }
 
 void Failover::State::finish(Now now, Step& out) {
-  if (!context.beat_now) return;
-  pulse.handle_timer(now, beating, out);
-  reindex_all();
+  if (context.beat_now && pulse.handle_timer(now, beating, out)) reindex_all();
 }
 
 template <class F>
@@ -223,13 +235,13 @@ void Failover::leave(Now now, const LeaseId& lease, Step& out) {
 
 void Failover::handle_heard(Now now, const Heard& heard, Step& out) {
   PG_CHECK(state_->running);
-  const auto known = state_->ranks.find(heard.author);
-  if (known == state_->ranks.end()) return;
+  const State::Ranks* known = state_->ranks.find(heard.author);
+  if (known == nullptr) return;
   const auto hear = [&](const LeaseId& lease, uint32_t rank) {
     state_->with(now, lease, out, [&](Replica& r) { r.hear(now, rank, heard, out); });
   };
   if (std::holds_alternative<market::Heartbeat>(heard.message)) {
-    const std::map<LeaseId, uint32_t> everywhere = known->second;
+    const State::Ranks everywhere = *known;  // who is told may leave
     for (const auto& [lease, rank] : everywhere) hear(lease, rank);
     return;
   }
@@ -242,8 +254,8 @@ void Failover::handle_heard(Now now, const Heard& heard, Step& out) {
     workload = &std::get<market::Revocation>(heard.message).workload_id;
   const auto lease = state_->workloads.find(*workload);
   if (lease == state_->workloads.end()) return;
-  const auto rank = known->second.find(lease->second);
-  if (rank != known->second.end()) hear(rank->first, rank->second);
+  const auto rank = std::ranges::find(*known, lease->second, &State::Ranks::value_type::first);
+  if (rank != known->end()) hear(rank->first, rank->second);
 }
 
 namespace {
@@ -267,11 +279,9 @@ void Failover::handle_unbroken(Now now, const LeaseId& lease, RelayNo relay,
 
 void Failover::handle_receipt(Now now, PublishNo id, RelayNo relay, bool echo, Step& out) {
   PG_CHECK(state_->running);
-  if (state_->pulse.receipt(now, id, relay, echo, state_->beating, out)) {
-    state_->reindex_all();
-    state_->finish(now, out);
-    return;
-  }
+  const auto receipt = state_->pulse.receipt(now, id, relay, echo, state_->beating, out);
+  if (receipt == Pulse::Receipt::Counted) state_->reindex_all();
+  if (receipt != Pulse::Receipt::Unknown) return state_->finish(now, out);
   const auto it = state_->publishes.find(id);
   if (it == state_->publishes.end()) return;
   const LeaseId lease = it->second;
@@ -331,8 +341,7 @@ void Failover::handle_timer(Now now, Step& out) {
     PG_CHECK(entry == state_->entries.end() || !entry->second.wake ||
              *entry->second.wake > now.mono);
   }
-  state_->pulse.handle_timer(now, state_->beating, out);
-  state_->reindex_all();
+  if (state_->pulse.handle_timer(now, state_->beating, out)) state_->reindex_all();
 }
 
 std::optional<Micros> Failover::next_deadline() const {
@@ -372,6 +381,8 @@ std::optional<Phase> Failover::phase(const LeaseId& lease) const {
   return it->second.replica->phase();
 }
 
+uint64_t Failover::phase_changes() const { return state_->phase_changes; }
+
 bool Failover::serves(const LeaseId& lease) const {
   const auto it = state_->entries.find(lease);
   return it != state_->entries.end() && !it->second.replica->leaving();
@@ -391,7 +402,12 @@ bool Failover::may_run(Now now, const LeaseId& lease) const {
 void Failover::check_invariants() const {
   PG_CHECK(state_->entries.size() == state_->beating.size());
   PG_CHECK(state_->entries.size() == state_->workloads.size());
-  for (const auto& [lease, entry] : state_->entries) entry.replica->check_invariants();
+  for (const auto& [lease, entry] : state_->entries) {
+    entry.replica->check_invariants();
+    PG_CHECK(!state_->running || entry.replica->wake() == entry.wake);
+    PG_CHECK(!state_->running || entry.replica->phase() == entry.phase);
+  }
+  state_->pulse.check_invariants();
 }
 
 }  // namespace paygress::failover

@@ -127,11 +127,14 @@ class Failover {
   std::optional<LeaseId> lease_of(std::string_view workload_id) const;
   std::optional<ReplicaStatus> status(const LeaseId& lease) const;
   std::optional<Phase> phase(const LeaseId& lease) const;  // of status(), without the rest
+  // Another number whenever phase() says something else than before, of whatever lease.
+  uint64_t phase_changes() const;
   // Known, and its lease is not over.
   bool serves(const LeaseId& lease) const;
   std::vector<LeaseId> leases() const;
   // The workload may run at this moment as far as this machine is concerned.
   bool may_run(Now now, const LeaseId& lease) const;
+  // All of them. Those of a lease that is told anything are checked at once, always.
   void check_invariants() const;
 
  private:

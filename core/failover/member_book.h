@@ -11,9 +11,6 @@
 
 namespace paygress::failover {
 
-// Higher epochs are refused: counting on stays possible whatever a member writes.
-inline constexpr uint64_t kEpochMax = uint64_t{1} << 48;
-
 struct ClaimSeen {
   uint64_t epoch = 0;
   UnixSeconds created_at;

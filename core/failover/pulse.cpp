@@ -21,13 +21,16 @@ bool Pulse::holds(const HeldBy& replicas, const Named& named) {
   return it->second.replica->named_epoch() == named.epoch;
 }
 
-void Pulse::handle_timer(Now now, const HeldBy& replicas, Step& out) {
+bool Pulse::handle_timer(Now now, const HeldBy& replicas, Step& out) {
   expire(now, out);
   plan_next(replicas);
-  if (due_ && *due_ <= now.mono) {
+  const bool sends = due_ && *due_ <= now.mono;
+  if (sends) {
     send(now, replicas, out);
     plan_next(replicas);
   }
+  deadline_ = compute_deadline();
+  return sends;
 }
 
 void Pulse::send(Now now, const HeldBy& replicas, Step& out) {
@@ -66,13 +69,14 @@ bool Pulse::has(const Beat& beat, RelayNo relay) const {
   return (it->second & needed) == needed;
 }
 
-bool Pulse::receipt(Now now, PublishNo id, RelayNo relay, bool echo, const HeldBy& replicas,
-                    Step& out) {
+Pulse::Receipt Pulse::receipt(Now now, PublishNo id, RelayNo relay, bool echo,
+                              const HeldBy& replicas, Step& out) {
   const auto beat =
       std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == id; });
-  if (beat == beats_.end()) return false;
+  if (beat == beats_.end()) return Receipt::Unknown;
   beat->receipts[relay] |= echo ? kEchoed : kOk;
-  if (!has(*beat, relay)) return true;
+  if (!has(*beat, relay)) return Receipt::Noted;
+  auto result = Receipt::Noted;
   for (Named& named : beat->named) {
     if (named.settled || now.mono > beat->sent + named.delay || !holds(replicas, named)) continue;
     const Held& held = replicas.at(named.lease);
@@ -83,8 +87,10 @@ bool Pulse::receipt(Now now, PublishNo id, RelayNo relay, bool echo, const HeldB
     Count& count = counts_[{named.lease, named.epoch}];
     count.counted = std::max(count.counted, beat->sent);
     held.replica->beat_counted(now, beat->sent, named.epoch, out);
+    result = Receipt::Counted;
   }
-  return true;
+  if (result == Receipt::Counted) deadline_ = compute_deadline();
+  return result;
 }
 
 // Only a heartbeat that had its write quorum within D of its sending counts; others are missed.
@@ -119,7 +125,7 @@ void Pulse::plan_next(const HeldBy& replicas) {
   due_ = next;
 }
 
-std::optional<Micros> Pulse::next_deadline() const {
+std::optional<Micros> Pulse::compute_deadline() const {
   std::optional<Micros> next = due_;
   for (const Beat& beat : beats_) {
     for (const Named& named : beat.named) {
@@ -128,6 +134,11 @@ std::optional<Micros> Pulse::next_deadline() const {
     }
   }
   return next;
+}
+
+void Pulse::check_invariants() const {
+  PG_CHECK(beats_.size() <= kBeatsTrackedMax);
+  PG_CHECK(deadline_ == compute_deadline());
 }
 
 }  // namespace paygress::failover

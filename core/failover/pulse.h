@@ -20,7 +20,7 @@ class Pulse {
   // `context` must outlive the pulse.
   Pulse(Context& context, Micros beat_every) : context_(context), beat_every_(beat_every) {}
 
-  void start(Now now) { due_ = now.mono; }
+  void start(Now now) { due_ = deadline_ = now.mono; }
 
   // A workload as the pulse sees it: held, with its relays in the order of its terms.
   struct Held {
@@ -30,11 +30,17 @@ class Pulse {
   using HeldBy = std::map<LeaseId, Held>;  // every replica, held or not
 
   // Sends what is due, and forgets what is too old to count but for the newest: that one is still
-  // sent to relays that lack it.
-  void handle_timer(Now now, const HeldBy& replicas, Step& out);
-  // True when `id` is a heartbeat.
-  bool receipt(Now now, PublishNo id, RelayNo relay, bool echo, const HeldBy& replicas, Step& out);
-  std::optional<Micros> next_deadline() const;
+  // sent to relays that lack it. True when replicas were told of a sending.
+  bool handle_timer(Now now, const HeldBy& replicas, Step& out);
+  enum class Receipt : uint8_t {
+    Unknown,  // not of a heartbeat
+    Noted,
+    Counted,  // and replicas were told
+  };
+  Receipt receipt(Now now, PublishNo id, RelayNo relay, bool echo, const HeldBy& replicas,
+                  Step& out);
+  std::optional<Micros> next_deadline() const { return deadline_; }
+  void check_invariants() const;
 
  private:
   struct Named {
@@ -58,6 +64,7 @@ class Pulse {
   bool has(const Beat& beat, RelayNo relay) const;
   static bool holds(const HeldBy& replicas, const Named& named);
   void plan_next(const HeldBy& replicas);
+  std::optional<Micros> compute_deadline() const;
 
   Context& context_;
   Micros beat_every_;
@@ -69,6 +76,7 @@ class Pulse {
     Micros missed;
   };
   std::map<std::pair<LeaseId, uint64_t>, Count> counts_;
+  std::optional<Micros> deadline_;  // compute_deadline(): asked for at every step
 };
 
 }  // namespace paygress::failover

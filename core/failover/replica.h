@@ -159,6 +159,7 @@ class Replica {
   // When the last live claim of another member is void. Nothing: there is none.
   std::optional<Micros> rivals_void_at(Now now) const;
   bool better_rival(Now now) const;
+  bool epochs_used_up(Step& out);
 
   Context& context_;
   const LeaseId lease_;
@@ -186,6 +187,7 @@ class Replica {
   RelayMask healthy_ = 0;  // relays whose subscription is unbroken, however short
   Micros began_;
   bool told_never_started_ = false;
+  bool told_used_up_ = false;
 
   // Holding
   bool counted_ = false;               // a heartbeat of this epoch had its write quorum

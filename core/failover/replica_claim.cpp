@@ -42,6 +42,17 @@ bool Replica::better_rival(Now now) const {
   return false;
 }
 
+// A claim above the last epoch would be believed by nobody, and two could promote with it.
+bool Replica::epochs_used_up(Step& out) {
+  if (highest_ < kEpochMax || planted(Bug::failover_endless_epochs)) return false;
+  if (!std::exchange(told_used_up_, true))
+    tell(Weight::Alarm,
+         "a member wrote the last epoch there is, which no take-over can: it lies, and nobody "
+         "takes over from here on",
+         out);
+  return true;
+}
+
 // --- behind a holder -----------------------------------------------------------------------------
 
 void Replica::step_armed(Now now, Step& out) {
@@ -55,7 +66,7 @@ void Replica::step_armed(Now now, Step& out) {
     out.outputs.push_back(TellOwner{lease_, News::NeverStarted, 0});
     return;
   }
-  if (stopping_ || removing_) return;
+  if (stopping_ || removing_ || epochs_used_up(out)) return;
   std::optional<Micros> ready = holders_dead_at();
   if (ready) {
     ready = std::max(*ready, held_off_until_);
@@ -80,7 +91,7 @@ void Replica::step_armed(Now now, Step& out) {
 void Replica::step_doubting(Now now, Step& out) {
   const auto dead = holders_dead_at();
   const bool rivals = context_.policy.claim && rivals_void_at(now);
-  if (!dead || *dead > now.mono || rivals || stopping_ || removing_) {
+  if (!dead || *dead > now.mono || rivals || stopping_ || removing_ || epochs_used_up(out)) {
     phase_ = Phase::Armed;
     return;
   }

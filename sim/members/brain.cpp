@@ -13,7 +13,7 @@ using namespace failover;
 
 Terms terms_of(const Plan& plan, const std::vector<uint32_t>& members, uint32_t rank) {
   Terms terms;
-  terms.workload_id = "w" + std::to_string(plan.member_number(members.front()));
+  terms.workload_id = plan.workload_id(members);
   for (const uint32_t m : members) terms.members.push_back({key_of(plan.member_number(m)), true});
   terms.rank = rank;
   for (uint32_t r = 0; r < plan.relays; ++r) terms.relays.push_back("r" + std::to_string(r));
@@ -82,6 +82,7 @@ class Rules final : public Brain {
   Phase phase(uint32_t workload) const override {
     return machine_.phase(lease_of(workload)).value_or(Phase::Unarmed);
   }
+  uint64_t phase_changes() const override { return machine_.phase_changes(); }
   bool may_run(Now now, uint32_t workload) const override {
     return machine_.may_run(now, lease_of(workload));
   }
@@ -99,17 +100,6 @@ class Rules final : public Brain {
 };
 
 }  // namespace
-
-LeaseId lease_of(uint32_t workload) {
-  LeaseId lease;
-  lease.bytes[0] = static_cast<uint8_t>((workload + 1) >> 8);
-  lease.bytes[1] = static_cast<uint8_t>(workload + 1);
-  return lease;
-}
-
-uint32_t workload_of(const LeaseId& lease) {
-  return (uint32_t{lease.bytes[0]} << 8 | lease.bytes[1]) - 1;
-}
 
 std::unique_ptr<Brain> make_brain(const Plan& plan, uint32_t member,
                                   const std::vector<failover::FailoverRecord>& journal) {

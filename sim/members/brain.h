@@ -12,8 +12,15 @@
 
 namespace paygress::sim::members {
 
-LeaseId lease_of(uint32_t workload);
-uint32_t workload_of(const LeaseId& lease);
+inline LeaseId lease_of(uint32_t workload) {
+  LeaseId lease;
+  lease.bytes[0] = static_cast<uint8_t>((workload + 1) >> 8);
+  lease.bytes[1] = static_cast<uint8_t>(workload + 1);
+  return lease;
+}
+inline uint32_t workload_of(const LeaseId& lease) {
+  return (uint32_t{lease.bytes[0]} << 8 | lease.bytes[1]) - 1;
+}
 
 class Brain {
  public:
@@ -37,6 +44,8 @@ class Brain {
   virtual void timer(Now now, failover::Step& out) = 0;
   virtual std::optional<Micros> next_deadline() const = 0;
   virtual failover::Phase phase(uint32_t workload) const = 0;
+  // Another number whenever a phase is another.
+  virtual uint64_t phase_changes() const = 0;
   virtual bool may_run(Now now, uint32_t workload) const = 0;
   // While it holds: of its promotion. Nothing for a policy without epochs.
   virtual std::optional<uint64_t> epoch(uint32_t) const { return std::nullopt; }

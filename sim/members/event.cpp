@@ -33,7 +33,7 @@ class Typed final : public Codec {
     for (size_t i = 0; i < 8; ++i)
       event.heard.event.bytes[i] = static_cast<uint8_t>(mixed >> (8 * i));
   }
-  std::optional<failover::Heard> open(const Sent& event) const override { return event.heard; }
+  const failover::Heard* open(const Sent& event) override { return &event.heard; }
 };
 
 class Encoded final : public Codec {
@@ -50,27 +50,32 @@ class Encoded final : public Codec {
     event.text = nostr::to_json(made);
   }
 
-  std::optional<failover::Heard> open(const Sent& event) const override {
+  const failover::Heard* open(const Sent& event) override {
+    opened_ = read(event);
+    return opened_ ? &*opened_ : nullptr;
+  }
+
+ private:
+  static std::optional<failover::Heard> read(const Sent& event) {
     auto parsed = nostr::parse_event(event.text);
     if (!parsed) return std::nullopt;
     const auto verified = nostr::verify(*std::move(parsed));
     if (!verified) return std::nullopt;
     failover::Heard heard{(*verified)->pubkey, (*verified)->created_at, (*verified)->id, {}};
-    const auto read = [&](auto message) {
+    const auto told = [&](auto message) {
       if (!message) return std::optional<failover::Heard>{};
       heard.message = *std::move(message);
       return std::optional(std::move(heard));
     };
     switch ((*verified)->kind) {
-      case nostr::kind::kHeartbeat: return read(market::read_heartbeat(*verified));
-      case nostr::kind::kPromotion: return read(market::read_promotion(*verified));
-      case nostr::kind::kRevocation: return read(market::read_revocation(*verified));
-      case market::kClaimKind: return read(market::read_claim(*verified));
+      case nostr::kind::kHeartbeat: return told(market::read_heartbeat(*verified));
+      case nostr::kind::kPromotion: return told(market::read_promotion(*verified));
+      case nostr::kind::kRevocation: return told(market::read_revocation(*verified));
+      case market::kClaimKind: return told(market::read_claim(*verified));
       default: return std::nullopt;
     }
   }
 
- private:
   static nostr::Draft draft_of(const failover::Heard& heard, UnixSeconds at) {
     if (const auto* beat = std::get_if<market::Heartbeat>(&heard.message)) {
       market::Heartbeat m = *beat;
@@ -93,6 +98,7 @@ class Encoded final : public Codec {
   }
 
   SeededEntropy entropy_;
+  std::optional<failover::Heard> opened_;
 };
 
 }  // namespace

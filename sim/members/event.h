@@ -39,8 +39,8 @@ class Codec {
   virtual ~Codec() = default;
   // Sets the event's id, and what is carried.
   virtual void seal(Sent& event, uint32_t author_number) = 0;
-  // What a reader of it is told. Nothing: it refuses it.
-  virtual std::optional<failover::Heard> open(const Sent& event) const = 0;
+  // What a reader of it is told, until the next call. Nothing: it refuses it.
+  virtual const failover::Heard* open(const Sent& event) = 0;
 };
 std::unique_ptr<Codec> make_codec(Tier tier, uint64_t seed);
 

@@ -25,7 +25,8 @@ Host::Host(const Plan& plan, uint32_t member, Events& queue, Net& net, Codec& co
       codec_(codec),
       watcher_(watcher),
       random_(plan.seed, plan.member_number(member), "host"),
-      create_time_(plan.create) {
+      create_time_(plan.create),
+      lies_(plan.seed, plan.member_number(member), "lies") {
   drift_ppm_ = random_.between(-failover::kDriftPpm / 2, failover::kDriftPpm / 2);
   if (plan.lockstep) drift_ppm_ = 0;
   wall_offset_ = {random_.between(-20, 20)};
@@ -70,7 +71,7 @@ UnixSeconds Host::stamp() {
 // --- machine and daemon --------------------------------------------------------------------------
 
 void Host::boot() {
-  if (machine_up_) return;
+  if (machine_up_ || stolen_) return;
   machine_up_ = true;
   ++machine_boots_;
   booted_at_ = queue_.now();
@@ -169,7 +170,6 @@ void Host::continue_daemon(bool timers_first) {
 
 void Host::finish_step() {
   const failover::Step& out = daemon_->step;
-  daemon_->brain->check_invariants();
   size_t carried_out = out.outputs.size();
   const bool crashes = crash_after_ && (!out.records.empty() || !out.outputs.empty());
   watcher_.on_step(member_, out);
@@ -183,6 +183,13 @@ void Host::finish_step() {
   for (size_t i = 0; i < carried_out; ++i) do_output(out.outputs[i]);
   if (crashes) return crash_daemon();
   arm_timer();
+  look_at_phases();
+}
+
+void Host::look_at_phases() {
+  const uint64_t changes = daemon_->brain->phase_changes();
+  if (daemon_->phase_changes == changes) return;
+  daemon_->phase_changes = changes;
   for (Slot& slot : slots_) {
     const Phase phase = daemon_->brain->phase(slot.workload);
     const Phase before = std::exchange(slot.phase, phase);
@@ -196,7 +203,8 @@ void Host::finish_step() {
 // One timer is armed; when it comes too early it is armed again.
 void Host::arm_timer() {
   const auto next = daemon_->brain->next_deadline();
-  if (!next) return;
+  if (!next || (timer_at_ && next == daemon_->timer_for)) return;
+  daemon_->timer_for = next;
   const Micros at = std::max(true_time(*next), queue_.now());
   if (timer_at_ && *timer_at_ <= at) return;
   timer_at_ = at;
@@ -213,7 +221,10 @@ void Host::on_timer(uint64_t timer) {
 }
 
 void Host::handle_own_timer() {
-  step([this](Now at, failover::Step& out) { daemon_->brain->timer(at, out); });
+  step([this](Now at, failover::Step& out) {
+    daemon_->brain->timer(at, out);
+    daemon_->brain->check_invariants();
+  });
 }
 
 bool Host::holds(uint32_t workload) const {
@@ -252,6 +263,7 @@ void Host::on_closed(uint32_t relay) {
 }
 
 void Host::on_event(uint32_t relay, const EventRef& event) {
+  if (stolen_) return overhear(*event);
   if (!daemon_) return;
   if (!daemon_->paused && event->author != member_) {  // most are heard already: no step
     const auto& seen = daemon_->seen[event->author];
@@ -264,10 +276,10 @@ void Host::on_event(uint32_t relay, const EventRef& event) {
       return;
     }
     auto& seen = daemon_->seen[event->author];
-    if (event->number >= seen.size()) seen.resize(event->number + 1);
+    if (event->number >= seen.size()) seen.resize(event->number + 64);
     if (seen[event->number]) return;
     seen[event->number] = true;
-    if (const auto heard = codec_.open(*event))
+    if (const auto* heard = codec_.open(*event))
       daemon_->brain->heard(at, *heard, out);
     else
       watcher_.on_refused(member_, *event);

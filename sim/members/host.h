@@ -41,7 +41,8 @@ enum class Mark : uint8_t {
   CannotRun,
   RelayForgot,
   HolderEnded,
-  RevokedAtEnd
+  RevokedAtEnd,
+  Lied
 };
 std::string_view to_text(Mark mark);
 
@@ -61,6 +62,8 @@ class HostWatcher {
   virtual void on_mark(uint32_t member, Mark mark) = 0;
   // Before its outputs are carried out.
   virtual void on_step(uint32_t member, const failover::Step& step) = 0;
+  // Whoever has the member's key says this of a workload.
+  virtual void on_lie(uint32_t member, uint32_t workload, uint64_t epoch) = 0;
   // A reader refused what a member sent.
   virtual void on_refused(uint32_t member, const Sent& event) = 0;
 };
@@ -89,10 +92,13 @@ class Host final : public NetUser {
   void end_leases();
   void crash_guard();
   void start_guard();
+  // Its machine is gone for good, and whoever has its key lies. Until told to be silent.
+  void lie(bool on);
 
   bool machine_up() const { return machine_up_; }
   bool daemon_up() const { return daemon_ != nullptr; }
   bool leases_over() const { return leases_over_; }
+  bool stolen() const { return stolen_; }  // its key
   // Precondition of these: it is a member of that workload.
   bool runs(uint32_t workload) const { return slot_of(workload).runs; }
   bool holds(uint32_t workload) const;  // its own machine says that it may run now
@@ -120,6 +126,8 @@ class Host final : public NetUser {
   };
   struct Daemon {
     std::unique_ptr<Brain> brain;
+    std::optional<uint64_t> phase_changes;  // when the slots' phases were looked at
+    std::optional<Micros> timer_for;        // the deadline that the timer was last armed for
     uint64_t run = 0;
     std::vector<std::vector<bool>> seen;  // events, by author and number
     std::map<failover::PublishNo, Sending> sending;
@@ -162,6 +170,7 @@ class Host final : public NetUser {
   template <class F>
   void step(F&& told);
   void finish_step();
+  void look_at_phases();
   void arm_timer();
   void on_timer(uint64_t timer);
   void handle_own_timer();
@@ -173,6 +182,13 @@ class Host final : public NetUser {
   void ask(const failover::Query& query);
   Sending* sending_of(const Sent& event);
   UnixSeconds stamp();
+
+  // a liar
+  void tell_lies(uint64_t lying);
+  void lie_once();
+  EventRef make_lie(uint32_t workload);
+  uint64_t lied_epoch();
+  void overhear(const Sent& event);
 
   // the engine
   void engine_do(Micros takes, std::function<void()> what);
@@ -220,6 +236,11 @@ class Host final : public NetUser {
   Micros create_time_;
   bool create_fails_ = false;
   bool guard_up_ = true;
+
+  bool stolen_ = false;
+  uint64_t lying_ = 0;      // which spell of lies; odd: now
+  uint64_t overheard_ = 0;  // the highest epoch
+  RandomStream lies_;
 };
 
 template <class F>

@@ -158,14 +158,18 @@ void Net::send_event(uint32_t m, uint32_t r, const EventRef& event) {
   carry(true, {Kind::Event, m, r, 0, 0, 0, event});
 }
 
+Net::Key Net::key_of(const Sent& event) {
+  const uint64_t workload = event.workload == kEveryWorkload ? 0 : event.workload;
+  return uint64_t{event.author} << 34 | uint64_t{event.heard.message.index()} << 32 | workload;
+}
+
 // Replaceable: of one author and kind the newest stays (NIP-01).
 void Net::receive(uint32_t m, uint32_t r, const EventRef& event) {
   Relay& relay = relays_[r];
   carry(false, {Kind::Ok, m, r, 0, 0, 0, event});
   if (relay.deaf > 0) return;
   const failover::Heard& heard = event->heard;
-  EventRef& stored = relay.stored[{event->author, heard.message.index(),
-                                   event->workload == kEveryWorkload ? 0 : event->workload}];
+  EventRef& stored = relay.stored[key_of(*event)];
   if (stored &&
       (stored->heard.created_at > heard.created_at ||
        (stored->heard.created_at == heard.created_at && stored->heard.event <= heard.event)))

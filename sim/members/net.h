@@ -95,12 +95,9 @@ class Net {
     std::vector<bool> fellow;       // by place: whose heartbeats it reads
     std::vector<bool> in;           // by workload
   };
-  struct Key {  // of what a newer event replaces
-    uint32_t author = 0;
-    size_t kind = 0;
-    uint32_t workload = 0;
-    auto operator<=>(const Key&) const = default;
-  };
+  // Of what a newer event replaces: author, kind and workload, in this order.
+  using Key = uint64_t;
+  static Key key_of(const Sent& event);
   struct Relay {
     int down = 0;
     int deaf = 0;

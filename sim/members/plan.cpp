@@ -129,6 +129,25 @@ void end_leases(Plan& plan) {
   }
 }
 
+// Somebody has the key of a member, and writes what he likes. Another one is left to go on.
+void liar(Plan& plan) {
+  Draw draw(plan.seed, "liar");
+  if (!draw.chance(8)) return;
+  const uint32_t who = draw.below(plan.members);
+  const auto lost = [](const std::vector<uint32_t>& all, uint32_t m) {
+    return std::find(all.begin(), all.end(), m) != all.end();
+  };
+  bool another = false;
+  for (uint32_t m = 0; m < plan.members; ++m)
+    another |= m != who && !lost(plan.lost_members, m) && !lost(plan.lost_engines, m);
+  if (!another) return;
+  const Micros silence = plan.profile.silence;
+  const Micros from = draw.between({0}, {plan.heal_at.value / 2});
+  const Micros until = std::min(plan.heal_at, from + draw.between(silence, times(silence, 6)));
+  plan.faults.push_back({FaultKind::Lies, from, until, who, 0, 3, {}, {}});
+  if (!lost(plan.lost_members, who)) plan.lost_members.push_back(who);
+}
+
 // Which kinds a history has is drawn first: a mix of everything hides what only some do.
 std::vector<FaultKind> draw_kinds(Draw& draw) {
   std::vector<FaultKind> kinds;
@@ -177,6 +196,10 @@ std::vector<std::vector<uint32_t>> Plan::all_workloads() const {
   return {everybody};
 }
 
+std::string Plan::workload_id(const std::vector<uint32_t>& of_members) const {
+  return "w" + std::to_string(member_number(of_members.front()));
+}
+
 Plan hostile_plan(uint64_t seed) {
   Draw draw(seed, "plan");
   Plan plan;
@@ -206,6 +229,7 @@ Plan hostile_plan(uint64_t seed) {
   draw_losses(draw, plan);
   amnesia(plan);
   end_leases(plan);
+  liar(plan);
   normalise(plan);
   return plan;
 }

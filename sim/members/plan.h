@@ -33,6 +33,8 @@ using sim::to_text;  // of times and nodes, beside those of this namespace
 //   GuardCrash   the guard is gone; what it froze thaws not, what it held is not held
 //   Withhold     the relay passes nothing on to that member, but answers its pings and queries
 //                (`amount` 1: not even queries)
+//   Lies         the machine is gone for good, and somebody has its key: heartbeats, claims,
+//                promotions and revocations of whatever epoch, other ones to other relays
 //   LeaseEnd     no fault: what the member was paid for is over, for good
 enum class FaultKind : uint8_t {
   CutLink,
@@ -50,9 +52,10 @@ enum class FaultKind : uint8_t {
   Exhaust,
   GuardCrash,
   Withhold,
-  LeaseEnd
+  LeaseEnd,
+  Lies
 };
-inline constexpr size_t kFaultKinds = 16;
+inline constexpr size_t kFaultKinds = 17;
 
 // What the words of a fault's line are; see plan_text.cpp.
 struct FaultWord {
@@ -114,6 +117,7 @@ struct Plan {
   uint32_t relay_number(uint32_t place) const;
   NodeName member_name(uint32_t place) const { return {Role::Provider, member_number(place)}; }
   std::vector<std::vector<uint32_t>> all_workloads() const;
+  std::string workload_id(const std::vector<uint32_t>& of_members) const;
 
   bool operator==(const Plan&) const = default;
 };

@@ -30,6 +30,7 @@ static constexpr std::array<FaultWord, kFaultKinds> kWords{{
     {FaultKind::GuardCrash, "guard-crash", Role::Provider, false, false, "", false},
     {FaultKind::Withhold, "withhold", Role::Provider, true, true, "mute", true},
     {FaultKind::LeaseEnd, "lease-end", Role::Provider, false, false, "", false},
+    {FaultKind::Lies, "lies", Role::Provider, false, true, "", false},
 }};
 
 const FaultWord& word_of(FaultKind kind) { return kWords.at(static_cast<size_t>(kind)); }

@@ -1,7 +1,8 @@
 // True time, and what is to happen at it. Ties go in the order in which they were planned.
 //
 // Nearly everything that happens is the arrival of a frame: those are plain values, and cost no
-// allocation. Everything else is a closure.
+// allocation. Everything else is a closure. Each has an agenda of its own: frames are few at a time
+// and come soon, and need not be kept in order with deadlines and faults that are far away.
 #pragma once
 
 #include <algorithm>
@@ -19,40 +20,45 @@ class Queue {
 
   Micros now() const { return now_; }
   uint64_t done() const { return done_; }
-  size_t bytes() const { return agenda_.bytes() + frames_.bytes() + actions_.bytes(); }
+  size_t bytes() const {
+    return frames_due_.bytes() + actions_due_.bytes() + frames_.bytes() + actions_.bytes();
+  }
   void at(Micros when, Action action) {
-    agenda_.add(std::max(when, now_), actions_.put(std::move(action)) | kAction);
+    actions_due_.add(std::max(when, now_), ++added_, actions_.put(std::move(action)));
   }
   void after(Micros delay, Action action) { at(now_ + delay, std::move(action)); }
   void frame_at(Micros when, Frame frame) {
-    agenda_.add(std::max(when, now_), frames_.put(std::move(frame)));
+    frames_due_.add(std::max(when, now_), ++added_, frames_.put(std::move(frame)));
   }
   // Frames go to `arrive`. False when nothing is left before `end`; then it is `end`.
   template <class F>
   bool run_one(Micros end, F&& arrive) {
-    if (agenda_.empty() || agenda_.first().at > end) {
+    const bool is_frame = actions_due_.empty() ||
+                          (!frames_due_.empty() && frames_due_.first() < actions_due_.first());
+    Agenda& agenda = is_frame ? frames_due_ : actions_due_;
+    if (agenda.empty() || agenda.first().at > end) {
       now_ = end;
       return false;
     }
-    now_ = agenda_.first().at;
-    const uint32_t place = agenda_.first().place;
-    agenda_.drop_first();
+    now_ = agenda.first().at;
+    const uint32_t place = agenda.first().place();
+    agenda.drop_first();
     ++done_;
-    if ((place & kAction) != 0) {
-      const Action action = actions_.take(place & ~kAction);
-      action();
-    } else {
+    if (is_frame) {
       const Frame frame = frames_.take(place);
       arrive(frame);
+    } else {
+      const Action action = actions_.take(place);
+      action();
     }
     return true;
   }
 
  private:
-  static constexpr uint32_t kAction = uint32_t{1} << 31;  // of a place: in actions_
-
   Micros now_;
-  Agenda agenda_;
+  uint64_t added_ = 0;
+  Agenda frames_due_;
+  Agenda actions_due_;
   Places<Frame> frames_;
   Places<Action> actions_;
   uint64_t done_ = 0;

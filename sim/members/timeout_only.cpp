@@ -86,6 +86,7 @@ class TimeoutOnly final : public Brain {
     return next;
   }
   Phase phase(uint32_t) const override { return runs_ ? Phase::Holding : Phase::Armed; }
+  uint64_t phase_changes() const override { return runs_ ? 1 : 0; }
   bool may_run(Now, uint32_t) const override { return runs_; }
 
   // Nobody is told; the provider's heartbeats go on.

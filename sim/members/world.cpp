@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "core/base/codec.h"
@@ -16,8 +17,9 @@ namespace {
 using failover::Phase;
 
 constexpr Micros kGuardRestarts = 2'000_ms;  // its supervisor starts it again
+constexpr uint64_t kEpochsLeft = 1'000;      // more than any history takes
 constexpr uint64_t kEventsMax = 500'000'000;
-constexpr std::array<std::string_view, 23> kMarks{"took over",
+constexpr std::array<std::string_view, 24> kMarks{"took over",
                                                   "fenced",
                                                   "guard froze",
                                                   "hold too late",
@@ -39,7 +41,8 @@ constexpr std::array<std::string_view, 23> kMarks{"took over",
                                                   "cannot run",
                                                   "relay forgot",
                                                   "lease of the holder ended",
-                                                  "revoked at the end"};
+                                                  "revoked at the end",
+                                                  "lied"};
 
 struct BrokenInvariant {
   std::string what;
@@ -151,7 +154,16 @@ class World final : public HostWatcher {
     });
   }
 
+  // Whoever has heard it may take it for a holder. Where it leaves no epochs to count on with,
+  // nobody takes over any more.
+  void on_lie(uint32_t member, uint32_t workload, uint64_t epoch) override {
+    on_mark(member, Mark::Lied);
+    audits_[workload].on_holding();
+    if (epoch >= failover::kEpochMax - kEpochsLeft) used_up_.insert(workload);
+  }
+
   void on_refused(uint32_t member, const Sent& event) override {
+    if (hosts_[event.author]->stolen()) return;
     find("refused-event", to_text(plan_.member_name(member)) + " refuses what " +
                               to_text(plan_.member_name(event.author)) + " sent: " + event.text);
   }
@@ -218,6 +230,7 @@ class World final : public HostWatcher {
   std::string stall_of(uint32_t workload) const {
     const Audit& audit = audits_[workload];
     if (audit.running() == 1) return {};
+    if (audit.running() == 0 && used_up_.contains(workload)) return {};
     std::string phases;
     bool armed = false;  // somebody whose engine works could take over
     for (const uint32_t m : audit.members()) {
@@ -298,6 +311,7 @@ class World final : public HostWatcher {
       case FaultKind::EngineHang: counted([&](bool hangs) { host.set_engine_hangs(hangs); }); break;
       case FaultKind::Exhaust: host.exhaust(); break;
       case FaultKind::LeaseEnd: host.end_leases(); break;
+      case FaultKind::Lies: counted([&](bool lies) { host.lie(lies); }); break;
       case FaultKind::Withhold: net_.withhold(m, fault.relay, on, fault.amount.value != 0); break;
       case FaultKind::GuardCrash:
         host.crash_guard();
@@ -347,6 +361,7 @@ class World final : public HostWatcher {
   std::array<uint64_t, kMarks.size()> marks_{};
   std::array<uint64_t, kFaultKinds> fault_marks_{};
   std::vector<Fault> waiting_;  // for a phase
+  std::set<uint32_t> used_up_;  // workloads whose epochs a liar used up
   bool forgot_ = false;         // a relay did: an epoch may be taken again
   int active_ = 0;              // faults that last, but for lost machines
   Micros trouble_;              // when anything last began or ended

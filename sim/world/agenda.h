@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check.h"
 #include "core/base/units.h"
 
 namespace paygress::sim {
@@ -35,15 +36,18 @@ class Places {
   std::vector<uint32_t> free_;
 };
 
-// Which place is next. Ties go in the order in which they were added.
+// Which place is next. Ties go by number: every addition has a higher one than the last.
 class Agenda {
  public:
+  static constexpr uint64_t kPlaces = uint64_t{1} << 24;  // 40 bits are left for the number
+
+  // Sixteen bytes, so that the four children of a node share a cache line.
   struct Entry {
     Micros at;
-    uint64_t number = 0;
-    uint32_t place = 0;
+    uint64_t order = 0;  // the number, then the place
+    uint32_t place() const { return static_cast<uint32_t>(order & (kPlaces - 1)); }
     bool operator<(const Entry& other) const {
-      return at != other.at ? at < other.at : number < other.number;
+      return at != other.at ? at < other.at : order < other.order;
     }
   };
 
@@ -52,8 +56,9 @@ class Agenda {
   size_t bytes() const { return heap_.capacity() * sizeof(Entry); }
 
   // A heap with four children a node: half as deep as one with two.
-  void add(Micros at, uint32_t place) {
-    const Entry entry{at, ++added_, place};
+  void add(Micros at, uint64_t number, uint32_t place) {
+    PG_CHECK(place < kPlaces);
+    const Entry entry{at, number * kPlaces | place};
     size_t i = heap_.size();
     heap_.push_back(entry);
     for (size_t parent; i > 0; i = parent) {
@@ -82,7 +87,6 @@ class Agenda {
 
  private:
   std::vector<Entry> heap_;
-  uint64_t added_ = 0;
 };
 
 }  // namespace paygress::sim

@@ -16,7 +16,7 @@ class EventQueue {
   Micros now() const { return now_; }
   // Never in the past: an earlier instant means "next".
   void at(Micros when, Action action) {
-    agenda_.add(std::max(when, now_), actions_.put(std::move(action)));
+    agenda_.add(std::max(when, now_), ++added_, actions_.put(std::move(action)));
   }
   void after(Micros delay, Action action) { at(now_ + delay, std::move(action)); }
   bool empty() const { return agenda_.empty(); }
@@ -24,13 +24,14 @@ class EventQueue {
   // Jumps to the earliest event and carries it out. Precondition: not empty.
   void run_one() {
     now_ = agenda_.first().at;
-    const Action action = actions_.take(agenda_.first().place);
+    const Action action = actions_.take(agenda_.first().place());
     agenda_.drop_first();
     action();
   }
 
  private:
   Micros now_;
+  uint64_t added_ = 0;
   Agenda agenda_;
   Places<Action> actions_;
 };

@@ -285,6 +285,41 @@ TEST(Claim, TheFoldOfItsRecordsIsTheState) {
   EXPECT_EQ(*again.terms(kLease), lab.terms());
 }
 
+// A liar among the members can end fail-over, and must not make two of the others run.
+TEST(Claim, NobodyClaimsAboveTheLastEpoch) {
+  Lab lab;
+  lab.connect();
+  lab.beat(0, 0);
+  lab.revocation(2, kEpochMax);
+  lab.advance(lab.profile().silence + lab.profile().claim_ttl);
+  EXPECT_EQ(lab.phase(), Phase::Armed);
+  EXPECT_EQ(lab.sent<market::Claim>(), 0u);
+  EXPECT_EQ(lab.count<Query>(), 0u);
+  size_t alarms = 0;
+  for (const auto& tell : lab.all<TellOperator>()) alarms += tell.weight == Weight::Alarm;
+  EXPECT_EQ(alarms, 1u);
+}
+
+TEST(Claim, TheLastEpochCanBeClaimed) {
+  Lab lab;
+  lab.connect();
+  lab.beat(0, 0);
+  lab.promotion(2, kEpochMax - 1, true);
+  lab.advance(lab.profile().silence + lab.profile().backoff);
+  lab.answer();
+  ASSERT_EQ(lab.sent<market::Claim>(), 1u);
+  EXPECT_EQ(lab.published<market::Claim>().back().second.epoch, kEpochMax);
+}
+
+TEST(Claim, TheLastEpochIsHeardOfWhileReading) {
+  Lab lab;
+  lab.doubt();
+  lab.revocation(2, kEpochMax);
+  lab.answer();
+  EXPECT_EQ(lab.phase(), Phase::Armed);
+  EXPECT_EQ(lab.sent<market::Claim>(), 0u);
+}
+
 TEST(Join, IsRefusedWithTheReason) {
   Lab lab;
   Step out;

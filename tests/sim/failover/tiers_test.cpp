@@ -35,8 +35,8 @@ TEST(Tiers, TheRealOneReadsWhatTheBytesSay) {
   const auto codec = make_codec(Tier::Real, 1);
   Sent event = a_claim();
   codec->seal(event, 2);
-  const auto heard = codec->open(event);
-  ASSERT_TRUE(heard.has_value());
+  const auto* heard = codec->open(event);
+  ASSERT_NE(heard, nullptr);
   EXPECT_EQ(heard->author, key_of(2));
   EXPECT_EQ(heard->event, event.heard.event);
   EXPECT_EQ(std::get<market::Claim>(heard->message).epoch, 4u);
@@ -44,7 +44,7 @@ TEST(Tiers, TheRealOneReadsWhatTheBytesSay) {
   const size_t at = event.text.find("\\\"epoch\\\":4");
   ASSERT_NE(at, event.text.npos) << event.text;
   event.text[at + 10] = '5';
-  EXPECT_FALSE(codec->open(event).has_value()) << "somebody changed it on its way";
+  EXPECT_EQ(codec->open(event), nullptr) << "somebody changed it on its way";
 }
 
 }  // namespace
