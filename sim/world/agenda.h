@@ -41,7 +41,7 @@ class Agenda {
  public:
   static constexpr uint64_t kPlaces = uint64_t{1} << 24;  // 40 bits are left for the number
 
-  // Sixteen bytes, so that the four children of a node share a cache line.
+  // Sixteen bytes: more of the heap is in the cache.
   struct Entry {
     Micros at;
     uint64_t order = 0;  // the number, then the place

@@ -107,5 +107,39 @@ TEST(Payout, AskedOfNobodyWaitsAndAsksNoSecondTime) {
   EXPECT_THAT(s.payouts(), IsEmpty());
 }
 
+// Nobody asks again for a payout, as an operator does for a payment: the rule itself has to find
+// out what became of the last one before it makes another.
+TEST(Payout, IsMadeOnceWhereverTheProcessDies) {
+  size_t died = 0;
+  size_t again = 0;  // asked for another invoice after the crash
+  for (const MintFault fault : {MintFault::None, MintFault::DropAnswer}) {
+    for (uint64_t offset = 0; offset < 40; ++offset) {
+      Sweeper s;
+      const Msat before = s.money().wallet;
+      const uint64_t first = s.rig.boundaries();
+      s.rig.crash_at = {first + offset};
+      if (fault != MintFault::None) s.rig.mint().plan_fault(cashu::Endpoint::Melt, fault);
+      s.sweep(Msat{25'000}, Msat{5'000});
+      s.rig.run_for(Seconds{2000});
+      ASSERT_TRUE(s.rig.up()) << offset;
+      died += s.rig.boundaries() > first + offset;
+      again += s.asked().size() > 1;
+      Msat left = before;
+      size_t paid = 0;
+      for (const lease::Withdrawal& payout : s.payouts()) {
+        const auto times = s.rig.mint().times_paid(payout.opened.invoice);
+        EXPECT_EQ(times, payout.settled ? 1u : 0u) << offset;
+        paid += times;
+        if (payout.settled) left -= payout.settled->amount + payout.settled->fee;
+      }
+      EXPECT_EQ(paid, 1u) << offset;
+      EXPECT_EQ(s.money().wallet, left) << offset;
+      EXPECT_EQ(s.money().in_doubt, Msat{0}) << offset;
+    }
+  }
+  EXPECT_GT(died, 60u);
+  EXPECT_GT(again, 0u);
+}
+
 }  // namespace
 }  // namespace paygress::sim
