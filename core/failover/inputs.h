@@ -13,7 +13,8 @@
 
 namespace paygress::failover {
 
-// Whatever a member writes, epochs above are not believed: counting on does not overflow.
+// Whatever a member writes, epochs above are not believed, and nobody claims one: counting on does
+// not overflow.
 inline constexpr uint64_t kEpochMax = uint64_t{1} << 48;
 
 // A relay of some workload's set; given by Failover::relay_no(url), stable for one run.

@@ -47,8 +47,8 @@ bool Replica::epochs_used_up(Step& out) {
   if (highest_ < kEpochMax || planted(Bug::failover_endless_epochs)) return false;
   if (!std::exchange(told_used_up_, true))
     tell(Weight::Alarm,
-         "a member wrote the last epoch there is, which no take-over can: it lies, and nobody "
-         "takes over from here on",
+         "a member wrote the last epoch there is, which no take-over can have reached: it lies, "
+         "and nobody takes over from here on",
          out);
   return true;
 }
