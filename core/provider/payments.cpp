@@ -247,7 +247,10 @@ void Payments::recover(Instant now, Step& out) {
     void_reservation(now, id, out);
     settle(now, id, out);
   }
+  std::vector<LeaseId> awaited;
   for (const auto& [key, request] : m_.requests.all()) {
+    if (!request.answer && request.opened.kind == RequestKind::Stop)
+      awaited.push_back(*request.opened.lease);
     const bool fresh =
         request.answer && (request.answer->at + Seconds{86400} > now.wall || owes(key));
     if (fresh && !request.delivered && policy_.outbox)
@@ -255,6 +258,7 @@ void Payments::recover(Instant now, Step& out) {
     if (!request.answer && request.opened.kind == RequestKind::TopUp)
       m_.leases.expect_top_up(*request.opened.lease, *request.opened.op);
   }
+  for (const LeaseId& id : awaited) settle(now, id, out);
 }
 
 }  // namespace paygress::provider

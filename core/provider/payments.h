@@ -188,6 +188,7 @@ class Payments {
   void take(lease::Instant now, Withdrawals::Turn turn, Step& out);
   void take(lease::Instant now, Payouts::Turn turn, Step& out);
   const lease::Lease* stoppable(const PubKey& owner, const std::string& pod) const;
+  const Request* other_payer(const lease::Lease& lease) const;
   std::optional<std::vector<ClaimId>> final_claims(const lease::Lease& lease) const;
   void settle(lease::Instant now, const LeaseId& id, Step& out);
   void settle_op(lease::Instant now, const OpId& op, Step& out);

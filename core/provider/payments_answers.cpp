@@ -75,7 +75,19 @@ const lease::Lease* Payments::stoppable(const PubKey& owner, const std::string& 
   if (const auto id = market::RequestId::parse(pod))
     found = m_.leases.find(RequestBook::lease_of(RequestBook::key_of(owner, *id, {})));
   if (found == nullptr) found = lease_named(m_.leases, pod);
-  return found != nullptr && found->terms.owner == owner ? found : nullptr;
+  if (found == nullptr || found->terms.owner != owner) return nullptr;
+  const Request* payer = other_payer(*found);
+  if (payer == nullptr) return found;
+  const bool is_same = payer->opened.requester == owner && payer->opened.kind == RequestKind::Spawn;
+  return is_same ? m_.leases.find(*payer->opened.lease) : nullptr;
+}
+
+// A crash left the reservation without its request, and its token came again: with another request
+// of its owner's, or from somebody who had a copy. Nothing was paid for this one.
+const Request* Payments::other_payer(const lease::Lease& lease) const {
+  if (lease.phase != lease::Phase::Void) return nullptr;
+  const Request* payer = m_.requests.by_op(lease.terms.op);
+  return payer != nullptr && payer->opened.lease != lease.terms.lease ? payer : nullptr;
 }
 
 void Payments::stop(Instant now, const RequestKey& key, const PrivateMessage& message,
@@ -100,6 +112,7 @@ std::optional<std::vector<ClaimId>> Payments::final_claims(const lease::Lease& l
   if (lease.phase == lease::Phase::Ended) {
     claims = m_.leases.claims().of_lease(lease.terms.lease);
   } else if (lease.phase == lease::Phase::Void) {
+    if (other_payer(lease) != nullptr) return claims;
     const cashu::OpSummary* op = m_.wallet.state().summary(lease.terms.op);
     const bool open = op != nullptr && (op->status == cashu::OpStatus::Open ||
                                         op->status == cashu::OpStatus::HoldOver);

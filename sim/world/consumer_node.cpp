@@ -3,6 +3,7 @@
 #include "core/cashu/token.h"
 #include "sim/world/fault_schedule.h"
 #include "sim/world/provider_node.h"
+#include "sim/world/refunds_in.h"
 #include "sim/world/standby_buyer.h"
 #include "sim/world/strangers.h"
 
@@ -15,8 +16,6 @@ constexpr Seconds kAskLater{200};
 constexpr uint64_t kNumber = 10'000;  // keys of consumers begin here
 constexpr size_t kStopsMax = 5;
 constexpr int64_t kTopUpWithin = 100'000'000;
-
-const std::optional<std::vector<market::RefundToken>> kNoRefunds;
 
 bool is_interim(const market::Reply& reply) {
   const auto* error = std::get_if<market::ErrorReply>(&reply);
@@ -289,14 +288,10 @@ bool ConsumerNode::is_forgotten_refusal(const Order& order, const market::Reply&
          then->token_state == market::TokenState::Untouched;
 }
 
-// A refund is worth what it says, now: genuine, unspent, and nobody else's.
+// A refund is worth what it says, now: genuine and unspent.
 void ConsumerNode::check_refunds(const market::Reply& reply) {
-  const auto* error = std::get_if<market::ErrorReply>(&reply);
-  const auto* status = std::get_if<market::StatusReply>(&reply);
-  const auto& refunds = error != nullptr    ? error->refunds
-                        : status != nullptr ? status->refunds
-                                            : kNoRefunds;
-  if (!refunds) return;
+  const auto* refunds = refunds_in(reply);
+  if (refunds == nullptr) return;
   world_.mark("refund", name_);
   for (const market::RefundToken& refund : *refunds) {
     const auto token = cashu::decode_token(refund.token);

@@ -1,6 +1,7 @@
 // What must hold after every step of a provider, and when it has come to rest.
 #include "sim/world/describe.h"
 #include "sim/world/provider_node.h"
+#include "sim/world/refunds_in.h"
 
 namespace paygress::sim {
 namespace {
@@ -234,10 +235,10 @@ void ProviderNode::audit_refund(const cashu::RedeemRecord& record) {
 void ProviderNode::audit_reply(const provider::SealReply& sealed) {
   const auto reply = market::parse_reply(sealed.json);
   if (!reply) return;
-  const auto* error = std::get_if<market::ErrorReply>(&*reply);
-  if (error == nullptr || !error->refunds) return;
+  const auto* refunds = refunds_in(*reply);
+  if (refunds == nullptr) return;
   for (const auto& [id, claim] : provider_->leases().claims().all())
-    for (const market::RefundToken& refund : *error->refunds)
+    for (const market::RefundToken& refund : *refunds)
       if (claim.paid && claim.paid->token == refund.token && claim.owed.owner != sealed.to)
         world_.violate("wrong-owner", to_text(name()) + " tells somebody else");
 }

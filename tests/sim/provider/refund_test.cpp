@@ -231,6 +231,78 @@ TEST_F(Refund, AStopOfATokenThatWasNotTakenIsAnsweredWithNothing) {
   EXPECT_FALSE(std::get<market::StatusReply>(all[1]).refund_token);
 }
 
+// Alice's reservation is durable and her request is not, when the process dies; Bob has a copy of
+// her token and asks first. Whatever his payment comes to is not hers.
+struct LostRequest : Refund {
+  market::SpawnRequest request;
+
+  void SetUp() override {
+    Refund::SetUp();
+    request = rig.spawn(100);
+    request.request_id = request_id(1);
+    rig.crash_after_batches = rig.ledger().size() + 1;
+    rig.ask(rig.alice, request);
+    rig.run_for(Seconds{5});
+    ASSERT_TRUE(rig.up());
+    ASSERT_EQ(lease().phase, lease::Phase::Void);
+    ASSERT_EQ(rig.core().wallet().state().summary(lease().terms.op), nullptr);
+    rig.mint().plan_fault(cashu::Endpoint::Swap, MintFault::DropAnswer);
+    for (int i = 0; i < 3; ++i)
+      rig.mint().plan_fault(cashu::Endpoint::Restore, MintFault::Unreachable);
+  }
+  const lease::Lease& lease() {
+    for (const auto [id, lease] : rig.core().leases().leases())
+      if (lease.terms.owner == rig.alice.key) return lease;
+    throw std::logic_error("alice has no reservation");
+  }
+  void bob_pays() {
+    request.request_id = request_id(2);
+    rig.ask(rig.bob, request);
+    rig.run_for(Seconds{8});
+    ASSERT_EQ(rig.core().wallet().state().summary(lease().terms.op)->status, cashu::OpStatus::Open);
+  }
+};
+
+TEST_F(LostRequest, IsNotStoppedByWhatSomebodyElsePaid) {
+  bob_pays();
+  stop(rig.alice, request_id(1).hex(), 3);
+  EXPECT_EQ(only<market::ErrorReply>(rig.alice, Seconds{2}).error_type, "not_found");
+  stop(rig.bob, request_id(2).hex(), 4);  // before it is through: it comes back as a token
+  ASSERT_EQ(finals(rig.bob, Seconds{200}).size(), 2u);
+  stop(rig.alice, request_id(1).hex(), 5);
+  const auto again = only<market::ErrorReply>(rig.alice);
+  EXPECT_EQ(again.error_type, "not_found");
+  EXPECT_FALSE(again.refund_token);
+}
+
+TEST_F(LostRequest, ThatItsOwnerSentAgainStopsWhatIsPaid) {
+  request.request_id = request_id(2);
+  rig.ask(rig.alice, request);
+  rig.run_for(Seconds{8});
+  stop(rig.alice, request_id(1).hex(), 3);
+  const auto all = finals(rig.alice, Seconds{200});
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(std::get<market::ErrorReply>(all[0]).error_type, "race_lost");
+  EXPECT_TRUE(std::get<market::StatusReply>(all[1]).refund_token);
+}
+
+// A ledger of an earlier version, which took the stop for one that waits for the payment.
+TEST_F(LostRequest, WhoseStopWaitsInALedgerIsAnsweredAtTheNextStart) {
+  bob_pays();
+  provider::RequestOpened waiting;
+  waiting.key.bytes[0] = 99;
+  waiting.requester = rig.alice.key;
+  waiting.request_id = request_id(3);
+  waiting.kind = provider::RequestKind::Stop;
+  waiting.lease = lease().terms.lease;
+  waiting.at = rig.now().wall;
+  rig.ledger().push_back({provider::OwnRecord(waiting)});
+  rig.restart();
+  const auto answer = only<market::StatusReply>(rig.alice, Seconds{10});
+  EXPECT_EQ(answer.status, "Stopped");
+  EXPECT_FALSE(answer.refund_token);
+}
+
 // The refund's swap is carried out, its answer is lost, and the mint's replica lags: SPENT, and
 // nothing to be seen. It is ours, and is never made again from other proofs.
 TEST_F(Refund, IsNeverMadeAgainFromOtherProofs) {  // flaw 12
