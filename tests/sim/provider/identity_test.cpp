@@ -118,6 +118,35 @@ TEST_F(RequestIdentity, TwoKeysWithOneTokenAtTheSameInstant) {
   EXPECT_EQ(receives(rig), 1u);
 }
 
+// Wherever the process dies, and though both ask again.
+TEST(RequestIdentityAtACrash, TwoKeysWithOneTokenLeaveNoReservationBehind) {
+  size_t died = 0;
+  for (uint64_t offset = 0; offset < 40; ++offset) {
+    Rig rig;
+    rig.start();
+    rig.run_for(Seconds{2});
+    const auto request = rig.spawn();
+    rig.hold_checks = true;
+    const uint64_t first = rig.boundaries();
+    rig.crash_at = {first + offset};
+    rig.ask(rig.alice, request);
+    rig.ask(rig.bob, request);
+    rig.run_for(Seconds{1});
+    rig.hold_checks = false;
+    if (rig.up()) rig.release();
+    rig.run_for(Seconds{60});
+    rig.ask(rig.alice, request);
+    rig.ask(rig.bob, request);
+    rig.run_for(Seconds{60});
+    ASSERT_TRUE(rig.up()) << offset;
+    died += rig.boundaries() > first + offset;
+    EXPECT_EQ(rig.core().leases().allocator().size(), 1u) << offset;
+    for (const auto [id, lease] : rig.core().leases().leases())
+      EXPECT_NE(lease.phase, lease::Phase::Reserved) << offset;
+  }
+  EXPECT_GT(died, 20u);
+}
+
 TEST_F(RequestIdentity, OneKeyWithOneTokenTwiceAtTheSameInstantHasOneLease) {
   const auto request = rig.spawn();
   rig.hold_checks = true;
