@@ -272,7 +272,6 @@ void RelaySession::end_queries(Now now) {
     const auto it = subscriptions_.find(name);
     PG_CHECK(it != subscriptions_.end());
     const auto state = it->second.state();
-    if (state == SubscriptionState::Refused) ++refused_queries_;
     if (state == SubscriptionState::Live) {
       refused_queries_ = 0;
       refused_queries_limit_ = kRefusedQueriesMin;

@@ -33,9 +33,9 @@ inline constexpr size_t kAuthAttemptsMax = 3;  // per connection and kAuthWindow
 inline constexpr Micros kAuthWindow = 600'000_ms;
 inline constexpr size_t kStrayMessagesMax = 4096;  // per connection, then it is closed
 inline constexpr size_t kUnansweredMax = 512;      // EVENTs whose OK is awaited
-// So many queries in a row answered by CLOSED: the connection is made anew, for a relay that counts
-// subscriptions which we have closed refuses on this connection for ever. Doubled each time that
-// did not help, so that a relay with a policy against them is not connected to again and again.
+// So many queries in a row answered by CLOSED, without a reason or with an error: the connection is
+// made anew, for a relay that counts subscriptions which we have closed refuses on this connection
+// for ever. Doubled each time that did not help.
 inline constexpr size_t kRefusedQueriesMin = 4;
 inline constexpr size_t kRefusedQueriesMax = 256;
 inline constexpr BackoffPolicy kConnectBackoff{1'000_ms, 60'000_ms};

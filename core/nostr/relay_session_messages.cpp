@@ -87,13 +87,17 @@ void RelaySession::on_closed(Now now, const Closed& message) {
   // Of what is not open: a relay that repeats itself must not push our next REQ further away.
   if (owner == nullptr || !owner->second.is_open(message.subscription)) return;
   RelaySubscription& subscription = owner->second;
+  const Reason reason = reason_of(message.text);
   set_text(message.text.empty() ? "subscription closed" : std::string_view(message.text));
-  if (reason_of(message.text) == Reason::AuthRequired && auth_ != Auth::Done) {
+  if (reason == Reason::AuthRequired && auth_ != Auth::Done) {
     subscription.on_closed_auth(message.subscription);
     want_auth(now, message.text);
   } else {
     // Refused to an authenticated key too: try again later, with a new AUTH if it asks again.
-    if (auth_ == Auth::Done && reason_of(message.text) == Reason::AuthRequired) auth_ = Auth::None;
+    if (auth_ == Auth::Done && reason == Reason::AuthRequired) auth_ = Auth::None;
+    // One that says that we ask too much, or must not, says the same on another connection.
+    const bool may_be_the_connection = reason == Reason::None || reason == Reason::Error;
+    if (subscription.is_query() && may_be_the_connection) ++refused_queries_;
     subscription.on_closed(now, message.subscription, jitter_);
   }
   settle(subscription);

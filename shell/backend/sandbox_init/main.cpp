@@ -2,14 +2,16 @@
 //
 // It starts bubblewrap as the files of the directory say (shell/backend/sandbox_layout.h), goes to
 // the background once the sandbox exists, keeps its log within bounds, and writes down how and when
-// it ended. SIGTERM stops the workload: SIGTERM to all of it, SIGKILL after kStopGraceSeconds. It
-// is no child of the provider, so the workload outlives that; but the workload cannot outlive it.
+// it ended. SIGTERM stops the workload: SIGTERM to all of it, SIGKILL after kStopGraceSeconds; so
+// does the end of its first process, and it has ended when no process of it is left. It is no child
+// of the provider, so the workload outlives that; but the workload cannot outlive it.
 //
 // Exit status of the foreground process: 0 started, 1 not started (the reason on stderr),
 // 3 it runs already.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +81,8 @@ class Supervisor {
 
   int run() {
     groups_ = read_groups(state_);
+    // bwrap ends with the first process of the sandbox, and leaves the others to us.
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     unlink((state_ / kExitFile).c_str());
     unlink((state_ / kRunFile).c_str());
     sigset_t wanted;
@@ -125,11 +129,12 @@ class Supervisor {
   void wait_for_something() {
     pollfd fds[] = {{signals_, POLLIN, 0}, {log_in_, POLLIN, 0}};
     int timeout = -1;
-    if (kill_at_ != 0) timeout = kill_at_ > now() ? static_cast<int>(kill_at_ - now()) * 1000 : 0;
+    if (kill_at_ != 0 && !killed_)
+      timeout = kill_at_ > now() ? static_cast<int>(kill_at_ - now()) * 1000 : 0;
     const int ready = poll(fds, log_in_ >= 0 ? 2 : 1, timeout);
-    if (kill_at_ != 0 && now() >= kill_at_) {
+    if (!killed_ && kill_at_ != 0 && now() >= kill_at_) {
       send_signal(run_.init, SIGKILL);
-      kill_at_ = 0;
+      killed_ = true;
     }
     if (ready <= 0) return;
     if (fds[1].revents != 0) log_.drain(log_in_);
@@ -139,18 +144,24 @@ class Supervisor {
   void take_signal() {
     signalfd_siginfo info;
     if (read(signals_, &info, sizeof info) != sizeof info) return;
-    if (info.ssi_signo == SIGTERM && begun_) {
-      if (kill_at_ == 0) kill_at_ = now() + kStopGraceSeconds;
-      signal_namespace(run_.init, SIGTERM);
-      // Frozen or stopped processes see the signal only now.
-      thaw(groups_);
-      signal_namespace(run_.init, SIGCONT);
-    }
+    if (info.ssi_signo == SIGTERM && begun_) end_all();
     int status = 0;
-    while (waitpid(bwrap_, &status, WNOHANG) == bwrap_) {
+    for (pid_t dead; (dead = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (dead != bwrap_) continue;
       code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      ended_ = true;
+      bwrap_ended_ = true;
+      if (begun_) end_all();
     }
+    // The namespace's init ends after all others in it (pid_namespaces(7)).
+    ended_ = bwrap_ended_ && (!begun_ || identify(run_.init.pid) != run_.init);
+  }
+
+  void end_all() {
+    if (kill_at_ == 0) kill_at_ = now() + kStopGraceSeconds;
+    signal_namespace(run_.init, SIGTERM);
+    // Frozen or stopped processes see the signal only now.
+    thaw(groups_);
+    signal_namespace(run_.init, SIGCONT);
   }
 
   static int64_t now() {
@@ -168,9 +179,11 @@ class Supervisor {
   pid_t bwrap_ = -1;
   Run run_;
   bool begun_ = false;
+  bool bwrap_ended_ = false;
   bool ended_ = false;
   int32_t code_ = 1;
-  int64_t kill_at_ = 0;  // CLOCK_BOOTTIME seconds; 0: not asked to stop
+  int64_t kill_at_ = 0;  // CLOCK_BOOTTIME seconds; 0: it is not to end
+  bool killed_ = false;
 };
 
 }  // namespace

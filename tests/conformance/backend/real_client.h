@@ -189,11 +189,12 @@ class RealClient : public BackendUnderTest {
 
  private:
   // A port where nobody listens, never the same one twice. Below those that the kernel gives to
-  // outgoing connections (ip_local_port_range): such a connection, of whatever runs beside this
-  // test, would have it while its workload is stopped. Each process begins somewhere else.
+  // outgoing connections (ip_local_port_range), and below those of the markets and daemons of other
+  // tests, whose providers listen for a moment on each of theirs when they start (20 000 and up):
+  // either would have it while its workload is stopped. Each process begins somewhere else.
   static uint16_t pick_port() {
-    constexpr uint32_t kFirst = 25'000;
-    constexpr uint32_t kCount = 7'000;
+    constexpr uint32_t kFirst = 12'000;
+    constexpr uint32_t kCount = 8'000;
     static uint32_t next = static_cast<uint32_t>(getpid()) * 2'654'435'761U >> 16;
     for (uint32_t i = 0; i < kCount; ++i) {
       const auto port = static_cast<uint16_t>(kFirst + next++ % kCount);

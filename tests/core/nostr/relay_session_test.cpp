@@ -351,11 +351,10 @@ TEST_F(RelaySessionTest, QueriesAreCompleteOnlyWhenAnsweredUpToEose) {
 
 TEST_F(RelaySessionTest, ARelayThatRefusesQueryAfterQueryIsConnectedToAnew) {
   go_live();
-  const auto refuse = [&](size_t queries) {
+  const auto refuse = [&](size_t queries, std::string why = "error: too many subscriptions") {
     for (size_t i = 0; i < queries; ++i) {
       EXPECT_TRUE(session.subscribe(now, "q", {{kind_filter(4)}, {}, 5'000_ms}));
-      for (const auto& request : take_sent<Subscribe>())
-        say(Closed{request.subscription, "error: too many subscriptions"});
+      for (const auto& request : take_sent<Subscribe>()) say(Closed{request.subscription, why});
     }
   };
   const auto answer_one = [&] {
@@ -370,6 +369,8 @@ TEST_F(RelaySessionTest, ARelayThatRefusesQueryAfterQueryIsConnectedToAnew) {
   refuse(kRefusedQueriesMin - 1);
   answer_one();
   refuse(kRefusedQueriesMin - 1);
+  refuse(9, "rate-limited: slow down");
+  refuse(9, "blocked: not here");
   EXPECT_EQ(session.status().health, RelayHealth::Live);
   EXPECT_TRUE(session.subscribe(now, "other", {{kind_filter(4)}, {}, 5'000_ms}));
   take();
