@@ -5,6 +5,7 @@
 #include "shell/backend/run_program.h"
 
 namespace paygress::backend {
+
 SandboxHost find_sandbox_host() {
   SandboxHost host;
   host.root = geteuid() == 0;

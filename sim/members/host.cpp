@@ -276,7 +276,7 @@ void Host::on_event(uint32_t relay, const EventRef& event) {
       return;
     }
     auto& seen = daemon_->seen[event->author];
-    if (event->number >= seen.size()) seen.resize(event->number + 64);
+    if (event->number >= seen.size()) seen.resize(event->number + 64);  // in steps
     if (seen[event->number]) return;
     seen[event->number] = true;
     if (const auto* heard = codec_.open(*event))

@@ -238,7 +238,7 @@ class Host final : public NetUser {
   bool guard_up_ = true;
 
   bool stolen_ = false;
-  uint64_t lying_ = 0;      // which spell of lies; odd: now
+  uint64_t lying_ = 0;      // counts begins and ends: an earlier spell of lies is over
   uint64_t overheard_ = 0;  // the highest epoch
   RandomStream lies_;
 };

@@ -1,6 +1,7 @@
 // A member whose key somebody else has. What he writes is signed as it should be, and is read by
 // the others as any member's: he can take the workload from them, and must not be able to make two
 // of them run it.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -9,7 +10,6 @@
 namespace paygress::sim::members {
 
 void Host::lie(bool on) {
-  if (on == (lying_ % 2 == 1)) return;
   ++lying_;
   if (on) {
     crash_host();
@@ -79,9 +79,8 @@ uint64_t Host::lied_epoch() {
   constexpr std::array kExtremes{failover::kEpochMax - 1, failover::kEpochMax,
                                  failover::kEpochMax + 1};
   if (lies_.chance_ppm(3'000)) return kExtremes[lies_.below(kExtremes.size())];
-  const auto near = static_cast<uint64_t>(lies_.between(-2, 3));
-  const uint64_t epoch = overheard_ + near;
-  return epoch <= failover::kEpochMax + 1 ? epoch : 0;  // it was below none
+  const int64_t epoch = static_cast<int64_t>(overheard_) + lies_.between(-2, 3);
+  return static_cast<uint64_t>(std::max<int64_t>(0, epoch));
 }
 
 void Host::overhear(const Sent& event) {
