@@ -45,6 +45,8 @@ class LeaseHooks {
   // True: nothing else is to be done about it.
   virtual bool on_event(lease::Instant now, const workload::WorkloadEvent& event, Step& out) = 0;
   virtual bool on_event(lease::Instant now, const lease::LeaseEvent& event, Step& out) = 0;
+  // What its first answer says beside the way in.
+  virtual void describe(const LeaseId& lease, market::AccessDetails& details) const = 0;
 };
 
 inline constexpr Seconds kInterimRetry{30};

@@ -253,9 +253,10 @@ void Payments::take(Instant now, workload::Step step, Step& out) {
       const Request* request = m_.requests.spawn_of(started->lease);
       const lease::Lease* lease = m_.leases.find(started->lease);
       book(now, std::move(told), out);
-      if (request != nullptr && !request->answer && lease != nullptr)
-        answer(plain(now), request->opened.key,
-               access_details(m_.settings, m_.leases, *lease, plain(now)), out);
+      if (request == nullptr || request->answer || lease == nullptr) continue;
+      auto details = access_details(m_.settings, m_.leases, *lease, plain(now));
+      if (hooks_ != nullptr) hooks_->describe(started->lease, details);
+      answer(plain(now), request->opened.key, std::move(details), out);
       continue;
     }
     if (const auto* down = std::get_if<workload::WentDown>(&event)) {

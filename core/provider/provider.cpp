@@ -191,12 +191,7 @@ void Provider::route(Now now, const Input& input, Step& out) {
     if (const auto* proofs = std::get_if<cashu::ProofsReady>(&input)) of_wallet = *proofs;
     if (const auto* checked = std::get_if<cashu::TokenChecked>(&input)) of_wallet = *checked;
     running_->payments.take(instant(now), wallet_.handle(now, of_wallet), out);
-    if (waiting_.size() > 0)
-      handle_waiting(now, waiting_.take([&](const PrivateMessage& m) {
-        const auto quote = wallet_.quote(*m.token, now);
-        return quote || quote.error().reason != cashu::RefusalReason::MintNotReady;
-      }),
-                     Patience::MayWait, out);
+    handle_decidable(now, out);
   }
 }
 
@@ -212,6 +207,10 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
        outputs = running_->pool.take_outputs()) {
     for (auto& output : outputs) {
       if (running_->standby.handle(instant(now), output, out)) continue;
+      if (running_->fellows.handle(now, output)) {
+        handle_decidable(now, out);
+        continue;
+      }
       if (auto* open = std::get_if<pool::OpenLink>(&output)) {
         out.effects.push_back(OpenLink{open->link, running_->pool.url(open->link.relay)});
       } else if (auto* close = std::get_if<pool::CloseLink>(&output)) {
@@ -314,143 +313,6 @@ Vitals Provider::vitals() const {
           running_ != nullptr && running_->standby.guard_works()};
 }
 
-// --- requests ----------------------------------------------------------------------------------
-
-void Provider::handle_message(Now now, const PrivateMessage& message, Step& out) {
-  if (message.sender == settings_.self || settings_.blocked.contains(message.sender)) return;
-  if (message.expires_at && *message.expires_at < now.wall) return;
-  if (requests_.seen(message.event)) return;
-  ++counters_.requests;
-  if (recovery_) return answer_recovering(now, message, out);
-  if (!limit_.allow(now, message.sender)) return refuse_over_limit(now, message, out);
-  if (const auto* problem = std::get_if<std::string>(&message.body))
-    return complain(now, message, *problem, out);
-  handle_request(now, message, Patience::MayWait, out);
-}
-
-// Answered once a minute and key; what is not answered is not recorded either, so that it may be
-// sent again.
-void Provider::refuse_over_limit(Now now, const PrivateMessage& message, Step& out) {
-  ++counters_.over_limit;
-  const auto* request = std::get_if<market::Request>(&message.body);
-  if (request == nullptr || !limit_.allow_complaint(now, message.sender)) return;
-  out.tell(Level::Warning, "more than " + std::to_string(kRequestsPerMinute) +
-                               " requests a minute from " + message.sender.hex());
-  const auto& id = market::request_id_of(*request);
-  const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
-  const Seconds again{60};
-  const Refused refused{market::ErrorType::RateLimited,
-                        market::text::rate_limited(again),
-                        market::TokenState::Untouched,
-                        again,
-                        {}};
-  if (message.token == std::nullopt)
-    return running_->outbox.send_passing(now, message.sender, message.transport, message.event,
-                                         to_wire(error_reply_of(refused), id), out);
-  if (requests_.find(key) != nullptr || running_->payments.under_way(key) || waiting_.contains(key))
-    return;  // the answer it has, or will have, stands
-  const auto kind = std::holds_alternative<market::TopUpRequest>(*request) ? RequestKind::TopUp
-                                                                           : RequestKind::Spawn;
-  running_->payments.refuse_unless_known(instant(now), key, message, kind, refused, out);
-}
-
-void Provider::handle_waiting(Now now, const std::vector<PrivateMessage>& messages,
-                              Patience patience, Step& out) {
-  for (const PrivateMessage& message : messages) handle_request(now, message, patience, out);
-}
-
-// Identity before age: a request that the ledger knows is answered, however old it is (flaw 1).
-void Provider::handle_request(Now now, const PrivateMessage& message, Patience patience,
-                              Step& out) {
-  const market::Request& request = std::get<market::Request>(message.body);
-  Payments& payments = running_->payments;
-  const auto& id = market::request_id_of(request);
-  const RequestKey key = RequestBook::key_of(message.sender, id, message.message);
-  const bool stale = too_old_or_new(now, message);
-  const Refused expired{market::ErrorType::RequestExpired,
-                        market::text::request_expired(elapsed(message.created_at, now.wall)),
-                        market::TokenState::Untouched,
-                        {},
-                        {}};
-  if (const Request* known = requests_.find(key)) {
-    record(MessageSeen{message.event, now.wall}, out);
-    if (stale && !desk_policy_.identity_before_age)
-      return running_->outbox.send_passing(now, message.sender, message.transport, message.event,
-                                           to_wire(error_reply_of(expired), id), out);
-    return payments.answer_again(instant(now), *known, message, out);
-  }
-  if (payments.under_way(key) || waiting_.contains(key)) return;
-  // Only a mint that is not read yet makes this refusal.
-  const auto waits = [&](const Refused& why) {
-    const bool wait = patience == Patience::MayWait &&
-                      why.type == market::ErrorType::MintNetworkError &&
-                      waiting_.enter(now, key, message);
-    counters_.waited += wait;
-    return wait;
-  };
-  const QuoteBooks books{settings_, wallet_, leases_, draining_,
-                         [this](const failover::Terms& t) { return running_->standby.refusal(t); }};
-  if (const auto* spawn = std::get_if<market::SpawnRequest>(&request)) {
-    if (stale)
-      return payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, expired,
-                                          out);
-    auto quote = quote_spawn(books, now, *spawn, message);
-    if (quote) return payments.accept_spawn(key, message, *std::move(quote), out);
-    if (waits(quote.error())) return;
-    payments.refuse_unless_known(instant(now), key, message, RequestKind::Spawn, quote.error(),
-                                 out);
-  } else if (const auto* top_up = std::get_if<market::TopUpRequest>(&request)) {
-    if (stale)
-      return payments.refuse_unless_known(instant(now), key, message, RequestKind::TopUp, expired,
-                                          out);
-    auto quote = quote_top_up(books, now, *top_up, message);
-    if (quote) return payments.accept_top_up(key, message, *std::move(quote), out);
-    if (waits(quote.error())) return;
-    payments.refuse_unless_known(instant(now), key, message, RequestKind::TopUp, quote.error(),
-                                 out);
-  } else if (const auto* stop = std::get_if<market::StopRequest>(&request)) {
-    if (stale) return payments.refuse(instant(now), key, message, RequestKind::Stop, expired, out);
-    payments.stop(instant(now), key, message, stop->pod_id, out);
-  } else if (!stale) {
-    handle_status(now, message, std::get<market::StatusRequest>(request).pod_id, id, out);
-  }
-}
-
-bool Provider::too_old_or_new(Now now, const PrivateMessage& message) const {
-  return message.created_at + kRequestAgeMax < now.wall ||
-         message.created_at > now.wall + kRequestFutureMax;
-}
-
-// Status tells only the owner; what is somebody else's does not exist.
-void Provider::handle_status(Now now, const PrivateMessage& message, const std::string& pod,
-                             const std::optional<market::RequestId>& id, Step& out) {
-  record(MessageSeen{message.event, now.wall}, out);
-  const lease::Lease* found =
-      pod == message.sender.hex() ? leases_.newest_of(message.sender) : lease_named(leases_, pod);
-  if (found != nullptr && found->terms.owner != message.sender) found = nullptr;
-  market::Reply reply;
-  if (found != nullptr && found->phase == lease::Phase::Reserved)  // nothing runs, nothing is over
-    reply = error_reply_of(not_paid_yet());
-  else if (found == nullptr || found->phase == lease::Phase::Void)
-    reply = market::error_reply(market::ErrorType::NotFound, market::text::workload_not_found(pod),
-                                market::TokenState::Untouched);
-  else {
-    auto status = running_->payments.status_of(*found, now);
-    running_->standby.describe(*found, now, status);
-    reply = std::move(status);
-  }
-  running_->outbox.send_passing(now, message.sender, message.transport, message.event,
-                                to_wire(std::move(reply), id), out);
-}
-
-void Provider::complain(Now now, const PrivateMessage& message, const std::string& problem,
-                        Step& out) {
-  record(MessageSeen{message.event, now.wall}, out);
-  if (too_old_or_new(now, message) || !limit_.allow_complaint(now, message.sender)) return;
-  running_->outbox.send_passing(now, message.sender, message.transport, message.event,
-                                to_wire(market::unparseable_reply(Error{problem, ""}), {}), out);
-}
-
 void Provider::record(OwnRecord entry, Step& out) {
   requests_.apply(entry);
   out.records.push_back(std::move(entry));
@@ -473,6 +335,7 @@ void Provider::check_invariants() const {
   wallet_.check_invariants();
   if (running_ != nullptr) {
     running_->pool.check_invariants();
+    running_->fellows.check_invariants();
     if (!recovery_) running_->standby.check_invariants();
   }
   for (const auto [id, lease] : leases_.leases()) {

@@ -13,6 +13,7 @@
 //   lease::LeaseBook       money and time
 //   workload::Supervisor   objects on the engine
 //   failover::Failover     who may run a warm-standby workload; StandbyDesk carries it out
+//   Fellows                what other providers' offers say of fail-over
 //   Announcer, Outbox      what is said, in public and to one
 //   Recovery               instead of most of these, while an older ledger is taken up
 //
@@ -49,7 +50,7 @@ struct Boot {
 struct Counters {
   uint64_t requests = 0;    // private messages that were looked at
   uint64_t over_limit = 0;  // more than kRequestsPerMinute from one key: not looked at
-  uint64_t waited = 0;      // requests that waited for their mint to be read
+  uint64_t waited = 0;      // requests that waited for their mint, or fellows' offers, to be read
 };
 
 // Rules that can be switched off by tests and the simulator, to show that they are missed.
@@ -124,11 +125,15 @@ class Provider {
   void housekeeping(Now now, Step& out);
   void drain_pool(Now now, const PrivateMessage* opened, Step& out);
   void handle_message(Now now, const PrivateMessage& message, Step& out);
-  enum class Patience : uint8_t { MayWait, Decide };  // for a mint that is not read yet
+  enum class Patience : uint8_t { MayWait, Decide };  // for what is not read yet
   void handle_request(Now now, const PrivateMessage& message, Patience patience, Step& out);
+  void handle_payment(Now now, const RequestKey& key, const PrivateMessage& message,
+                      Patience patience, Step& out);
   void refuse_over_limit(Now now, const PrivateMessage& message, Step& out);
+  void handle_decidable(Now now, Step& out);
   void handle_waiting(Now now, const std::vector<PrivateMessage>& messages, Patience patience,
                       Step& out);
+  bool can_decide(Now now, const PrivateMessage& message) const;
   void handle_status(Now now, const PrivateMessage& message, const std::string& pod,
                      const std::optional<market::RequestId>& id, Step& out);
   void complain(Now now, const PrivateMessage& message, const std::string& problem, Step& out);

@@ -95,10 +95,13 @@ std::expected<std::optional<failover::Terms>, Refused> check_replication(
   terms.workload_id = *request.workload_id;
   for (const PubKey& key : members->keys) {
     if (key == settings.self) terms.rank = static_cast<uint32_t>(terms.members.size());
-    terms.members.push_back({key, true});
+    const bool asks = books.knows_rules && key != settings.self;
+    terms.members.push_back({key, !asks || books.knows_rules(key)});
   }
   terms.relays = *std::move(relays);
-  terms.profile = settings.profile;
+  // Who does not know the rules does not know our numbers either: the default ones fit its own.
+  const bool fenced = failover::guarantee_of(terms) == failover::Guarantee::Fenced;
+  terms.profile = fenced ? settings.profile : failover::kDefaultProfile;
   terms.quorums = failover::quorums(static_cast<uint32_t>(terms.relays.size()));
   if (auto ok = failover::check_terms(terms); !ok)
     return refuse(ErrorType::UnsupportedReplication,

@@ -55,6 +55,8 @@ struct QuoteBooks {
   bool draining = false;
   // Why a warm-standby lease with these terms cannot be sold now; nothing: it can.
   std::function<std::optional<std::string>(const failover::Terms&)> standby_refusal = {};
+  // Whether another provider knows the rules of fail-over; nobody to ask: each does.
+  std::function<bool(const PubKey&)> knows_rules = {};
 };
 
 std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,

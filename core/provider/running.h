@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/provider/fellows.h"
 #include "core/provider/outbox.h"
 #include "core/provider/payments.h"
 #include "core/provider/provider.h"
@@ -19,6 +20,7 @@ struct Provider::Running {
   Outbox outbox;
   Payments payments;
   StandbyDesk standby;
+  Fellows fellows;
   Recovery recovery;
 
   Running(Provider& p, std::vector<nostr::RelayConfig> relays)
@@ -30,6 +32,7 @@ struct Provider::Running {
         standby({p.settings_, p.failover_, p.standby_book_, p.requests_, p.leases_, p.workloads_,
                  p.announcer_, p.calls_, pool, outbox, payments, [&p] { return p.vitals(); }},
                 p.failover_policy_),
+        fellows(pool),
         recovery(p.wallet_, p.workload_calls_) {
     payments.set_hooks(&standby);
   }

@@ -345,10 +345,14 @@ std::string StandbyDesk::notice_text(const lease::Lease& lease, const failover::
   lease::Lease seen = lease;
   seen.serves_ssh = m_.workloads.serves_ssh(lease.terms.lease);
   auto details = access_details(m_.settings, m_.leases, seen, now);
-  const failover::Terms* terms = m_.failover.terms(lease.terms.lease);
+  describe(lease.terms.lease, details);
   details.epoch = news.epoch;
-  if (terms != nullptr) details.guarantee = failover::to_text(failover::guarantee_of(*terms));
   return to_wire(std::move(details), {});
+}
+
+void StandbyDesk::describe(const LeaseId& lease, market::AccessDetails& details) const {
+  const failover::Terms* terms = m_.failover.terms(lease);
+  if (terms != nullptr) details.guarantee = failover::to_text(failover::guarantee_of(*terms));
 }
 
 // By the way of the request that bought the lease. As an answer of its own: it is sent until a

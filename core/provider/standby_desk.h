@@ -76,6 +76,7 @@ class StandbyDesk : public LeaseHooks {
             std::optional<market::AccessDetails>& answer, Step& out) override;
   bool on_event(lease::Instant now, const workload::WorkloadEvent& event, Step& out) override;
   bool on_event(lease::Instant now, const lease::LeaseEvent& event, Step& out) override;
+  void describe(const LeaseId& lease, market::AccessDetails& details) const override;
 
  private:
   static constexpr uint64_t kPublishIdBase = uint64_t{1} << 40;  // the outbox's are below

@@ -1,6 +1,7 @@
-// Requests that came before their token's mint was read: right after a start, and after a mint was
-// away. They wait for a moment instead of being refused. Nothing of them is a record yet; a crash
-// forgets them, and their relays bring them again.
+// Requests that came before what decides on them was read: their token's mint, right after a start
+// and after it was away; the offers of those who are to stand by with us. They wait for a moment
+// instead of being refused. Nothing of them is a record yet; a crash forgets them, and their relays
+// bring them again.
 #pragma once
 
 #include <deque>

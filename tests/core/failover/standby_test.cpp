@@ -245,6 +245,29 @@ TEST(OldPeers, BehindAnOldPrimaryAnyHeartbeatCountsAndNoneIsWaitedFor) {
   EXPECT_EQ(lab.sent<market::Claim>(), 1u) << "it claims and reads all the same";
 }
 
+TEST(OldPeers, ARevocationWithoutAnEpochIsBelievedUnlessAHeartbeatIsNewer) {
+  for (const bool late : {false, true}) {
+    Lab lab({1, 3, 3, {}, {0}});
+    lab.connect();
+    lab.advance(lab.profile().silence - 1_us);
+    lab.beat(0, std::nullopt);
+    lab.advance(1_us);
+    ASSERT_EQ(lab.phase(), Phase::Armed);
+    lab.revocation(0, std::nullopt, late ? -1 : 1);
+    EXPECT_EQ(lab.phase(), late ? Phase::Armed : Phase::Doubting);
+  }
+}
+
+TEST(OldPeers, AnOldStandbysHeartbeatsDoNotMakeItAHolder) {
+  Lab lab({1, 3, 3, {}, {2}});
+  lab.connect();
+  lab.advance(lab.profile().silence);
+  lab.beat(0, 0);
+  lab.beat(2, std::nullopt);
+  lab.revocation(0, 0);
+  EXPECT_EQ(lab.phase(), Phase::Doubting) << "nobody else may hold it";
+}
+
 TEST(OldPeers, ThePromotionOfAnOldStandbySupersedesUs) {
   Lab lab({0, 3, 3, {}, {1, 2}});
   lab.hold_as_primary();

@@ -60,7 +60,8 @@ struct Cluster::Node {
   std::vector<provider::Input> backlog;
 };
 
-Cluster::Cluster(size_t providers, size_t relays) : mint_({}, crypto_->mint_crypto()) {
+Cluster::Cluster(size_t providers, size_t relays, provider::Settings settings)
+    : mint_({}, crypto_->mint_crypto()) {
   for (size_t i = 0; i < relays; ++i) {
     urls_.push_back("wss://relay-" + std::to_string(i) + ".example");
     RelayOptions options;
@@ -68,7 +69,6 @@ Cluster::Cluster(size_t providers, size_t relays) : mint_({}, crypto_->mint_cryp
     relays_.push_back(std::make_unique<RelayModel>(
         options, [this](const nostr::Event& event) { return crypto_->check(event); }));
   }
-  provider::Settings settings = rig_settings();
   settings.relays = urls_;
   for (size_t i = 0; i < providers; ++i) {
     settings.name = "member-" + std::to_string(i);
@@ -401,9 +401,17 @@ void Cluster::ask(size_t i, const market::Request& what) {
   const nostr::Event event =
       crypto_->seal(owner_, key(i), provider::Transport::Nip17, {}, market::to_json(what),
                     now().wall, now().wall, owner_entropy_);
-  for (size_t r = 0; r < relays_.size(); ++r)
-    deliver(r, relays_[r]->handle(now().wall, ConnectionId{kOwnerConnection + r},
-                                  nostr::Publish{event}));
+  for (size_t r = 0; r < relays_.size(); ++r) put_on(r, event);
+}
+
+void Cluster::publish(size_t i, const nostr::Draft& draft, const std::vector<size_t>& relays) {
+  const nostr::Event event = crypto_->sign(nodes_.at(i)->self, draft, nodes_.at(i)->entropy);
+  for (const size_t r : relays) put_on(r, event);
+}
+
+void Cluster::put_on(size_t relay, const nostr::Event& event) {
+  deliver(relay, relays_.at(relay)->handle(now().wall, ConnectionId{kOwnerConnection + relay},
+                                           nostr::Publish{event}));
 }
 
 const std::vector<market::Reply>& Cluster::replies(size_t i) const { return nodes_.at(i)->replies; }

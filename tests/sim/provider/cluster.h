@@ -19,7 +19,8 @@ namespace paygress::sim {
 
 class Cluster {
  public:
-  explicit Cluster(size_t providers, size_t relays = 3);
+  explicit Cluster(size_t providers, size_t relays = 3,
+                   provider::Settings settings = rig_settings());
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
   ~Cluster();
@@ -56,6 +57,8 @@ class Cluster {
   // A spawn for one member; members and relays as in the cluster's order unless changed.
   market::SpawnRequest request(uint64_t sats = 3'000);
   void ask(size_t i, const market::Request& request);
+  // As that provider, whose process need not be up.
+  void publish(size_t i, const nostr::Draft& draft, const std::vector<size_t>& relays);
   // Every reply of that provider so far.
   const std::vector<market::Reply>& replies(size_t i) const;
   // Buys from every provider, the first being the primary. True: all have confirmed in time.
@@ -83,6 +86,7 @@ class Cluster {
   void arm_timer(Node& node);
   void answer(Node& node, Micros after, provider::Input input);
   void hear(Node& node, nostr::LinkId link, const nostr::WireMessage& message);
+  void put_on(size_t relay, const nostr::Event& event);  // over the owner's connection
   void deliver(size_t relay, RelayModel::Replies replies);
   void watch();
 
