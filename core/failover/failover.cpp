@@ -27,6 +27,10 @@ std::string_view to_text(Phase phase) {
   return {};
 }
 
+std::string_view state_text(const ReplicaStatus& status) {
+  return status.fenced ? "fenced" : to_text(status.phase);
+}
+
 struct Failover::State {
   using Ranks = std::vector<std::pair<LeaseId, uint32_t>>;  // of a member; by lease
   struct Entry {

@@ -70,6 +70,9 @@ struct ReplicaStatus {
   Guarantee guarantee = Guarantee::Fenced;
 };
 
+// In one word: the phase, or "fenced" for who stopped its copy and is not followed yet.
+std::string_view state_text(const ReplicaStatus& status);
+
 class Failover {
  public:
   // `beat_every`: between two heartbeats while nothing is held; the interval of the lease's profile

@@ -392,7 +392,7 @@ void StandbyDesk::describe(const lease::Lease& lease, Now, market::StatusReply& 
   if (!holds) {
     reply.ssh_port = 0;
     reply.template_ports.reset();
-    reply.state = status->fenced ? "fenced" : std::string(failover::to_text(status->phase));
+    reply.state = failover::state_text(*status);
   }
 }
 

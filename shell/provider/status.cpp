@@ -30,6 +30,18 @@ json::array ports_json(const lease::Lease& lease) {
   return ports;
 }
 
+// Null for a plain lease.
+json::value standby_json(const StateView& state, const LeaseId& id) {
+  const failover::Terms* terms = state.failover ? state.failover->terms(id) : nullptr;
+  if (terms == nullptr) return nullptr;
+  const failover::ReplicaStatus status = *state.failover->status(id);
+  return json::object{{"role", terms->rank == 0 ? "primary" : "standby"},
+                      {"state", failover::state_text(status)},
+                      {"epoch", status.epoch},
+                      {"holder", status.holder ? json::value(status.holder->hex()) : json::value()},
+                      {"guarantee", failover::to_text(status.guarantee)}};
+}
+
 json::object lease_json(const StateView& state, const LeaseId& id, const lease::Lease& lease,
                         Now now) {
   const auto& terms = lease.terms;
@@ -55,7 +67,8 @@ json::object lease_json(const StateView& state, const LeaseId& id, const lease::
       {"expires_at", market::to_rfc3339(state.leases.expires_at(lease, now))},
       {"rate_msat_per_second", terms.tier.rate_per_second.value},
       {"paid_msat", lease.paid.value},
-      {"credit_msat", lease.credit.value}};
+      {"credit_msat", lease.credit.value},
+      {"standby", standby_json(state, id)}};
   if (lease.statement) {
     out["consumed_msat"] = lease.statement->consumed.value;
     out["claimed_msat"] = lease.statement->claimed.value;
@@ -74,10 +87,19 @@ std::string shown(const json::object& object, std::string_view key) {
   return json::serialize(*value);
 }
 
+// "holding 3": the state and the epoch; and what is promised when that is less than usual.
+std::string shown_standby(const json::object& lease) {
+  const json::object* standby = lease.at("standby").if_object();
+  if (standby == nullptr) return "-";
+  std::string out = fmt::format("{} {}", shown(*standby, "state"), shown(*standby, "epoch"));
+  const std::string guarantee = shown(*standby, "guarantee");
+  return guarantee == failover::to_text(failover::Guarantee::Fenced) ? out : out + " " + guarantee;
+}
+
 }  // namespace
 
 StateView view_of(const provider::Provider& core) {
-  return {core.leases(), core.wallet().state(), core.workloads()};
+  return {core.leases(), core.wallet().state(), core.workloads(), &core.failover()};
 }
 
 StateView view_of(const Books& books) {
@@ -172,16 +194,17 @@ json::object live_json(const provider::Provider& core, const Readiness& readines
 }
 
 std::string leases_text(const json::object& status, bool all) {
-  std::string out = fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n", "LEASE", "POD",
-                                "PHASE", "TIER", "SECONDS", "IMAGE");
+  std::string out = fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {:<12}  {}\n", "LEASE",
+                                "POD", "PHASE", "TIER", "SECONDS", "STANDBY", "IMAGE");
   for (const json::value& entry : status.at("leases").get_array()) {
     const json::object& lease = entry.get_object();
     if (!all && !lease.at("open").get_bool()) continue;
     const std::string what = shown(lease, "template");
-    out += fmt::format(
-        "{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {}\n", shown(lease, "lease").substr(0, kShortId),
-        shown(lease, "pod"), shown(lease, "phase"), shown(lease, "tier"),
-        shown(lease, "remaining_seconds"), what.empty() ? shown(lease, "image") : what);
+    out +=
+        fmt::format("{:<12}  {:<15}  {:<9}  {:<12}  {:>9}  {:<12}  {}\n",
+                    shown(lease, "lease").substr(0, kShortId), shown(lease, "pod"),
+                    shown(lease, "phase"), shown(lease, "tier"), shown(lease, "remaining_seconds"),
+                    shown_standby(lease), what.empty() ? shown(lease, "image") : what);
   }
   return out;
 }

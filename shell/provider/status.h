@@ -17,6 +17,7 @@ struct StateView {
   const lease::LeaseBook& leases;
   const cashu::RedeemState& wallet;
   const workload::Supervisor& workloads;
+  const failover::Failover* failover = nullptr;  // a ledger alone does not say who holds what
 };
 StateView view_of(const provider::Provider& core);
 StateView view_of(const Books& books);

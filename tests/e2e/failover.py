@@ -12,6 +12,7 @@ usage: failover.py PAYGRESS [--case kill|stop|cut]... [--profile demo|fast]
 import argparse
 import collections
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -165,6 +166,7 @@ class Story:
         now = self.wait("the consumer reaches the new copy", self.at_new_holder)
         reached = time.monotonic()
         logged_in = self.log_in(now)
+        self.operators_see(now)
         paid = self.market.consumer("topup", pod, "--amount", str(TOPUP_SAT))
         assert paid["pod_id"] == now["pod_id"] and paid["expires_at"] > now["expires_at"], paid
         if self.case.comes_back:
@@ -213,6 +215,16 @@ class Story:
             stdin=subprocess.DEVNULL, timeout=COMMAND_S, check=False)
         assert done.returncode == 0 and done.stdout == "0\n", done
         return "logged in"
+
+    def operators_see(self, now):
+        """What the daemon of the new holder tells its operator."""
+        asked = self.market.provider(now["provider_name"]).verb("leases")
+        assert asked.returncode == 0, asked
+        [lease] = [each for each in json.loads(asked.stdout)["leases"] if each["open"]]
+        assert lease["standby"] == {
+            "role": "standby", "state": "holding", "epoch": now["epoch"],
+            "holder": lease["standby"]["holder"], "guarantee": "fenced"}, lease
+        assert lease["standby"]["holder"], lease
 
     def tell(self, first, struck, reached, now, logged_in):
         seen = self.watch.seen
