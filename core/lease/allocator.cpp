@@ -19,10 +19,10 @@ std::optional<Allocation> Allocator::find(const Tier& tier, uint16_t port_count)
       tier.storage_gb > free.storage_gb)
     return std::nullopt;
   Allocation allocation;
-  if (!released_numbers_.empty())
+  if (next_number_ <= ranges_.number_last)
+    allocation.number = next_number_;  // a new one: an ended lease is asked about by its number
+  else if (!released_numbers_.empty())
     allocation.number = *released_numbers_.begin();
-  else if (next_number_ <= ranges_.number_last)
-    allocation.number = next_number_;
   else
     return std::nullopt;
   if (port_count > 0) {

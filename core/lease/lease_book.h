@@ -23,6 +23,7 @@
 #include "core/base/indexed_map.h"
 #include "core/lease/allocator.h"
 #include "core/lease/claim_book.h"
+#include "core/lease/name_index.h"
 #include "core/lease/price.h"
 #include "core/lease/records.h"
 #include "core/lease/withdrawal_book.h"
@@ -192,10 +193,12 @@ class LeaseBook {
 
   // --- questions ---
   const Lease* find(const LeaseId& lease) const;
-  const Lease* by_number(uint32_t number) const;      // the newest with this number
-  const Lease* newest_of(const PubKey& owner) const;  // that was paid
-  size_t unpaid_of(const PubKey& owner) const;        // reservations
-  const Lease* by_workload_id(const std::string& workload_id) const;
+  // This owner's newest lease that has or had the number, or the workload's name; else whoever's.
+  const Lease* by_number(uint32_t number, const PubKey& owner) const;
+  const Lease* by_workload_id(const std::string& workload_id, const PubKey& owner) const;
+  const Lease* by_workload_id(const std::string& workload_id) const;  // the newest
+  const Lease* newest_of(const PubKey& owner) const;                  // that was paid
+  size_t unpaid_of(const PubKey& owner) const;                        // reservations
   Seconds remaining(const Lease& lease, Now now) const;
   UnixSeconds expires_at(const Lease& lease, Now now) const;
   const Allocator& allocator() const { return allocator_; }
@@ -213,6 +216,7 @@ class LeaseBook {
   void check_invariants() const;
 
  private:
+  const Lease* find(const std::optional<LeaseId>& lease) const;
   Lease* find_mutable(const LeaseId& lease);
   void record(LeaseRecord entry, LeaseStep& out);
   void owe(Now now, const std::optional<LeaseId>& lease, const OpId& op, const PubKey& owner,
@@ -258,10 +262,10 @@ class LeaseBook {
 
   Allocator allocator_;
   IndexedMap<LeaseId, Lease, IdHash> leases_;
-  std::map<uint32_t, LeaseId> numbers_;
+  NameIndex<uint32_t> numbers_;
   std::map<PubKey, LeaseId> newest_;
   std::map<PubKey, size_t> unpaid_;
-  std::map<std::string, LeaseId> workload_ids_;
+  NameIndex<std::string> workload_ids_;
   ClaimBook claims_;
   WithdrawalBook withdrawals_;
   std::map<MintUnit, Totals> totals_;

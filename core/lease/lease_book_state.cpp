@@ -44,9 +44,9 @@ void LeaseBook::apply_one(const LeaseReserved& r) {
   Lease lease;
   lease.terms = r;
   allocator_.take(r.lease, r.tier, r.number, host_ports(r.ssh_port, r.ports));
-  numbers_[r.number] = r.lease;
+  numbers_.add(r.number, r.owner, r.lease);
   ++unpaid_[r.owner];
-  if (!r.workload_id.empty()) workload_ids_[r.workload_id] = r.lease;
+  if (!r.workload_id.empty()) workload_ids_.add(r.workload_id, r.owner, r.lease);
   leases_.insert(r.lease, std::move(lease));
 }
 
@@ -189,13 +189,10 @@ void LeaseBook::apply_one(const LeaseForgotten& r) {
   PG_CHECK(forgettable_.erase({l.over_at, r.lease}) == 1);
   if (l.statement && held_.erase({l.statement->held_until, r.lease}) == 1)
     allocator_.release(r.lease);
-  const auto erase_own = [&](auto& names, const auto& name) {
-    const auto at = names.find(name);
-    if (at != names.end() && at->second == r.lease) names.erase(at);
-  };
-  erase_own(numbers_, l.terms.number);
-  erase_own(newest_, l.terms.owner);
-  erase_own(workload_ids_, l.terms.workload_id);
+  numbers_.erase(l.terms.number, l.terms.owner, r.lease);
+  workload_ids_.erase(l.terms.workload_id, l.terms.owner, r.lease);
+  const auto newest = newest_.find(l.terms.owner);
+  if (newest != newest_.end() && newest->second == r.lease) newest_.erase(newest);
   leases_.erase(r.lease);
 }
 
@@ -289,9 +286,12 @@ const Lease* LeaseBook::find(const LeaseId& lease) const { return leases_.find(l
 
 Lease* LeaseBook::find_mutable(const LeaseId& lease) { return leases_.find(lease); }
 
-const Lease* LeaseBook::by_number(uint32_t number) const {
-  const auto it = numbers_.find(number);
-  return it == numbers_.end() ? nullptr : find(it->second);
+const Lease* LeaseBook::find(const std::optional<LeaseId>& lease) const {
+  return lease ? find(*lease) : nullptr;
+}
+
+const Lease* LeaseBook::by_number(uint32_t number, const PubKey& owner) const {
+  return find(numbers_.find(number, owner));
 }
 
 const Lease* LeaseBook::newest_of(const PubKey& owner) const {
@@ -299,9 +299,12 @@ const Lease* LeaseBook::newest_of(const PubKey& owner) const {
   return it == newest_.end() ? nullptr : find(it->second);
 }
 
+const Lease* LeaseBook::by_workload_id(const std::string& workload_id, const PubKey& owner) const {
+  return find(workload_ids_.find(workload_id, owner));
+}
+
 const Lease* LeaseBook::by_workload_id(const std::string& workload_id) const {
-  const auto it = workload_ids_.find(workload_id);
-  return it == workload_ids_.end() ? nullptr : find(it->second);
+  return find(workload_ids_.newest(workload_id));
 }
 
 size_t LeaseBook::unpaid_of(const PubKey& owner) const {

@@ -4,32 +4,47 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/failover/receipts.h"
 #include "core/market/events.h"
 
 namespace paygress::provider {
 namespace {
 
-constexpr std::string_view kPrefix = "fellows-";
+constexpr std::string_view kPrefix = "offers-";  // after "inbox": a relay is asked in this order
+
+// One offer of each, whatever else its author publishes.
+nostr::Filter offers_of(const std::set<PubKey>& keys) {
+  nostr::Filter filter;
+  filter.kinds = {nostr::kind::kOffer};
+  filter.authors.assign(keys.begin(), keys.end());
+  for (const PubKey& key : keys) filter.tags["d"].push_back(market::offer_d(key));
+  return filter;
+}
 
 }  // namespace
 
 bool Fellows::is_fresh(Now now, const PubKey& key) const {
   const auto it = fellows_.find(key);
-  return it != fellows_.end() && it->second.read_at + kFellowFresh > now.mono;
-}
-
-bool Fellows::is_read(Now now, const std::vector<PubKey>& keys) const {
-  return std::all_of(keys.begin(), keys.end(), [&](const PubKey& key) {
-    return is_fresh(now, key) || (!wanted_.contains(key) && !asked_.contains(key));
-  });
+  return it != fellows_.end() && it->second.read_at &&
+         *it->second.read_at + kFellowFresh > now.mono;
 }
 
 bool Fellows::read(Now now, const std::vector<PubKey>& keys) {
-  for (const PubKey& key : keys)
-    if (!is_fresh(now, key) && !asked_.contains(key) && wanted_.size() < kFellowsAskedMax)
-      wanted_.insert(key);
+  bool all = true;
+  for (const PubKey& key : keys) {
+    if (is_fresh(now, key)) continue;
+    all = false;
+    if (!asked_.contains(key) && wanted_.size() < kFellowsWantedMax) wanted_.insert(key);
+  }
   ask(now);
-  return is_read(now, keys);
+  return all;
+}
+
+bool Fellows::is_settled(Now now, const std::vector<PubKey>& keys) const {
+  return std::all_of(keys.begin(), keys.end(), [&](const PubKey& key) {
+    return is_fresh(now, key) ||
+           (!paused_until_ && !wanted_.contains(key) && !asked_.contains(key));
+  });
 }
 
 bool Fellows::knows_rules(const PubKey& key) const {
@@ -37,18 +52,22 @@ bool Fellows::knows_rules(const PubKey& key) const {
   return it == fellows_.end() || !it->second.offer || it->second.offer->has_profile;
 }
 
-// One query at a time: a relay grants few subscriptions.
+std::string Fellows::query_name() const { return std::string(kPrefix) + std::to_string(queries_); }
+
+// One query at a time: a relay grants few subscriptions, and the watches have a claim on theirs.
 void Fellows::ask(Now now) {
-  if (wanted_.empty() || !asked_.empty()) return;
-  asked_ = std::exchange(wanted_, {});
+  if (wanted_.empty() || !asked_.empty() || paused_until_) return;
+  while (!wanted_.empty() && asked_.size() < kFellowsAskedMax)
+    asked_.insert(wanted_.extract(wanted_.begin()));
+  for (const PubKey& key : asked_) fellows_[key];
+  while (fellows_.size() > kFellowsMax) forget_oldest();
   awaited_ = pool_.relay_count();
-  nostr::Filter offers = market::offers_filter();
-  offers.authors.assign(asked_.begin(), asked_.end());
+  complete_ = 0;
+  ++queries_;
   nostr::QueryOptions options;
   options.timeout = kFellowsQueryTimeout;
   options.repeat = true;  // an offer that is known already was forgotten here
-  const std::string name = std::string(kPrefix) + std::to_string(++queries_);
-  if (!pool_.query(now, name, {std::move(offers)}, options)) end_query(now);
+  if (!pool_.query(now, query_name(), {offers_of(asked_)}, options)) end_query(now, false);
 }
 
 bool Fellows::handle(Now now, const nostr::PoolOutput& output) {
@@ -59,9 +78,11 @@ bool Fellows::handle(Now now, const nostr::PoolOutput& output) {
   }
   const auto* answered = std::get_if<nostr::pool::QueryAnswered>(&output);
   if (answered == nullptr || !answered->query.starts_with(kPrefix)) return false;
-  if (answered->query == std::string(kPrefix) + std::to_string(queries_) && awaited_ > 0 &&
-      --awaited_ == 0)
-    end_query(now);
+  if (asked_.empty() || answered->query != query_name()) return true;
+  --awaited_;
+  if (answered->complete) ++complete_;
+  const auto quorum = failover::quorums(static_cast<uint32_t>(pool_.relay_count())).read;
+  if (complete_ >= quorum || awaited_ == 0) end_query(now, complete_ >= quorum);
   return true;
 }
 
@@ -70,29 +91,42 @@ void Fellows::note(const nostr::VerifiedEvent& event) {
   const auto offer = market::read_offer(event);
   if (!offer || !asked_.contains(event->pubkey)) return;
   const Offer seen{event->created_at, event->id, offer->profile.has_value()};
-  std::optional<Offer>& known = fellows_[event->pubkey].offer;
+  std::optional<Offer>& known = fellows_.at(event->pubkey).offer;
   const auto age = [](const Offer& o) { return std::pair(-o.published.value, o.event); };
   if (!known || age(seen) < age(*known)) known = seen;
 }
 
-void Fellows::end_query(Now now) {
-  awaited_ = 0;
-  for (const PubKey& key : std::exchange(asked_, {})) fellows_[key].read_at = now.mono;
-  while (fellows_.size() > kFellowsMax) forget_oldest();
+void Fellows::end_query(Now now, bool read) {
+  pool_.unsubscribe(now, query_name());  // where it is not over
+  for (const PubKey& key : std::exchange(asked_, {}))
+    if (read) fellows_.at(key).read_at = now.mono;
+  if (!read) paused_until_ = now.mono + kFellowsPause;
+  news_ = true;
   ask(now);
 }
 
+void Fellows::handle_timer(Now now) {
+  if (!paused_until_ || *paused_until_ > now.mono) return;
+  paused_until_.reset();
+  news_ = true;
+  ask(now);
+}
+
+// Never one that is asked for: there are more fellows than that.
 void Fellows::forget_oldest() {
-  fellows_.erase(std::min_element(
-      fellows_.begin(), fellows_.end(),
-      [](const auto& a, const auto& b) { return a.second.read_at < b.second.read_at; }));
+  const auto age = [&](const auto& entry) {
+    return std::pair(asked_.contains(entry.first), entry.second.read_at);
+  };
+  fellows_.erase(std::min_element(fellows_.begin(), fellows_.end(),
+                                  [&](const auto& a, const auto& b) { return age(a) < age(b); }));
 }
 
 void Fellows::check_invariants() const {
-  PG_CHECK(fellows_.size() <= kFellowsMax);
-  PG_CHECK(wanted_.size() <= kFellowsAskedMax && asked_.size() <= kFellowsAskedMax);
-  PG_CHECK(asked_.empty() == (awaited_ == 0));
-  PG_CHECK(wanted_.empty() || !asked_.empty());
+  PG_CHECK(fellows_.size() <= kFellowsMax && wanted_.size() <= kFellowsWantedMax);
+  PG_CHECK(asked_.size() <= kFellowsAskedMax);
+  PG_CHECK(asked_.empty() || (awaited_ > 0 && !paused_until_));
+  PG_CHECK(wanted_.empty() || !asked_.empty() || paused_until_);
+  for (const PubKey& key : asked_) PG_CHECK(fellows_.contains(key));
 }
 
 }  // namespace paygress::provider

@@ -56,6 +56,11 @@ void Payments::check(Check check, Step& out) {
   out.effects.push_back(std::move(work));
 }
 
+bool Payments::is_checking(const std::function<bool(const PrivateMessage&)>& what) const {
+  return std::any_of(checking_.begin(), checking_.end(),
+                     [&](const auto& check) { return what(check.second.message); });
+}
+
 void Payments::on(Instant now, const cashu::Checked& event, Step& out) {
   const auto it = checking_.find(event.result.id);
   if (it == checking_.end()) return;

@@ -111,12 +111,18 @@ class Payments {
   // Carries out the payout rule at every mint that is read. Now and then.
   void pay_out(lease::Instant now, Step& out);
   void on_invoice(lease::Instant now, const InvoiceFetched& fetched, Step& out);
+  // By the spawn's request id, by what the lease is called, or by the workload's name: whatever its
+  // owner knows (flaw 17). Null: there is none, or it is somebody else's.
+  const lease::Lease* lease_of(const PubKey& owner, const std::string& pod) const;
   // How the lease is; after its end the final statement with the refund (flaw 18).
   market::StatusReply status_of(const lease::Lease& lease, Now now) const;
   // A token that this request asked for, or will, is still its owner's to fetch.
   bool owes(const RequestKey& key) const;
   // The same request is being looked at in this process already.
   bool under_way(const RequestKey& key) const { return under_way_.contains(key); }
+  // The token of such a request is being checked.
+  bool is_checking(const std::function<bool(const PrivateMessage&)>& what) const;
+  size_t room_for_checks() const { return kChecksMax - checking_.size(); }
 
   // Refuses unless the token is known: what the ledger says of a token goes before everything else
   // (flaws 1 and 8). A token that was taken must never be called untouched.

@@ -68,14 +68,17 @@ void Payments::answer_again(Instant now, const Request& request, const PrivateMe
 
 // --- the end of a lease, and of a payment without one --------------------------------------------
 
-// By request id, by what the lease is called, or by the workload's name: whatever its owner knows
-// (flaw 17). What is somebody else's does not exist.
-const lease::Lease* Payments::stoppable(const PubKey& owner, const std::string& pod) const {
+const lease::Lease* Payments::lease_of(const PubKey& owner, const std::string& pod) const {
   const lease::Lease* found = nullptr;
   if (const auto id = market::RequestId::parse(pod))
     found = m_.leases.find(RequestBook::lease_of(RequestBook::key_of(owner, *id, {})));
-  if (found == nullptr) found = lease_named(m_.leases, pod);
-  if (found == nullptr || found->terms.owner != owner) return nullptr;
+  if (found == nullptr) found = lease_named(m_.leases, pod, owner);
+  return found != nullptr && found->terms.owner == owner ? found : nullptr;
+}
+
+const lease::Lease* Payments::stoppable(const PubKey& owner, const std::string& pod) const {
+  const lease::Lease* found = lease_of(owner, pod);
+  if (found == nullptr) return nullptr;
   const Request* payer = other_payer(*found);
   if (payer == nullptr) return found;
   const bool is_same = payer->opened.requester == owner && payer->opened.kind == RequestKind::Spawn;

@@ -207,10 +207,7 @@ void Provider::drain_pool(Now now, const PrivateMessage* opened, Step& out) {
        outputs = running_->pool.take_outputs()) {
     for (auto& output : outputs) {
       if (running_->standby.handle(instant(now), output, out)) continue;
-      if (running_->fellows.handle(now, output)) {
-        handle_decidable(now, out);
-        continue;
-      }
+      if (running_->fellows.handle(now, output)) continue;
       if (auto* open = std::get_if<pool::OpenLink>(&output)) {
         out.effects.push_back(OpenLink{open->link, running_->pool.url(open->link.relay)});
       } else if (auto* close = std::get_if<pool::CloseLink>(&output)) {
@@ -255,6 +252,7 @@ std::optional<Micros> Provider::next_deadline() const {
   sooner(running_->outbox.next_deadline());
   sooner(running_->payments.next_deadline());
   sooner(waiting_.next_deadline());
+  sooner(running_->fellows.next_deadline());
   sooner(running_->standby.next_deadline());
   return next;
 }
@@ -277,7 +275,9 @@ void Provider::run_timers(Now now, Step& out) {
   }
   if (due(running_->payments.next_deadline())) running_->payments.handle_timer(instant(now), out);
   if (due(waiting_.next_deadline()))
-    handle_waiting(now, waiting_.take_due(now), Patience::Decide, out);
+    for (const Waiting& w : waiting_.take_due(now)) handle_request(now, w.message, {}, out);
+  if (due(running_->fellows.next_deadline())) running_->fellows.handle_timer(now);
+  if (running_->fellows.take_news()) handle_decidable(now, out);
   if (due(running_->outbox.next_deadline())) running_->outbox.handle_timer(now);
   if (due(running_->standby.next_deadline())) running_->standby.handle_timer(instant(now), out);
   if (due(announcer_.next_deadline())) announcer_.handle_timer(now, vitals(), out);

@@ -50,7 +50,7 @@ struct Boot {
 struct Counters {
   uint64_t requests = 0;    // private messages that were looked at
   uint64_t over_limit = 0;  // more than kRequestsPerMinute from one key: not looked at
-  uint64_t waited = 0;      // requests that waited for their mint, or fellows' offers, to be read
+  uint64_t waited = 0;      // times that a request waited for what is not read yet
 };
 
 // Rules that can be switched off by tests and the simulator, to show that they are missed.
@@ -125,15 +125,16 @@ class Provider {
   void housekeeping(Now now, Step& out);
   void drain_pool(Now now, const PrivateMessage* opened, Step& out);
   void handle_message(Now now, const PrivateMessage& message, Step& out);
-  enum class Patience : uint8_t { MayWait, Decide };  // for what is not read yet
-  void handle_request(Now now, const PrivateMessage& message, Patience patience, Step& out);
+  // `until`: it may wait so long for what is not read yet; nothing: it is decided now.
+  void handle_request(Now now, const PrivateMessage& message, std::optional<Micros> until,
+                      Step& out);
   void handle_payment(Now now, const RequestKey& key, const PrivateMessage& message,
-                      Patience patience, Step& out);
+                      std::optional<Micros> until, Step& out);
   void refuse_over_limit(Now now, const PrivateMessage& message, Step& out);
   void handle_decidable(Now now, Step& out);
-  void handle_waiting(Now now, const std::vector<PrivateMessage>& messages, Patience patience,
-                      Step& out);
+  bool wait(const RequestKey& key, const PrivateMessage& message, std::optional<Micros> until);
   bool can_decide(Now now, const PrivateMessage& message) const;
+  bool is_undecided(const PubKey& sender, const std::string& pod) const;
   void handle_status(Now now, const PrivateMessage& message, const std::string& pod,
                      const std::optional<market::RequestId>& id, Step& out);
   void complain(Now now, const PrivateMessage& message, const std::string& problem, Step& out);

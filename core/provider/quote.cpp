@@ -263,7 +263,7 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
   const std::string& pod = request.pod_npub;
   if (!parse_number(pod) && !pod.starts_with(kStandbySlot))
     return refuse(ErrorType::InvalidPodId, text::invalid_pod_id(pod));
-  const lease::Lease* found = lease_named(books.leases, pod);
+  const lease::Lease* found = lease_named(books.leases, pod, message.sender);
   if (found == nullptr || found->phase == lease::Phase::Void)
     return refuse(ErrorType::NotFound, text::pod_not_found(pod));
   if (found->terms.owner != message.sender) return refuse(ErrorType::NotOwner, text::not_owner());
@@ -351,10 +351,11 @@ Refused refused(const cashu::Refusal& refusal, const cashu::Token& token) {
   return out;
 }
 
-const lease::Lease* lease_named(const lease::LeaseBook& leases, std::string_view pod) {
-  if (const auto number = parse_number(pod)) return leases.by_number(*number);
+const lease::Lease* lease_named(const lease::LeaseBook& leases, std::string_view pod,
+                                const PubKey& asker) {
+  if (const auto number = parse_number(pod)) return leases.by_number(*number, asker);
   if (pod.starts_with(kStandbySlot)) pod.remove_prefix(kStandbySlot.size());
-  return leases.by_workload_id(std::string(pod));
+  return leases.by_workload_id(std::string(pod), asker);
 }
 
 bool image_allowed(const std::vector<std::string>& patterns, std::string_view image) {

@@ -88,7 +88,8 @@ Refused refused(const cashu::Refusal& refusal, const cashu::Token& token);
 
 // The lease that `pod` names: "container-<n>", "<n>", "standby-slot-<workload_id>" or a
 // workload_id. Null when there is none. Says nothing about who owns it.
-const lease::Lease* lease_named(const lease::LeaseBook& leases, std::string_view pod);
+const lease::Lease* lease_named(const lease::LeaseBook& leases, std::string_view pod,
+                                const PubKey& asker);
 
 // A name an engine may be given: no leading dash, no white space, bounded; and allowed by a
 // pattern.

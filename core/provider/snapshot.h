@@ -10,7 +10,7 @@
 
 namespace paygress::provider {
 
-inline constexpr uint32_t kSnapshotFormat = 1;
+inline constexpr uint32_t kSnapshotFormat = 2;
 
 struct SnapshotHead {
   uint32_t format = kSnapshotFormat;

@@ -5,35 +5,39 @@
 
 namespace paygress::provider {
 
-bool WaitingRoom::enter(Now now, const RequestKey& key, PrivateMessage message) {
+bool WaitingRoom::enter(Waiting request) {
   if (waiting_.size() >= kWaitingMax) return false;
-  waiting_.push_back({now.mono + micros(kMintPatience), key, std::move(message)});
+  const auto place = std::ranges::upper_bound(waiting_, request.until, {}, &Waiting::until);
+  waiting_.insert(place, std::move(request));
   return true;
 }
 
 bool WaitingRoom::contains(const RequestKey& key) const {
-  return std::any_of(waiting_.begin(), waiting_.end(),
-                     [&](const Entry& entry) { return entry.key == key; });
+  return any([&](const Waiting& request) { return request.key == key; });
 }
 
-std::vector<PrivateMessage> WaitingRoom::take(
-    const std::function<bool(const PrivateMessage&)>& ready) {
-  std::vector<PrivateMessage> taken;
-  std::deque<Entry> staying;
-  for (Entry& entry : waiting_) {
-    if (ready(entry.message))
-      taken.push_back(std::move(entry.message));
+bool WaitingRoom::any(const std::function<bool(const Waiting&)>& what) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), what);
+}
+
+std::vector<Waiting> WaitingRoom::take(size_t most,
+                                       const std::function<bool(const Waiting&)>& ready) {
+  std::vector<Waiting> taken;
+  std::deque<Waiting> staying;
+  for (Waiting& request : waiting_) {
+    if (taken.size() < most && ready(request))
+      taken.push_back(std::move(request));
     else
-      staying.push_back(std::move(entry));
+      staying.push_back(std::move(request));
   }
   waiting_ = std::move(staying);
   return taken;
 }
 
-std::vector<PrivateMessage> WaitingRoom::take_due(Now now) {
-  std::vector<PrivateMessage> taken;
+std::vector<Waiting> WaitingRoom::take_due(Now now) {
+  std::vector<Waiting> taken;
   while (!waiting_.empty() && waiting_.front().until <= now.mono) {
-    taken.push_back(std::move(waiting_.front().message));
+    taken.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   return taken;

@@ -72,6 +72,19 @@ TEST(Allocator, NumbersAreInclusiveAndNotReusedWhileHeld) {
   EXPECT_EQ(a.size(), 2u);
 }
 
+// Who had it before may still ask what became of his lease, by its number.
+TEST(Allocator, ANumberIsUsedAgainOnlyWhenAllWere) {
+  Allocator a({100, 100, 100}, {5, 7, 30'000, 30'099});
+  for (uint32_t i = 1; i <= 3; ++i) {
+    const auto found = a.find(tier(), 1);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->number, 4 + i);
+    take(a, i, *found, 1);
+    a.release(lease_of(i));
+  }
+  EXPECT_EQ(a.find(tier(), 1)->number, 5u);
+}
+
 TEST(Allocator, TheLastPortsOfTheTypeAreGivenWithoutWrapping) {
   Allocator a({100, 100, 100}, {1, 9, 65'530, 65'535});
   const auto first = a.find(tier(), 4);

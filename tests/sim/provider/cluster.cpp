@@ -284,6 +284,7 @@ void Cluster::carry_out(Node& node, provider::Step out) {
                                                  e.at, e.at, node.entropy),
                                    ""});
     } else if constexpr (std::is_same_v<T, cashu::MintCall>) {
+      token_calls_ += is_about_token(e);
       const auto deliveries = mint_.serve(queue_.now(), e);
       for (const MintDelivery& d : deliveries)
         answer(node, d.after, cashu::MintReply{e.id, d.answer});

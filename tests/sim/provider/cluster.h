@@ -59,6 +59,8 @@ class Cluster {
   void ask(size_t i, const market::Request& request);
   // As that provider, whose process need not be up.
   void publish(size_t i, const nostr::Draft& draft, const std::vector<size_t>& relays);
+  // Requests to the mint that name a token: swap, checkstate, restore.
+  size_t token_calls() const { return token_calls_; }
   // Every reply of that provider so far.
   const std::vector<market::Reply>& replies(size_t i) const;
   // Buys from every provider, the first being the primary. True: all have confirmed in time.
@@ -100,6 +102,7 @@ class Cluster {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<ConnectionId, std::pair<Node*, nostr::LinkId>> links_;
   uint64_t next_connection_ = 1;
+  size_t token_calls_ = 0;
   size_t most_ = 0;
 };
 

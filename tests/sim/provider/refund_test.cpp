@@ -109,6 +109,43 @@ TEST_F(Refund, AStopGivesBackWhatWasNotUsedAndSaysSoAgain) {
   EXPECT_EQ(only<market::ErrorReply>(rig.bob).error_type, "not_found");
 }
 
+// The pod's name is another owner's by now, and so may be the workload's.
+TEST(RefundByName, IsToldToTheOneWhoHadThePodBefore) {
+  provider::Settings settings = rig_settings();
+  settings.ranges.number_last = settings.ranges.number_first;
+  Rig rig(settings);
+  rig.start();
+  rig.run_for(Seconds{2});
+  const auto pod = [&](const Identity& who, uint8_t id) {
+    market::SpawnRequest request = rig.spawn();
+    request.workload_id = "shop";
+    request.request_id = request_id(id);
+    rig.ask(who, request);
+    return std::get<market::AccessDetails>(parsed(rig.replies(who).at(0))).pod_npub;
+  };
+  const std::string name = pod(rig.alice, 1);
+  rig.ask(rig.alice, market::StopRequest{name, request_id(2)});
+  rig.run_for(Seconds{60});
+  rig.replies(rig.alice);
+  ASSERT_EQ(pod(rig.bob, 3), name);
+  for (const std::string& called : {name, std::string("shop"), request_id(1).hex()}) {
+    rig.ask(rig.alice, market::StatusRequest{called, {}});
+    const auto heard = rig.replies(rig.alice);
+    ASSERT_EQ(heard.size(), 1u) << called;
+    const auto reply = parsed(heard[0]);
+    ASSERT_TRUE(std::holds_alternative<market::StatusReply>(reply)) << called;
+    EXPECT_TRUE(std::get<market::StatusReply>(reply).refund_token) << called;
+  }
+  rig.ask(rig.bob, market::StatusRequest{name, {}});
+  EXPECT_FALSE(std::get<market::StatusReply>(parsed(rig.replies(rig.bob).at(0))).refund_token);
+  // After a restart, and from a snapshot, too.
+  rig.restart();
+  rig.run_for(Seconds{5});
+  rig.replies(rig.alice);
+  rig.ask(rig.alice, market::StatusRequest{name, {}});
+  EXPECT_TRUE(std::get<market::StatusReply>(parsed(rig.replies(rig.alice).at(0))).refund_token);
+}
+
 TEST_F(Refund, TheSameStopHasTheSameAnswerAfterARestartAndWhenItIsOld) {  // flaw 1
   const auto access = rig.buy(rig.alice, 100);
   const market::StopRequest request{access.pod_npub, request_id(1)};

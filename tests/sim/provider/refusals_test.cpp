@@ -223,7 +223,7 @@ TEST(Refusals, MintHearsNothingAndTheTokenIsUntouched) {
     const market::Request request = c.request(rig);
     const UnixSeconds dated = rig.now().wall - c.age;
     rig.ask(who, request, provider::Transport::Nip17, dated);
-    const auto first = rig.replies(who, provider::kMintPatience + Seconds{5});
+    const auto first = rig.replies(who, provider::kPatience + Seconds{5});
     ASSERT_EQ(first.size(), 1u);
     const auto reply = market::parse_reply(first[0].text);
     const auto* error = std::get_if<market::ErrorReply>(&reply.value());

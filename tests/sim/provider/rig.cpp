@@ -158,10 +158,7 @@ void Rig::perform(const provider::SealReply& e) {
 }
 
 void Rig::perform(const cashu::MintCall& e) {
-  const bool about_token = e.endpoint == cashu::Endpoint::Swap ||
-                           e.endpoint == cashu::Endpoint::CheckState ||
-                           e.endpoint == cashu::Endpoint::Restore;
-  token_calls_ += about_token;
+  token_calls_ += is_about_token(e);
   const auto deliveries = mint_.serve(queue_.now(), e);
   for (const MintDelivery& d : deliveries) answer(d.after, cashu::MintReply{e.id, d.answer});
   if (deliveries.empty()) answer(e.deadline, cashu::MintReply{e.id, cashu::NoReply{}});

@@ -181,6 +181,12 @@ class Rig {
   Seconds wall_shift_;
 };
 
+// Of a request to the mint: it names a token.
+inline bool is_about_token(const cashu::MintCall& call) {
+  return call.endpoint == cashu::Endpoint::Swap || call.endpoint == cashu::Endpoint::CheckState ||
+         call.endpoint == cashu::Endpoint::Restore;
+}
+
 inline market::RequestId request_id(uint8_t n) {
   market::RequestId id;
   id.bytes[0] = n;

@@ -29,7 +29,7 @@ TEST(Waiting, ARequestBeforeTheMintIsReadIsServedOnceItIs) {
   EXPECT_EQ(rig.token_calls(), 0u);
   EXPECT_EQ(rig.core().counters().waited, 1u);
   rig.mint().set_reachable(true);
-  EXPECT_TRUE(only<AccessDetails>(rig.replies(rig.alice, provider::kMintPatience)));
+  EXPECT_TRUE(only<AccessDetails>(rig.replies(rig.alice, provider::kPatience)));
   EXPECT_EQ(rig.engine().running_names(rig.now()).size(), 1u);
 }
 
@@ -43,7 +43,7 @@ TEST(Waiting, ATopUpRightAfterARestartIsServed) {
   rig.run_for(Seconds{1});
   rig.ask(rig.alice, market::TopUpRequest{bought.pod_npub, rig.spawn(50).cashu_token, {}});
   rig.mint().set_reachable(true);
-  EXPECT_TRUE(only<market::TopUpReply>(rig.replies(rig.alice, provider::kMintPatience)));
+  EXPECT_TRUE(only<market::TopUpReply>(rig.replies(rig.alice, provider::kPatience)));
 }
 
 TEST(Waiting, TheSameRequestWaitsOnce) {
@@ -56,7 +56,7 @@ TEST(Waiting, TheSameRequestWaitsOnce) {
   rig.ask(rig.alice, request);
   rig.ask(rig.alice, request);
   rig.mint().set_reachable(true);
-  EXPECT_TRUE(only<AccessDetails>(rig.replies(rig.alice, provider::kMintPatience)));
+  EXPECT_TRUE(only<AccessDetails>(rig.replies(rig.alice, provider::kPatience)));
   EXPECT_EQ(rig.core().counters().waited, 1u);
 }
 
@@ -66,7 +66,7 @@ TEST(Waiting, PatienceEndsWithARefusalThatLeavesTheTokenAlone) {
   rig.start();
   rig.run_for(Seconds{1});
   rig.ask(rig.alice, rig.spawn());
-  EXPECT_THAT(rig.replies(rig.alice, provider::kMintPatience - Seconds{1}), testing::IsEmpty());
+  EXPECT_THAT(rig.replies(rig.alice, provider::kPatience - Seconds{1}), testing::IsEmpty());
   const auto error = only<ErrorReply>(rig.replies(rig.alice));
   ASSERT_TRUE(error);
   EXPECT_EQ(error->error_type, "mint_network_error");
