@@ -106,8 +106,8 @@ constexpr std::array kTable = {
               "The replication asked for cannot be given by this provider.",
               "Ask for `none`, or choose other providers."},
     ErrorInfo{ErrorType::StandbyUnavailable, "standby_unavailable", kOurs, kUntouched,
-              "This provider cannot stand by for the workload: its relays, its profile or its "
-              "`workload_id` do not allow it.",
+              "This provider cannot stand by for the workload: its relays, its profile, its "
+              "`workload_id` or its members' offers do not allow it.",
               "Choose another standby."},
     ErrorInfo{ErrorType::Draining, "draining", kOurs, kUntouched,
               "The operator takes no new leases for now.", "Try later or choose another provider."},

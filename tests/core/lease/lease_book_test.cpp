@@ -323,6 +323,7 @@ TEST(LeaseBook, AnEndedLeaseIsForgottenAfterThirtyDaysAndItsMoneyIsNot) {
   }
   EXPECT_EQ(l.book.find(id_of<LeaseId>(1)), nullptr);
   EXPECT_EQ(l.totals().consumed, before.consumed);
+  EXPECT_EQ(l.book.jobs_completed(), 1u) << "one ended, one runs";
 }
 
 // The second that a clock was set back or a workload over-ran must not break the books.

@@ -278,6 +278,29 @@ TEST(Supervisor, RetiresUntilTheListByLabelIsEmpty) {
   EXPECT_EQ(box.supervisor->size(), 0u);
 }
 
+TEST(Supervisor, RemovesForAsLongAsItTakes) {
+  Box box;
+  box.live(1);
+  box.retire(1);
+  for (int tries = 0; tries < 500;) {
+    if (box.calls.empty()) box.pass(300);  // it never waits longer
+    ASSERT_FALSE(box.calls.empty()) << "gave up after " << tries;
+    const Call c = box.call();
+    tries += c.verb == Verb::Remove;
+    Answer refusal;
+    refusal.outcome = c.verb == Verb::Remove ? Outcome::Failed : Outcome::Done;
+    if (c.verb == Verb::List || c.verb == Verb::Inspect)
+      refusal.objects = {box.object(name_of(1, 1))};
+    box.answer(c, refusal);
+  }
+  EXPECT_THAT(box.seen<Gone>(), IsEmpty());
+  for (int i = 0; i < 10 && box.seen<Gone>().empty(); ++i) {
+    box.pass(300);
+    box.serve();
+  }
+  EXPECT_EQ(box.seen<Gone>().size(), 1u);
+}
+
 // What had stopped before it was to be stopped is not charged until then (flaw 11). An engine that
 // refuses to say is asked again; when it goes on refusing, nobody knows, and it is stopped.
 TEST(Supervisor, ARefusedLookBeforeAStopIsNoSight) {

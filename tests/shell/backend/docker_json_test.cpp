@@ -109,6 +109,7 @@ TEST(DockerBody, LabelsGoOutAndComeBack) {
   EXPECT_THAT(body, HasSubstr("\"8080/tcp\":[{\"HostIp\":\"192.0.2.1\",\"HostPort\":\"30001\"}]"));
   EXPECT_THAT(body, HasSubstr("\"MemorySwap\":268435456")) << "as much as Memory: no swap";
   EXPECT_THAT(body, HasSubstr("\"NanoCpus\":1500000000"));
+  EXPECT_THAT(body, HasSubstr("\"max-size\":\"10m\"")) << "its log cannot fill the disk";
   EXPECT_THAT(body, Not(HasSubstr(spec.root_password)));
   EXPECT_THAT(body, Not(HasSubstr("22/tcp"))) << "the image serves no SSH";
   EXPECT_THAT(container_body(spec, {{"sha256:1", "", true}, true, "", {}}),

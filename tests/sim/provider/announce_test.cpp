@@ -30,6 +30,23 @@ TEST(Announcing, TheOfferIsPublishedEveryTenMinutesAndWhenTheOperatorDrains) {
   EXPECT_TRUE(market::parse_offer(offers[4].content).value().specs.empty());
 }
 
+TEST(Announcing, DrainingSellsNothingNewAndLetsEveryLeaseEndAsItWasPaid) {
+  Rig rig;
+  rig.start();
+  rig.run_for(Seconds{2});
+  const auto pod = rig.buy(rig.alice, 100).pod_npub;  // 990 s
+  rig.step(provider::Drain{true});
+  rig.run_for(Seconds{600});
+  EXPECT_EQ(rig.engine().running_names(rig.now()).size(), 1u);
+  rig.ask(rig.alice, market::TopUpRequest{pod, rig.spawn(50).cashu_token, {}});
+  EXPECT_TRUE(std::holds_alternative<market::TopUpReply>(parsed(rig.replies(rig.alice).at(0))));
+  rig.run_for(Seconds{700});
+  EXPECT_EQ(rig.engine().running_names(rig.now()).size(), 1u) << "paid for until 1 480 s";
+  rig.run_for(Seconds{400});
+  EXPECT_TRUE(rig.engine().running_names(rig.now()).empty());
+  EXPECT_EQ(rig.core().leases().jobs_completed(), 1u);
+}
+
 TEST(Announcing, BothHeartbeatsSayTheSameEveryMinute) {
   Rig rig;
   rig.start();
@@ -138,6 +155,26 @@ TEST(Recovery, NoPrefixOfTheLedgerEndsTheProcess) {
     rig.run_for(Seconds{30});
     rig.core().check_invariants();
   }
+}
+
+// The money of a ledger could not be spent with another seed, and is nobody else's to spend.
+TEST(Recovery, ALedgerOfAnotherSeedOrAnotherKeyIsRefused) {
+  Rig rig;
+  rig.start();
+  rig.run_for(Seconds{2});
+  rig.buy(rig.alice, 20);
+  const auto start = [&](const std::string& seed, const PubKey& self) {
+    provider::Settings settings = rig.settings();
+    settings.self = self;
+    SeededEntropy entropy(1, 1, "another start");
+    provider::Provider other(settings, entropy, 1);
+    for (const auto& batch : rig.ledger())
+      for (const provider::Record& record : batch) other.fold(record);
+    return other.start(rig.now(), {{}, {}, seed}).has_value();
+  };
+  EXPECT_FALSE(start("another seed", rig.settings().self));
+  EXPECT_FALSE(start("seed", rig.bob.key));
+  EXPECT_TRUE(start("seed", rig.settings().self));
 }
 
 }  // namespace

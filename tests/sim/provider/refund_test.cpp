@@ -163,6 +163,31 @@ TEST_F(Refund, TheSameStopHasTheSameAnswerAfterARestartAndWhenItIsOld) {  // fla
   EXPECT_EQ(only<market::ErrorReply>(rig.alice).error_type, "request_expired");
 }
 
+// The top-up's money is on its way when the lease's end begins: it is time that runs, or a token.
+TEST_F(Refund, ATopUpThatRacesAStopComesBackWithItOrByItself) {
+  for (const Seconds later : {Seconds{0}, Seconds{1}, Seconds{20}}) {
+    const auto access = rig.buy(rig.alice, 100);
+    const Msat given_before = totals().given;
+    rig.run_for(Seconds{100});
+    rig.hold_outputs = true;
+    rig.ask(rig.alice, market::TopUpRequest{access.pod_npub, rig.spawn(200).cashu_token, {}});
+    rig.run_for(later);
+    stop(rig.alice, access.pod_npub, static_cast<uint8_t>(20 + later.value));
+    rig.run_for(Seconds{30});
+    rig.hold_outputs = false;
+    rig.release();
+    rig.run_for(Seconds{60});
+    rig.hold_outputs = false;
+    rig.release();
+    rig.run_for(Seconds{300});
+    const Msat back = totals().given - given_before;
+    EXPECT_GE(back, Msat{(99 + 199 - 20) * 1000}) << "all but what ran, and the mint's fees";
+    EXPECT_LT(back, Msat{(99 + 199) * 1000});
+    EXPECT_EQ(totals().claims, totals().paid) << "nothing is owed any more";
+    finals(rig.alice);
+  }
+}
+
 TEST_F(Refund, NothingGoesBackWhileTheObjectMayStillRun) {  // flaw 2
   const auto access = rig.buy(rig.alice, 100);
   rig.engine_away = true;

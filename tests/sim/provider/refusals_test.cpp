@@ -102,6 +102,10 @@ std::vector<Case> cases() {
   });
   spawn(UnknownTemplate, [](auto& r) { r.template_slug = "no-such-thing"; });
   spawn(UnknownTier, [](auto& r) { r.pod_spec_id = "huge"; });
+  spawn(UnknownTier, [](auto& r) { r.pod_spec_id.reset(); }).settings = [](auto& s) {
+    s.tiers.push_back(s.tiers.at(0));
+    s.tiers.back().id = "other";
+  };
   spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "--privileged"; });
   spawn(ImageNotAllowed, [](auto& r) { r.pod_image = "ubuntu:24.04"; }).settings = [](auto& s) {
     s.images = {"debian:*"};
@@ -125,6 +129,9 @@ std::vector<Case> cases() {
   };
   spawn(Draining, plain).before = [](Rig& rig) { rig.step(provider::Drain{true}); };
   all.push_back({InsufficientPayment, [](Rig& r) -> market::Request { return r.spawn(6); }});
+  spawn(InsufficientPayment, plain).mint = [](auto& m) {
+    m.input_fee_ppk = 10'000'000;
+  };  // eats it all
   spawn(InvalidRequest, plain).settings = [](auto& s) { s.maximum_duration = Seconds{900}; };
   spawn(RequestExpired, plain).age = Seconds{601};
   spawn(RequestExpired, plain).age = Seconds{-901};

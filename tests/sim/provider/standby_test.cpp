@@ -233,6 +233,23 @@ TEST_F(Standby, TheHoldersLeaseIsStoppedAndAStandbyHearsOfIt) {
   EXPECT_EQ(status(1)->epoch, 1u);
 }
 
+TEST_F(Standby, ASlotThatIsGivenUpIsPaidBackButForTheTimeThatItWasKept) {
+  buy();
+  cluster.run_for(Seconds{300});
+  const Msat used{lease(1).terms.tier.rate_per_second.value * 600};  // at most 600 s were kept
+  cluster.ask(1, market::StopRequest{cluster.workload, {}});
+  ASSERT_TRUE(cluster.run_until([&] { return !cluster.of_type<market::StatusReply>(1).empty(); },
+                                Seconds{60}));
+  const auto reply = cluster.of_type<market::StatusReply>(1).back();
+  ASSERT_TRUE(reply.refund_token && reply.refund_msat);
+  EXPECT_GT(*reply.refund_msat, lease(1).paid - used);
+  EXPECT_LT(*reply.refund_msat, lease(1).paid);
+  EXPECT_EQ(lease(1).phase, lease::Phase::Ended);
+  EXPECT_THAT(cluster.running(), UnorderedElementsAre(0)) << "the others are not touched by it";
+  cluster.lose_host(0);
+  EXPECT_TRUE(taken_over_by(2));
+}
+
 TEST_F(Standby, TheHoldersEndIsSaidWhenItsRelaysCanBeReachedAgain) {
   buy();
   cluster.ask(0, market::StopRequest{cluster.workload, {}});
@@ -329,8 +346,10 @@ INSTANTIATE_TEST_SUITE_P(Members, StandbyCrash, testing::Values(0, 1, 2));
 class StandbyRefused : public Standby {
  protected:
   market::ErrorReply refusal(const market::SpawnRequest& request, size_t i = 0) {
+    const size_t calls = cluster.token_calls();
     cluster.ask(i, request);
     cluster.run_for(Seconds{10});
+    EXPECT_EQ(cluster.token_calls(), calls) << "the mint hears nothing of it";
     const auto errors = cluster.of_type<market::ErrorReply>(i);
     EXPECT_EQ(errors.size(), 1u);
     if (errors.empty()) return {};
