@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/failover/receipts.h"
+#include "core/failover/profile.h"
 #include "core/market/events.h"
 
 namespace paygress::provider {
