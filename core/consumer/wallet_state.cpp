@@ -215,7 +215,16 @@ void WalletState::on(const RequestAnswered& r) {
   found->second.answered = r;
 }
 
-void WalletState::on(const LeaseSeen& r) { leases_[{r.provider, r.pod}] = r; }
+void WalletState::on(const LeaseSeen& r) {
+  const PodKey key{r.provider, r.pod};
+  const auto known = leases_.find(key);
+  // A later record of the same request tells how the pod is, not that another was rented.
+  if (known == leases_.end() || known->second.request != r.request) {
+    std::erase(rented_, key);
+    rented_.push_back(key);
+  }
+  leases_.insert_or_assign(key, r);
+}
 
 Amount WalletState::locked(const Purse& purse) const {
   Amount sum = 0;

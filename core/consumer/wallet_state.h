@@ -59,6 +59,8 @@ class WalletState {
   const std::map<market::RequestId, StoredRequest>& requests() const { return requests_; }
   // By provider and pod: every provider counts its pods from the same number.
   const std::map<PodKey, LeaseSeen>& leases() const { return leases_; }
+  // Keys of `leases()` in the order in which they were rented: a clock of whole seconds has ties.
+  const std::vector<PodKey>& rented() const { return rented_; }
   const std::vector<HistoryEntry>& history() const { return history_; }
 
   // Amount in open Splits, and in tokens that were made and are neither taken nor ours again.
@@ -97,6 +99,7 @@ class WalletState {
   std::map<uint64_t, StoredToken> tokens_;
   std::map<market::RequestId, StoredRequest> requests_;
   std::map<PodKey, LeaseSeen> leases_;
+  std::vector<PodKey> rented_;
   std::vector<HistoryEntry> history_;
 };
 

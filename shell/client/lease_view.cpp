@@ -22,9 +22,10 @@ Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, cons
                                         const std::string& provider) {
   const consumer::LeaseSeen* newest = nullptr;
   std::vector<const consumer::LeaseSeen*> exact, similar;
-  for (const auto& [key, lease] : state.leases()) {
+  for (const consumer::PodKey& key : state.rented()) {
+    const consumer::LeaseSeen& lease = state.leases().at(key);
     if (!is_of(lease, provider)) continue;
-    if (newest == nullptr || newest->at < lease.at) newest = &lease;
+    newest = &lease;
     if (lease.pod == pod || lease.pod == "container-" + pod) exact.push_back(&lease);
     if (lease.pod.starts_with(pod)) similar.push_back(&lease);
   }

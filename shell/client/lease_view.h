@@ -10,8 +10,8 @@
 
 namespace paygress::client {
 
-// The lease of a pod id or a unique prefix of one; of `container-12` also "12". Empty: the newest.
-// `provider`: its name, or the first characters of its key or npub; empty: any.
+// The lease of a pod id or a unique prefix of one; of `container-12` also "12". Empty: the one that
+// was rented last. `provider`: its name, or the first characters of its key or npub; empty: any.
 Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, const std::string& pod,
                                         const std::string& provider);
 

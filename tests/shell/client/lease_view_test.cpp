@@ -28,8 +28,8 @@ class FindLease : public testing::Test {
  protected:
   FindLease() {
     state.apply(lease(0xaa, "anna", "container-1000", 1));
-    state.apply(lease(0xbb, "bert", "container-1000", 3));
     state.apply(lease(0xbb, "bert", "container-1001", 2));
+    state.apply(lease(0xbb, "bert", "container-1000", 3));
   }
   std::string host(const std::string& pod, const std::string& provider = "") {
     const auto found = find_lease(state, pod, provider);
@@ -63,6 +63,22 @@ TEST_F(FindLease, WithoutANameTheNewestIsMeant) {
   EXPECT_EQ(host(""), "bert.example/container-1000");
   EXPECT_EQ(host("", "anna"), "anna.example/container-1000");
   EXPECT_EQ(host("", "carl"), "no pod was rented with this wallet");
+}
+
+TEST_F(FindLease, OfTwoRentedInOneSecondTheLaterRecordIsTheNewest) {
+  state.apply(lease(0xcc, "carl", "container-1000", 3));
+  EXPECT_EQ(host(""), "carl.example/container-1000");
+  state.apply(lease(0x11, "dora", "container-1000", 3));
+  EXPECT_EQ(host(""), "dora.example/container-1000");
+}
+
+TEST_F(FindLease, AToppedUpPodIsNoNewerThanBefore) {
+  state.apply(lease(0xaa, "anna", "container-1000", 9));
+  EXPECT_EQ(host(""), "bert.example/container-1000");
+  auto other = lease(0xaa, "anna", "container-1000", 10);
+  other.request.bytes.fill(1);  // the provider began to count anew
+  state.apply(other);
+  EXPECT_EQ(host(""), "anna.example/container-1000");
 }
 
 // A later record of the same pod replaces the earlier one.
