@@ -5,12 +5,12 @@
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
+#include "core/base/nearest.h"
 #include "core/cashu/mint_url.h"
 #include "core/market/json_map.h"
 #include "core/market/template.h"
 #include "core/market/texts.h"
 #include "core/nostr/nip19.h"
-#include "core/provider/nearest.h"
 
 namespace paygress::market::json {
 

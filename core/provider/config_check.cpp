@@ -4,12 +4,12 @@
 #include <set>
 
 #include "core/base/bytes.h"
+#include "core/base/nearest.h"
 #include "core/cashu/lightning_address.h"
 #include "core/cashu/mint_url.h"
 #include "core/failover/profile.h"
 #include "core/nostr/nip19.h"
 #include "core/provider/config.h"
-#include "core/provider/nearest.h"
 
 namespace paygress::provider {
 namespace {

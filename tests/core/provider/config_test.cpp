@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
+#include "core/base/nearest.h"
 #include "core/nostr/nip19.h"
-#include "core/provider/nearest.h"
 
 namespace paygress::provider {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace paygress::provider {
+namespace paygress {
 
 // Number of inserted, removed, changed or swapped neighbouring characters between the two.
 // Precondition: both at most kWordBytesMax long.
@@ -17,4 +17,4 @@ size_t edit_distance(std::string_view a, std::string_view b);
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> known);
 
-}  // namespace paygress::provider
+}  // namespace paygress

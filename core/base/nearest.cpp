@@ -1,11 +1,11 @@
-#include "core/provider/nearest.h"
+#include "core/base/nearest.h"
 
 #include <algorithm>
 #include <array>
 
 #include "core/base/check.h"
 
-namespace paygress::provider {
+namespace paygress {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   PG_CHECK(a.size() <= kWordBytesMax && b.size() <= kWordBytesMax);
@@ -44,4 +44,4 @@ std::optional<std::string_view> nearest(std::string_view word,
   return best;
 }
 
-}  // namespace paygress::provider
+}  // namespace paygress
