@@ -1,6 +1,7 @@
 #include "core/consumer/directory.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "core/base/bytes.h"
 #include "core/nostr/drafts.h"
@@ -106,14 +107,7 @@ std::vector<const Listing*> Directory::by_price() const {
 }
 
 std::string Directory::short_id(const PubKey& key) const {
-  const std::string hex = key.hex();
-  size_t length = kIdCharsMin;
-  for (const auto& [other, listing] : listings_) {
-    if (other == key) continue;
-    const std::string theirs = other.hex();
-    while (length < hex.size() && theirs.compare(0, length, hex, 0, length) == 0) ++length;
-  }
-  return hex.substr(0, length);
+  return consumer::short_id(key, std::views::keys(listings_));
 }
 
 std::vector<std::string> Directory::write_relays(const Listing& listing) const {

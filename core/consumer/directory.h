@@ -33,6 +33,19 @@ struct Listing {
   const market::PodSpec* cheapest() const;
 };
 
+// The shortest prefix of the hex key, at least kIdCharsMin long, that no other of `keys` has.
+template <class Keys>
+std::string short_id(const PubKey& key, const Keys& keys) {
+  const std::string hex = key.hex();
+  size_t length = kIdCharsMin;
+  for (const PubKey& other : keys) {
+    if (other == key) continue;
+    const std::string theirs = other.hex();
+    while (length < hex.size() && theirs.compare(0, length, hex, 0, length) == 0) ++length;
+  }
+  return hex.substr(0, length);
+}
+
 struct NotFound {
   bool ambiguous = false;
   std::string message;
@@ -49,7 +62,7 @@ class Directory {
   std::expected<const Listing*, NotFound> find(std::string_view who) const;
   // Cheapest first; providers without a tier last; ties by key.
   std::vector<const Listing*> by_price() const;
-  // The shortest prefix of the hex key, at least kIdCharsMin long, that nobody else here has.
+  // Its key, so short that nobody else here is meant.
   std::string short_id(const PubKey& key) const;
   // Where to write to: its inbox list (kind 10050), else its offer's relays, else where seen.
   std::vector<std::string> write_relays(const Listing& listing) const;

@@ -14,6 +14,11 @@ namespace paygress::client {
 // was rented last. `provider`: its name, or the first characters of its key or npub; empty: any.
 Outcome<consumer::LeaseSeen> find_lease(const consumer::WalletState& state, const std::string& pod,
                                         const std::string& provider);
+// The request that `--resume` names.
+Outcome<consumer::StoredRequest> find_request(const consumer::WalletState& state,
+                                              const std::string& id);
+// What `--provider` takes for this one: so much of its key that no other of the wallet's is meant.
+std::string provider_id(const consumer::WalletState& state, const PubKey& provider);
 
 // The password of AccessDetails: its field, or the line of the instructions in which providers of
 // the existing network hide it. Empty when there is none.

@@ -8,6 +8,7 @@
 
 #include "core/nostr/nip19.h"
 #include "shell/base/clock.h"
+#include "shell/client/lease_view.h"
 #include "shell/client/terminal.h"
 
 namespace paygress::client {
@@ -116,7 +117,7 @@ class Attempt {
           fmt::format("{}: could not be given back ({}); its token is taken, and it ends by "
                       "itself when that is used up. Try again: paygress stop {} --provider {}",
                       name, printable(stopped.error().message), part.access.pod_npub,
-                      part.request.provider.hex().substr(0, 16)));
+                      provider_id(session_.file->state(), part.request.provider)));
     // So that `stop` and `topup` know it.
     consumer::LeaseSeen lease = part.terms;
     lease.pod = part.access.pod_npub;

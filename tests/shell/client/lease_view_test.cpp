@@ -51,7 +51,34 @@ TEST_F(FindLease, TwoProvidersMayNameTheirPodsAlike) {
 TEST_F(FindLease, AnAmbiguousNameIsNotGuessed) {
   EXPECT_EQ(host("container-1000"), "\"container-1000\" is rented from several providers");
   EXPECT_EQ(host("container-"), "\"container-\" could be several pods: write more of its id");
-  EXPECT_EQ(host("container-1001", "anna"), "no pod \"container-1001\"");
+}
+
+TEST_F(FindLease, APodOfAnotherProviderIsNotSaidToBeNone) {
+  for (const std::string who : {"anna", "carl"}) {
+    const auto found = find_lease(state, "container-1001", who);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, ExitCode::NotFound);
+    EXPECT_EQ(found.error().message,
+              "no pod \"container-1001\" was rented from a provider \"" + who + "\"");
+    EXPECT_EQ(found.error().advice,
+              "Say --provider with one of those it was rented from: bbbbbbbb (bert).");
+  }
+  EXPECT_EQ(host("container-1002", "anna"), "no pod \"container-1002\"");
+}
+
+// Two may also call themselves alike, and their keys begin alike.
+TEST_F(FindLease, EveryProviderHasAnIdThatNamesNoOther) {
+  auto twin = lease(0xbb, "bert", "container-1000", 4);
+  twin.provider.bytes[5] = 0xb0;
+  twin.host = "twin.example";
+  state.apply(twin);
+  EXPECT_EQ(provider_id(state, key_of(0xaa)), "aaaaaaaa");
+  EXPECT_EQ(provider_id(state, key_of(0xbb)), "bbbbbbbbbbbb");
+  EXPECT_EQ(provider_id(state, twin.provider), "bbbbbbbbbbb0");
+  EXPECT_EQ(host("1000", provider_id(state, twin.provider)), "twin.example/container-1000");
+  EXPECT_EQ(host("1000", provider_id(state, key_of(0xbb))), "bert.example/container-1000");
+  EXPECT_EQ(find_lease(state, "1000", "BERT").error().advice,
+            "Say which with --provider: bbbbbbbbbbb0 (bert), bbbbbbbbbbbb (bert).");
 }
 
 TEST_F(FindLease, OneOfItsKindNeedsNoProvider) {
@@ -62,7 +89,7 @@ TEST_F(FindLease, OneOfItsKindNeedsNoProvider) {
 TEST_F(FindLease, WithoutANameTheNewestIsMeant) {
   EXPECT_EQ(host(""), "bert.example/container-1000");
   EXPECT_EQ(host("", "anna"), "anna.example/container-1000");
-  EXPECT_EQ(host("", "carl"), "no pod was rented with this wallet");
+  EXPECT_EQ(host("", "carl"), "no pod was rented from a provider \"carl\"");
 }
 
 TEST_F(FindLease, OfTwoRentedInOneSecondTheLaterRecordIsTheNewest) {
