@@ -39,4 +39,9 @@ std::vector<PendingToken> pending_tokens(const WalletState& state, UnixSeconds n
   return found;
 }
 
+bool is_redeemed(const WalletState& state, const PendingToken& pending, cashu::ProofState mint) {
+  if (pending.waiting != Waiting::GivenAway || mint != cashu::ProofState::Spent) return false;
+  return !state.is_being_received(pending.number);
+}
+
 }  // namespace paygress::consumer

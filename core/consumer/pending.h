@@ -29,4 +29,8 @@ struct PendingToken {
 // Every token whose end is not known, oldest first.
 std::vector<PendingToken> pending_tokens(const WalletState& state, UnixSeconds now);
 
+// Whether this word of the mint is the end of it: it was printed for somebody, who has redeemed it.
+// Spent by a swap of ours that is still open, it is not.
+bool is_redeemed(const WalletState& state, const PendingToken& pending, cashu::ProofState mint);
+
 }  // namespace paygress::consumer

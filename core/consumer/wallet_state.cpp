@@ -19,6 +19,9 @@ Amount sum_of(const std::vector<Proof>& proofs) {
   return *sum;
 }
 
+constexpr const char* kPay = "pay";
+constexpr const char* kSend = "send";
+
 std::string_view word_of(OpKind kind) {
   switch (kind) {
     case OpKind::Mint: return "mint";
@@ -32,6 +35,15 @@ std::string_view word_of(OpKind kind) {
 bool is_out(const StoredToken& token) {
   return token.stored.origin == TokenOrigin::Made &&
          (token.fate == TokenFate::Here || token.fate == TokenFate::Sent);
+}
+
+// Somebody else's, or a refund: ours as soon as the mint has swapped it.
+bool waits_for_its_swap(const StoredToken& token) {
+  return token.stored.origin != TokenOrigin::Made && token.fate == TokenFate::Here;
+}
+
+bool is_in(const Purse& purse, const StoredToken& token) {
+  return token.stored.mint == purse.mint && token.stored.unit == purse.unit;
 }
 
 }  // namespace
@@ -176,10 +188,10 @@ void WalletState::on(const TokenStored& r) {
   tokens_.emplace(r.number, StoredToken{r, TokenFate::Here, r.at});
   const bool ours = r.origin == TokenOrigin::Made;
   history_.push_back({r.number,
-                      ours ? (r.for_request ? "pay" : "send")
+                      ours ? (r.for_request ? kPay : kSend)
                            : (r.origin == TokenOrigin::Refund ? "refund" : "token"),
                       std::string(to_text(TokenFate::Here)), r.mint, r.unit,
-                      ours ? -static_cast<int64_t>(r.amount) : 0, "", r.request, r.at});
+                      ours ? -static_cast<int64_t>(r.amount) : 0, "", r.request, r.at, r.amount});
 }
 
 void WalletState::on(const TokenChanged& r) {
@@ -192,7 +204,10 @@ void WalletState::on(const TokenChanged& r) {
   }
   token.fate = r.fate;
   token.changed_at = r.at;
-  entry(r.number)->state = to_text(r.fate);
+  HistoryEntry& line = *entry(r.number);
+  line.state = to_text(r.fate);
+  // No request took it along: it was printed, whatever it was made for.
+  if (r.fate == TokenFate::Sent) line.what = kSend;
 }
 
 void WalletState::on(const RequestMade& r) {
@@ -204,6 +219,7 @@ void WalletState::on(const RequestMade& r) {
   token.fate = TokenFate::Sent;
   token.changed_at = r.at;
   HistoryEntry& line = *entry(r.token);
+  line.what = kPay;  // also a token of somebody else that was handed in
   line.request = r.request;
   line.state = to_text(TokenFate::Sent);
   line.note = "to " + (r.provider_name.empty() ? r.provider.hex().substr(0, 8) : r.provider_name);
@@ -231,15 +247,23 @@ Amount WalletState::locked(const Purse& purse) const {
   for (const auto& [number, op] : open_)
     if (op.kind == OpKind::Split && op.mint == purse.mint && op.unit == purse.unit)
       sum += sum_of(op.inputs);
+  for (const auto& [number, token] : tokens_)
+    if (waits_for_its_swap(token) && is_in(purse, token)) sum += token.stored.amount;
   return sum;
 }
 
 Amount WalletState::underway(const Purse& purse) const {
   Amount sum = 0;
   for (const auto& [number, token] : tokens_)
-    if (is_out(token) && token.stored.mint == purse.mint && token.stored.unit == purse.unit)
+    if ((is_out(token) || token.fate == TokenFate::Sent) && is_in(purse, token))
       sum += token.stored.amount;
   return sum;
+}
+
+bool WalletState::is_being_received(uint64_t token) const {
+  return std::ranges::any_of(open_, [&](const auto& entry) {
+    return entry.second.kind == OpKind::Receive && entry.second.token == token;
+  });
 }
 
 std::optional<uint64_t> WalletState::token_with(const std::vector<Proof>& proofs) const {

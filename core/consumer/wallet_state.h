@@ -37,6 +37,7 @@ struct HistoryEntry {
   std::string note;
   std::optional<market::RequestId> request;
   UnixSeconds at;
+  cashu::Amount token = 0;  // what the token of this line is worth; 0: the line is of no token
 };
 
 class WalletState {
@@ -63,9 +64,12 @@ class WalletState {
   const std::vector<PodKey>& rented() const { return rented_; }
   const std::vector<HistoryEntry>& history() const { return history_; }
 
-  // Amount in open Splits, and in tokens that were made and are neither taken nor ours again.
+  // Amount in open Splits and in tokens that are not swapped yet; and in tokens that left and are
+  // neither taken nor ours again, be they made here or handed in to pay with.
   cashu::Amount locked(const cashu::WalletStore::Purse& purse) const;
   cashu::Amount underway(const cashu::WalletStore::Purse& purse) const;
+  // Whether a swap of this token into the purse is open.
+  bool is_being_received(uint64_t token) const;
   // The number of a stored token with one of these secrets; nothing when none is known.
   std::optional<uint64_t> token_with(const std::vector<cashu::Proof>& proofs) const;
   // Tokens made for a request that was never recorded: they have not left, so they can come back.

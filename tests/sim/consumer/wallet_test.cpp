@@ -337,6 +337,65 @@ TEST(ConsumerWallet, OfEveryTokenThatLeftItIsKnownWhatToWaitFor) {
   EXPECT_EQ(at(kNow).count(asked), 0u);
 }
 
+TEST(ConsumerWallet, APrintedTokenIsCalledSendAndAPaidOnePay) {
+  World world;
+  world.buy(64);
+  // A swap was needed for both, so neither knew yet where it would go.
+  const uint64_t printed = world.send(3, true);
+  world.commit({TokenChanged{printed, TokenFate::Sent, kNow}});
+  const uint64_t paid = world.send(5, true);
+  RequestMade request;
+  request.token = paid;
+  world.commit({request});
+  const auto line = [&](uint64_t number) {
+    return *std::ranges::find(world.state().history(), number, &HistoryEntry::number);
+  };
+  EXPECT_EQ(line(printed).what, "send");
+  EXPECT_EQ(line(printed).amount, -3);
+  EXPECT_EQ(line(paid).what, "pay");
+}
+
+// Money of somebody else that pays: not of the purse, but somewhere until its end is known.
+TEST(ConsumerWallet, AHandedInTokenIsSeenWhereverItIs) {
+  World world;
+  const cashu::WalletStore::Purse purse{world.url(), kUnit};
+  TokenStored token;
+  token.number = world.state().next_number();
+  token.origin = TokenOrigin::Given;
+  token.mint = world.url();
+  token.unit = kUnit;
+  token.amount = 21;
+  world.commit({token});
+  EXPECT_EQ(world.state().locked(purse), 21u);
+  EXPECT_EQ(world.state().underway(purse), 0u);
+  RequestMade request;
+  request.token = token.number;
+  world.commit({request});
+  EXPECT_EQ(world.state().locked(purse), 0u);
+  EXPECT_EQ(world.state().underway(purse), 21u);
+  const HistoryEntry& line = world.state().history().back();
+  EXPECT_EQ(line.what, "pay");
+  EXPECT_EQ(line.amount, 0);
+  EXPECT_EQ(line.token, 21u);
+  world.commit({TokenChanged{token.number, TokenFate::Taken, kNow}});
+  EXPECT_EQ(world.state().underway(purse), 0u);
+}
+
+TEST(ConsumerWallet, AGivenAwayTokenIsRedeemedWhenTheMintSaysSoAndNoSwapOfOursIsOpen) {
+  World world({}, 2);  // the answer to the swap back is lost
+  world.buy(64);
+  const uint64_t token = world.send(3, false);
+  world.commit({TokenChanged{token, TokenFate::Sent, kNow}});
+  const PendingToken pending = pending_tokens(world.state(), kNow).front();
+  EXPECT_TRUE(is_redeemed(world.state(), pending, cashu::ProofState::Spent));
+  EXPECT_FALSE(is_redeemed(world.state(), pending, cashu::ProofState::Unspent));
+  EXPECT_FALSE(is_redeemed(world.state(), pending, cashu::ProofState::Pending));
+  world.mint().set_restore_lag(Micros{1'000'000});
+  world.receive_stored(token);
+  ASSERT_EQ(world.state().open_ops().size(), 1u);
+  EXPECT_FALSE(is_redeemed(world.state(), pending, cashu::ProofState::Spent));
+}
+
 TEST(ConsumerWallet, CountersAreNeverUsedTwice) {
   World world;
   live(world);
