@@ -1,6 +1,8 @@
 // `paygress`: the consumer's client, and the market in a box.
 #include <CLI/CLI.hpp>
 
+#include "shell/base/version.h"
+#include "shell/client/command_line.h"
 #include "shell/client/options.h"
 #include "shell/dev/dev_command.h"
 
@@ -8,6 +10,7 @@ int main(int argc, char** argv) {
   using namespace paygress;
   CLI::App app{"Rent compute by the second, paid with ecash.", "paygress"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("paygress ") + shell::kVersion);
   app.fallthrough();  // global options may stand after the verb
   client::Options options;
   int exit_code = 0;
@@ -19,11 +22,7 @@ int main(int argc, char** argv) {
   client::add_stop_command(app, options, exit_code);
   client::add_wallet_command(app, options, exit_code);
   dev::add_dev_commands(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : static_cast<int>(client::ExitCode::Usage);
-  }
-  return exit_code;
+  client::refuse_empty_values(app);
+  const int refused = client::parse_and_run(app, argc, argv);
+  return refused != 0 ? refused : exit_code;
 }

@@ -13,6 +13,7 @@
 #include "shell/base/file.h"
 #include "shell/base/log.h"
 #include "shell/base/secret_file.h"
+#include "shell/base/version.h"
 #include "shell/provider/asking.h"
 #include "shell/provider/daemon.h"
 #include "shell/provider/init.h"
@@ -215,7 +216,7 @@ void CommandLine::define() {
   Options& o = options;
   app.footer(kFooter);
   app.require_subcommand(0, 1);
-  app.set_version_flag("--version", "paygress-provider 0.1.0");
+  app.set_version_flag("--version", std::string("paygress-provider ") + shell::kVersion);
   app.add_option("-c,--config", o.config, "the config file")->capture_default_str();
   app.add_option("--data-dir", o.data_dir,
                  "for verbs that read: the data directory, instead of the config's");
