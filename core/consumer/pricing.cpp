@@ -25,8 +25,6 @@ std::vector<Proof> largest_first(std::span<const Proof> proofs) {
   return sorted;
 }
 
-std::string sats(Amount amount) { return std::to_string(amount); }
-
 // Inputs worth `amount` after their fee: the smallest single proof that is, else largest first.
 Result<std::vector<Proof>> select_inputs(std::span<const Proof> purse, Amount amount,
                                          std::span<const Keyset> keysets) {
@@ -46,8 +44,8 @@ Result<std::vector<Proof>> select_inputs(std::span<const Proof> purse, Amount am
     if (!fee) return std::unexpected(fee.error());
     if (sum >= *fee && sum - *fee >= amount) return chosen;
   }
-  return fail("not enough money: " + sats(amount) + " and the mint's fee are needed, the purse " +
-              "holds " + sats(sum));
+  return fail("not enough money: " + std::to_string(amount) +
+              " and the mint's fee are needed, the purse holds " + std::to_string(sum));
 }
 
 }  // namespace
@@ -72,6 +70,14 @@ Result<Amount> fee_of(std::span<const Proof> proofs, std::span<const Keyset> key
   std::map<std::string, uint64_t> ppk;
   for (const Keyset& keyset : keysets) ppk.emplace(keyset.id, keyset.input_fee_ppk);
   return cashu::swap_fee(proofs, ppk);
+}
+
+Result<void> check_reach(std::span<const Proof> purse, Amount amount) {
+  const auto sum = cashu::total(purse);
+  if (!sum) return std::unexpected(sum.error());
+  if (*sum >= amount) return {};
+  return fail("not enough money: " + std::to_string(amount) + " are needed, the purse holds " +
+              std::to_string(*sum));
 }
 
 Result<Amount> face_for_net(Amount net, const Keyset& keyset) {

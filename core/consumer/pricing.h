@@ -20,6 +20,9 @@ Seconds seconds_for(cashu::Amount net_sats, uint64_t rate_msats_per_sec);
 Result<cashu::Amount> fee_of(std::span<const cashu::Proof> proofs,
                              std::span<const cashu::Keyset> keysets);
 
+// Error in words when the purse holds less, whatever the fee.
+Result<void> check_reach(std::span<const cashu::Proof> purse, cashu::Amount amount);
+
 // The smallest amount whose fewest proofs on `keyset` are worth `net` or more after their fee.
 Result<cashu::Amount> face_for_net(cashu::Amount net, const cashu::Keyset& keyset);
 

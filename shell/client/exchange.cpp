@@ -44,9 +44,11 @@ class Exchange {
     relays.subscribe("inbox", {inbox}, nostr::kGiftWrapBackfill);
     const Micros end = shell::now().mono + micros(timeout);
     progress("connecting to the relays");
-    if (!loop_.run_until([&] { return relays.listening(); },
-                         std::min(kListenTimeout, micros(timeout))))
-      return failure(ExitCode::TimedOut, "no relay could be reached: " + relays.problems());
+    loop_.run_until([&] { return relays.listening() || relays.unreachable(); },
+                    std::min(kListenTimeout, micros(timeout)));
+    if (!relays.listening())
+      return failure(ExitCode::Failed, "no relay could be reached: " + relays.problems(),
+                     kNoRelayAdvice);
     while (!answer_ && shell::now().mono < end) {
       if (auto ok = send(relays); !ok) return std::unexpected(ok.error());
       progress("waiting for the provider");
@@ -58,7 +60,9 @@ class Exchange {
     if (answer_) return *answer_;
     return failure(ExitCode::TimedOut,
                    "no answer in " + std::to_string(timeout.value) + " s" +
-                       (refusals_.empty() ? "" : " (relays refused: " + refusals_ + ")"));
+                       (refusals_.empty() ? "" : " (relays refused: " + refusals_ + ")"),
+                   "The provider may be offline (`paygress list` shows it), or slow: ask again, or "
+                   "give it longer with --timeout.");
   }
 
  private:

@@ -21,7 +21,7 @@ struct Answer {
 
 // Listens first, then sends, and sends the same message again every kAskEvery (not by kind 4: a
 // provider of the existing network would take the copy for a new request with a spent token) until
-// the final answer. TimedOut says that the outcome is unknown.
+// the final answer. TimedOut says that the outcome is unknown, Failed that nothing was sent.
 Outcome<Answer> exchange(net::Loop& loop, const Identity& identity,
                          const consumer::RequestMade& request, Seconds timeout,
                          const std::function<void(const market::ErrorReply&)>& on_interim);

@@ -7,9 +7,11 @@
 
 #include "core/market/time_text.h"
 #include "shell/base/clock.h"
+#include "shell/client/command_line.h"
 #include "shell/client/lease_session.h"
 #include "shell/client/lease_view.h"
 #include "shell/client/set_view.h"
+#include "shell/client/status_view.h"
 #include "shell/client/terminal.h"
 
 namespace paygress::client {
@@ -38,70 +40,6 @@ consumer::RequestMade request_for(const Options& options, const consumer::LeaseS
   return request;
 }
 
-// Who runs it now, in words.
-std::string holder_line(const SetSeen& set) {
-  if (!set.holder.key) return "in doubt: two providers say that they took over";
-  if (set.holder.revoked)
-    return "nobody: " + set.holder_name + " has stopped it, no other took over";
-  return fmt::format("{} (take-over {})", set.holder_name, set.holder.epoch);
-}
-
-Outcome<void> print_status(const Options& options, const consumer::LeaseSeen& lease,
-                           const market::Reply& reply, const std::optional<SetSeen>& set = {}) {
-  const auto* status = std::get_if<market::StatusReply>(&reply);
-  if (status == nullptr) return failure(ExitCode::Failed, "the provider's answer is no status");
-  const std::string ssh = ssh_command(status->ssh_username, status->ssh_host, status->ssh_port);
-  const auto ports = status->template_ports.value_or(std::vector<market::TemplateAccessPort>{});
-  if (options.json) {
-    json::object out{{"pod_id", lease.pod},
-                     {"status", status->status},
-                     {"state", status->state.value_or("")},
-                     {"role", status->role.value_or("")},
-                     {"provider", lease.provider.hex()},
-                     {"provider_name", lease.provider_name},
-                     {"expires_at", status->expires_at.at.value},
-                     {"time_remaining_seconds", status->time_remaining_seconds},
-                     {"cpu_millicores", status->cpu_millicores},
-                     {"memory_mb", status->memory_mb},
-                     {"ssh_command", ssh},
-                     {"ports", ports_json(ports, status->ssh_host)},
-                     {"credit_msat", nullptr},
-                     {"refund_msat", nullptr}};
-    if (set) {
-      out["workload_id"] = set->workload_id;
-      out["guarantee"] = set->guarantee;
-      out["holder"] = nullptr;
-      if (set->holder.key) out["holder"] = set->holder.key->hex();
-      out["epoch"] = set->holder.epoch;
-      out["held"] = set->holder.key && !set->holder.revoked;
-      out["ssh_password"] = lease.password;
-    }
-    if (status->credit_msat) out["credit_msat"] = status->credit_msat->value;
-    if (status->refund_msat) out["refund_msat"] = status->refund_msat->value;
-    print_json(out);
-    return {};
-  }
-  std::vector<std::vector<std::string>> rows{
-      {"pod", lease.pod},
-      {"provider", lease.provider_name},
-      {"status", status->state ? status->status + " (" + *status->state + ")" : status->status},
-      {"expires", fmt::format("{} (in {} s)", market::to_human_time(status->expires_at.at),
-                              status->time_remaining_seconds)}};
-  if (set) {
-    rows.push_back({"holder", holder_line(*set)});
-    if (!set->guarantee.empty()) rows.push_back({"guarantee", set->guarantee});
-  }
-  if (!ssh.empty()) rows.push_back({"log in", ssh});
-  if (set && !ssh.empty())
-    rows.push_back({"password", lease.password.empty() ? "not told yet: ask again in a moment"
-                                                       : lease.password});
-  for (const auto& port : ports) rows.push_back({port.label, port_line(port, status->ssh_host)});
-  if (status->refund_msat)
-    rows.push_back({"refund", fmt::format("{} msat", status->refund_msat->value)});
-  print_table(rows);
-  return {};
-}
-
 // What was left of a pod that is over is in its status: it is taken when it is not here yet.
 Outcome<void> fetch_refunds(const Options& options, const market::Reply& reply,
                             const market::RequestId& request) {
@@ -111,6 +49,12 @@ Outcome<void> fetch_refunds(const Options& options, const market::Reply& reply,
   if (!session) return std::unexpected(session.error());
   for (const std::string& refund : refunds) take_refund(**session, refund, request);
   return {};
+}
+
+// Whom it was asked of may be gone: who holds the set is known all the same.
+Failure unheard(Failure why, const std::optional<SetSeen>& set) {
+  if (set) why.message += "; holder: " + holder_line(*set);
+  return why;
 }
 
 // Needs no lock: nothing is paid, so nothing has to be recorded.
@@ -123,35 +67,42 @@ Outcome<void> status(const Options& options, const PodOptions& wanted) {
   if (!lease) return std::unexpected(lease.error());
   net::Loop loop;
   const auto set = look_at_set(loop, *identity, *state, *lease);
-  if (set && (!set->holder.key || set->holder.revoked)) note(holder_line(*set));
   if (set && set->at_holder) *lease = *set->at_holder;
   consumer::RequestMade request = request_for(options, *lease);
   request.json =
       market::to_json(market::Request{market::StatusRequest{lease->pod, request.request}});
   auto answer = exchange(loop, *identity, request, Seconds{wanted.payment.timeout_seconds},
                          [](const market::ErrorReply& interim) { progress(interim.message); });
-  if (!answer) return std::unexpected(answer.error());
-  auto reply = meaning(answer->reply, request);
-  if (!reply) return std::unexpected(reply.error());
+  if (!answer) return std::unexpected(unheard(answer.error(), set));
+  auto reply = meaning(answer->reply, nullptr, "");
+  if (!reply) return std::unexpected(unheard(reply.error(), set));
   if (auto ok = fetch_refunds(options, *reply, lease->request); !ok) return ok;
-  return print_status(options, *lease, *reply, set);
+  const auto* status = std::get_if<market::StatusReply>(&*reply);
+  if (status == nullptr) return failure(ExitCode::Failed, "the provider's answer is no status");
+  const PodStatus pod{*lease, *status};
+  if (options.json)
+    print_json(status_json(pod, set ? &*set : nullptr));
+  else
+    print_table(status_rows(pod, set ? &*set : nullptr));
+  return {};
 }
 
-Outcome<market::Reply> end_pod(const Options& options, Session& session, consumer::LeaseSeen& lease,
-                               Seconds timeout) {
+Outcome<PodStatus> end_pod(const Options& options, Session& session, consumer::LeaseSeen& lease,
+                           Seconds timeout) {
   consumer::RequestMade request = request_for(options, lease);
   request.json = market::to_json(market::Request{market::StopRequest{lease.pod, request.request}});
   if (auto ok = session.file->commit({request}); !ok) return std::unexpected(ok.error());
   auto reply = ask_provider(session, request, timeout,
-                            "paygress stop " + lease.pod + " --provider " + lease.provider_name);
-  if (!reply) return reply;
+                            fmt::format("paygress stop {} --provider {}", lease.pod,
+                                        provider_id(session.file->state(), lease.provider)));
+  if (!reply) return std::unexpected(reply.error());
   const auto* status = std::get_if<market::StatusReply>(&*reply);
   if (status == nullptr || status->status == "Running")
     return failure(ExitCode::Failed, "this provider cannot end a pod early: it answered its status",
                    "The pod ends by itself when its paid time is over.");
   lease.expires_at = lease.at = shell::now().wall;
   if (auto ok = session.file->commit({lease}); !ok) return std::unexpected(ok.error());
-  return reply;
+  return PodStatus{lease, *status};
 }
 
 // Of a set every part that is still paid for, the holder's last: who stands by when that one ends
@@ -171,26 +122,37 @@ std::vector<consumer::LeaseSeen> parts_to_end(Session& session, const PodOptions
   return parts;
 }
 
+// The last is the holder's, or the only one.
+void print_ended(const Options& options, const std::vector<PodStatus>& ended) {
+  if (!options.json)
+    return print_table(ended.size() == 1 ? status_rows(ended.front(), nullptr) : ended_rows(ended));
+  json::object out = status_json(ended.back(), nullptr);
+  json::array members;
+  for (const PodStatus& part : ended) members.push_back(status_json(part, nullptr));
+  out["members"] = std::move(members);
+  print_json(out);
+}
+
 Outcome<void> stop(const Options& options, const PodOptions& wanted) {
-  if (wanted.pod.empty()) return failure(ExitCode::Usage, "name a pod");
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
   const auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
   if (!lease) return std::unexpected(lease.error());
   auto parts = parts_to_end(**session, wanted, *lease);
   std::optional<Failure> failed;
-  std::optional<market::Reply> last;
+  std::vector<PodStatus> ended;
   for (consumer::LeaseSeen& part : parts) {
     auto reply = end_pod(options, **session, part, Seconds{wanted.payment.timeout_seconds});
     if (reply) {
-      last = *std::move(reply);
+      ended.push_back(*std::move(reply));
       continue;
     }
     if (parts.size() > 1) note(printable(part.provider_name + ": " + reply.error().message));
     if (!failed) failed = reply.error();
   }
   if (failed) return std::unexpected(*failed);
-  return print_status(options, parts.back(), *last);
+  print_ended(options, ended);
+  return {};
 }
 
 Outcome<void> print_topup(const Options& options, Session& session, consumer::LeaseSeen lease,
@@ -211,54 +173,76 @@ Outcome<void> print_topup(const Options& options, Session& session, consumer::Le
   return {};
 }
 
+// A top-up that is recorded, and the lease that it pays for.
+struct TopUp {
+  consumer::RequestMade request;
+  consumer::LeaseSeen lease;
+};
+
+Outcome<TopUp> recorded_topup(const consumer::WalletState& state, const std::string& resume) {
+  const auto found = find_request(state, resume);
+  if (!found) return std::unexpected(found.error());
+  const consumer::RequestMade& request = found->made;
+  const auto message = market::parse_request(request.json);
+  const auto* paid = message ? std::get_if<market::TopUpRequest>(&*message) : nullptr;
+  if (paid == nullptr)
+    return failure(ExitCode::Usage, "request " + resume + " is no top-up",
+                   "`paygress wallet history` shows what each request is.");
+  const auto lease = state.leases().find({request.provider, paid->pod_npub});
+  if (lease == state.leases().end())
+    return failure(ExitCode::NotFound, "no pod \"" + paid->pod_npub + "\" of that request");
+  return TopUp{request, lease->second};
+}
+
+Outcome<TopUp> new_topup(const Options& options, Session& session, const PodOptions& wanted) {
+  const PaymentOptions& pay = wanted.payment;
+  if (pay.amount == 0 && pay.seconds == 0 && pay.token.empty())
+    return failure(ExitCode::Usage, "one of --amount, --seconds and --token is needed");
+  auto lease = find_lease(session.file->state(), wanted.pod, wanted.provider);
+  if (!lease) return std::unexpected(lease.error());
+  // Who runs it now is paid; a standby's own time when that one is named.
+  if (wanted.provider.empty())
+    if (const auto set = look_at_set(session.loop, session.identity, session.file->state(), *lease);
+        set && set->at_holder)
+      *lease = *set->at_holder;
+  if (lease->rate_msats_per_sec == 0 && pay.seconds > 0)
+    return failure(ExitCode::Usage, "the pod's rate is not known here: use --amount");
+  consumer::RequestMade request = request_for(options, *lease);
+  auto token = payment_token(session, lease->mints, lease->rate_msats_per_sec, pay);
+  if (!token) return std::unexpected(token.error());
+  request.token = *token;
+  request.json = market::to_json(market::Request{
+      market::TopUpRequest{lease->pod, session.purse.text_of(*token), request.request}});
+  std::vector<consumer::Record> records{request};
+  // What a standby runs since it took over is known from its letter only: --resume needs it.
+  if (!session.file->state().leases().contains({lease->provider, lease->pod}))
+    records.emplace_back(*lease);
+  if (auto ok = session.file->commit(records); !ok) return std::unexpected(ok.error());
+  return TopUp{std::move(request), *std::move(lease)};
+}
+
 Outcome<void> topup(const Options& options, const PodOptions& wanted, const std::string& resume) {
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
-  auto lease = find_lease((*session)->file->state(), wanted.pod, wanted.provider);
-  if (!lease) return std::unexpected(lease.error());
-  consumer::RequestMade request;
-  if (!resume.empty()) {
-    const auto id = market::RequestId::parse(resume);
-    const auto& requests = (*session)->file->state().requests();
-    const auto found = id ? requests.find(*id) : requests.end();
-    if (found == requests.end())
-      return failure(ExitCode::NotFound, "no request " + resume + " in this wallet");
-    request = found->second.made;
-  } else {
-    const PaymentOptions& pay = wanted.payment;
-    if (pay.amount == 0 && pay.seconds == 0 && pay.token.empty())
-      return failure(ExitCode::Usage, "one of --amount, --seconds and --token is needed");
-    // Who runs it now is paid; a standby's own time when that one is named.
-    if (wanted.provider.empty())
-      if (const auto set = look_at_set((*session)->loop, (*session)->identity,
-                                       (*session)->file->state(), *lease);
-          set && set->at_holder)
-        *lease = *set->at_holder;
-    if (lease->rate_msats_per_sec == 0 && pay.seconds > 0)
-      return failure(ExitCode::Usage, "the pod's rate is not known here: use --amount");
-    request = request_for(options, *lease);
-    auto token = payment_token(**session, lease->mints, lease->rate_msats_per_sec, pay);
-    if (!token) return std::unexpected(token.error());
-    request.token = *token;
-    request.json = market::to_json(market::Request{
-        market::TopUpRequest{lease->pod, (*session)->purse.text_of(*token), request.request}});
-    if (auto ok = (*session)->file->commit({request}); !ok) return ok;
-  }
-  auto reply =
-      ask_provider(**session, request, Seconds{wanted.payment.timeout_seconds},
-                   fmt::format("paygress topup {} --resume {}", lease->pod, request.request.hex()));
+  auto made = resume.empty() ? new_topup(options, **session, wanted)
+                             : recorded_topup((*session)->file->state(), resume);
+  if (!made) return std::unexpected(made.error());
+  auto reply = ask_provider(**session, made->request, Seconds{wanted.payment.timeout_seconds},
+                            "paygress topup --resume " + made->request.request.hex());
   if (!reply) return std::unexpected(reply.error());
-  return print_topup(options, **session, *lease, *reply);
+  return print_topup(options, **session, std::move(made->lease), *reply);
 }
+
+constexpr const char* kAnyPod = "Its id or a unique prefix; the one rented last if left out";
 
 void run(const Options& options, int& exit_code, const Outcome<void>& done) {
   if (!done) exit_code = report(done.error(), options.json);
 }
 
-CLI::Option* add_pod_option(CLI::App& command, PodOptions& wanted) {
+CLI::Option* add_pod_option(CLI::App& command, PodOptions& wanted, const char* help) {
   command.add_option("--provider", wanted.provider,
                      "Of this provider: its name, or the first characters of its key");
-  return command.add_option("pod", wanted.pod, "Its id or a unique prefix; the newest if left out");
+  return command.add_option("pod", wanted.pod, help);
 }
 
 }  // namespace
@@ -267,9 +251,9 @@ void add_status_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   wanted->payment.timeout_seconds = 30;
   auto* command = app.add_subcommand("status", "Ask how a pod is");
-  add_pod_option(*command, *wanted);
+  add_pod_option(*command, *wanted, kAnyPod);
   command->add_option("--timeout", wanted->payment.timeout_seconds, "Seconds to wait")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_up_to(kTimeoutMax))
       ->capture_default_str();
   command->callback(
       [&options, &exit_code, wanted] { run(options, exit_code, status(options, *wanted)); });
@@ -278,9 +262,10 @@ void add_status_command(CLI::App& app, const Options& options, int& exit_code) {
 void add_stop_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   auto* command = app.add_subcommand("stop", "End a pod; what was not used comes back");
-  add_pod_option(*command, *wanted)->required();
+  add_pod_option(*command, *wanted, "Its id or a unique prefix: what ends must be named")
+      ->required();
   command->add_option("--timeout", wanted->payment.timeout_seconds, "Seconds to wait")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_up_to(kTimeoutMax))
       ->capture_default_str();
   command->callback(
       [&options, &exit_code, wanted] { run(options, exit_code, stop(options, *wanted)); });
@@ -290,7 +275,7 @@ void add_topup_command(CLI::App& app, const Options& options, int& exit_code) {
   auto wanted = std::make_shared<PodOptions>();
   auto again = std::make_shared<std::string>();
   auto* command = app.add_subcommand("topup", "Pay for more time");
-  add_pod_option(*command, *wanted);
+  add_pod_option(*command, *wanted, kAnyPod);
   command->add_option("--resume", *again, "Repeat exactly this request, whose outcome is unknown");
   add_payment_options(*command, wanted->payment, false);
   command->footer("Example:\n  paygress topup container-1000 --seconds 600");

@@ -8,10 +8,11 @@
 
 #include "core/cashu/mint_url.h"
 #include "core/consumer/pricing.h"
-#include "core/market/error_type.h"
 #include "shell/base/clock.h"
 #include "shell/base/entropy.h"
+#include "shell/client/command_line.h"
 #include "shell/client/terminal.h"
+#include "shell/client/token_text.h"
 
 namespace paygress::client {
 namespace {
@@ -21,16 +22,6 @@ using consumer::TokenChanged;
 using consumer::TokenFate;
 using consumer::TokenOrigin;
 using market::TokenState;
-
-std::vector<std::string> refund_texts(const std::optional<std::vector<market::RefundToken>>& all,
-                                      const std::optional<std::string>& one) {
-  std::vector<std::string> texts;
-  if (all)
-    for (const auto& refund : *all) texts.push_back(refund.token);
-  else if (one)
-    texts.push_back(*one);
-  return texts;
-}
 
 // What became of our token; nothing when the reply does not say.
 std::optional<TokenFate> fate_of(const market::Reply& reply, TokenOrigin origin) {
@@ -48,61 +39,54 @@ std::optional<TokenFate> fate_of(const market::Reply& reply, TokenOrigin origin)
   return std::nullopt;
 }
 
-std::string token_advice(const market::ErrorReply& error, uint64_t token) {
-  if (token == 0) return "";
-  const std::string back = fmt::format(
-      "To have it back: paygress wallet reclaim {}. Whichever swap is first decides; if the "
-      "provider's was, ask again for the refund.",
-      token);
-  if (!error.token_state) return "It is not said what became of the token. " + back;
-  switch (*error.token_state) {
-    case TokenState::Untouched: return "The token was not touched: its money is in the wallet.";
-    case TokenState::InDoubt: return "The mint has not said what became of the token. " + back;
-    case TokenState::Released: return "The provider gave the token up. " + back;
-    case TokenState::SpentElsewhere: return "Somebody else had spent the token.";
-    case TokenState::Taken:
-      return refund_texts(error.refunds, error.refund_token).empty()
-                 ? "The token was taken; the refund has yet to come: ask again."
-                 : "The token was taken, and its refund is in the wallet.";
+// Of a request without an answer: what is known of it, and how to go on.
+Failure unanswered(Failure why, const consumer::RequestMade& request, const std::string& resume) {
+  if (resume.empty()) return why;
+  if (why.code == ExitCode::TimedOut)
+    why.advice = "The outcome is unknown. It is safe to repeat: " + resume;
+  // Nothing left now, but an earlier attempt may have: the token waits for an answer.
+  if (why.code == ExitCode::Failed && request.token != 0) {
+    why.code = ExitCode::TimedOut;
+    why.advice = fmt::format(
+        "Nothing was sent now. The token is kept for this request, which is safe to repeat: {}; "
+        "to have it back instead: paygress wallet reclaim {}",
+        resume, request.token);
   }
-  return "";
+  return why;
 }
 
 }  // namespace
-
-std::vector<std::string> refunds_of(const market::Reply& reply) {
-  if (const auto* error = std::get_if<market::ErrorReply>(&reply))
-    return refund_texts(error->refunds, error->refund_token);
-  if (const auto* status = std::get_if<market::StatusReply>(&reply))
-    return refund_texts(status->refunds, status->refund_token);
-  return {};
-}
 
 void take_refund(Session& session, const std::string& refund, const market::RequestId& request) {
   if (const auto token = cashu::decode_token(refund); token)
     if (const auto known = session.file->state().token_with(token->proofs))
       if (session.file->state().tokens().at(*known).fate == TokenFate::Received) return;
   progress("receiving the refund");
+  const auto& requests = session.file->state().requests();
+  const auto made = requests.find(request);
+  const std::string from =
+      made == requests.end() ? "" : " from " + printable(made->second.made.provider_name);
   auto got = session.purse.receive(refund, TokenOrigin::Refund, request);
   if (got)
-    note(fmt::format("refund received: {} sat", *got));
+    note(fmt::format("refund received{}: {} sat", from, *got));
   else
-    note("the refund is stored, but not in the wallet yet: " + printable(got.error().message));
+    note(fmt::format("the refund{} is stored, but not in the wallet yet: {}", from,
+                     printable(got.error().message)));
 }
 
 void add_payment_options(CLI::App& command, PaymentOptions& payment, bool needed) {
   auto* group = command.add_option_group("payment");
   group->add_option("--amount", payment.amount, "Pay with a token of so many sats")
-      ->check(CLI::PositiveNumber);
+      ->transform(number_up_to(kSatsMax));
   group->add_option("--seconds", payment.seconds, "Pay for so many seconds")
-      ->check(CLI::PositiveNumber);
+      ->transform(number_up_to(kSecondsMax));
   group->add_option("--token", payment.token, "Pay with this token; - reads it from stdin");
   if (needed)
     group->require_option(1);
   else
     group->require_option(0, 1);
   command.add_option("--timeout", payment.timeout_seconds, "Seconds to wait for the answer")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_up_to(kTimeoutMax))
       ->capture_default_str();
 }
 
@@ -152,12 +136,12 @@ Outcome<uint64_t> payment_token(Session& session, const std::vector<std::string>
           "warning: other users of this machine can see a token on the command line; "
           "use - and stdin");
     }
-    auto token = cashu::decode_token(text);
-    if (!token) return failure(ExitCode::Usage, "--token: " + to_string(token.error()));
+    auto token = read_token(text);
+    if (!token) return std::unexpected(token.error());
     if (!cashu::is_mint_allowed(token->mint, mints))
       return failure(ExitCode::Payment, "the provider does not accept the mint " + token->mint);
-    if (session.file->state().token_with(token->proofs))
-      return failure(ExitCode::Payment, "this token was used before; see the wallet's history");
+    if (const auto known = session.file->state().token_with(token->proofs))
+      return std::unexpected(known_token(session.file->state().tokens().at(*known)));
     consumer::TokenStored stored;
     stored.number = session.file->state().next_number();
     stored.origin = TokenOrigin::Given;
@@ -180,27 +164,11 @@ Outcome<uint64_t> payment_token(Session& session, const std::vector<std::string>
   return session.purse.make_token(mints, wanted, true);
 }
 
-Outcome<market::Reply> meaning(const market::Reply& reply, const consumer::RequestMade& request) {
-  const auto* error = std::get_if<market::ErrorReply>(&reply);
-  if (error == nullptr) return reply;
-  std::string advice = token_advice(*error, request.token);
-  if (const auto type = market::error_type_from(error->error_type))
-    advice += (advice.empty() ? "" : " ") + std::string(market::info_of(*type).advice);
-  return failure(ExitCode::Refused,
-                 fmt::format("the provider refuses ({}): {}", error->error_type, error->message),
-                 advice);
-}
-
 Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMade& request,
                                     Seconds timeout, const std::string& resume_command) {
   auto answer = exchange(session.loop, session.identity, request, timeout,
                          [](const market::ErrorReply& interim) { progress(interim.message); });
-  if (!answer) {
-    Failure why = answer.error();
-    if (why.code == ExitCode::TimedOut && !resume_command.empty())
-      why.advice = "The outcome is unknown. It is safe to repeat: " + resume_command;
-    return std::unexpected(why);
-  }
+  if (!answer) return std::unexpected(unanswered(answer.error(), request, resume_command));
   const UnixSeconds now = shell::now().wall;
   std::vector<Record> records{consumer::RequestAnswered{request.request, answer->json, now}};
   if (request.token != 0) {
@@ -213,7 +181,10 @@ Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMad
   if (auto ok = session.file->commit(records); !ok) return std::unexpected(ok.error());
   for (const std::string& refund : refunds_of(answer->reply))
     take_refund(session, refund, request.request);
-  return meaning(answer->reply, request);
+  const auto& tokens = session.file->state().tokens();
+  const auto paid = tokens.find(request.token);
+  return meaning(answer->reply, paid == tokens.end() ? nullptr : &paid->second.stored,
+                 resume_command);
 }
 
 }  // namespace paygress::client

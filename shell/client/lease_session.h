@@ -8,6 +8,7 @@
 #include "shell/client/exchange.h"
 #include "shell/client/options.h"
 #include "shell/client/purse.h"
+#include "shell/client/refusal.h"
 
 namespace paygress::client {
 
@@ -43,11 +44,7 @@ std::vector<std::string> normalised(const std::vector<std::string>& mints);
 // received, the answer itself. A provider's error is a Failure with code Refused.
 Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMade& request,
                                     Seconds timeout, const std::string& resume_command);
-// The refund tokens that a reply carries.
-std::vector<std::string> refunds_of(const market::Reply& reply);
 // Swaps a refund into the wallet, and says so; one that is here already is left alone.
 void take_refund(Session& session, const std::string& refund, const market::RequestId& request);
-// What a stored answer means, without asking: for a request that has been answered.
-Outcome<market::Reply> meaning(const market::Reply& reply, const consumer::RequestMade& request);
 
 }  // namespace paygress::client

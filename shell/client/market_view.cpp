@@ -22,7 +22,7 @@ Outcome<consumer::Directory> read_market(net::Loop& loop, const std::vector<std:
   RelayClient client(loop, relays, key, std::move(events));
   const size_t answered = client.fetch("offers", {market::offers_filter()}, kListTimeout);
   if (answered == 0 && directory.size() == 0)
-    return failure(ExitCode::Failed, "no relay answered: " + client.problems());
+    return failure(ExitCode::Failed, "no relay answered: " + client.problems(), kNoRelayAdvice);
   const auto keys = directory.keys();
   // Relays refuse filters with very many authors.
   constexpr size_t kAuthorsPerQuery = 200;

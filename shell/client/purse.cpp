@@ -9,6 +9,7 @@
 #include "core/cashu/mint_url.h"
 #include "core/cashu/token_quote.h"
 #include "shell/base/clock.h"
+#include "shell/client/token_text.h"
 
 namespace paygress::client {
 namespace {
@@ -158,7 +159,12 @@ Outcome<void> Purse::start_mint(const consumer::QuoteMade& quote) {
 
 Outcome<Amount> Purse::mint(const std::string& mint, Amount amount, Micros patience,
                             const std::function<void(const std::string&)>& show) {
-  if (auto keyset = output_keyset(mint, kUnit); !keyset) return std::unexpected(keyset.error());
+  auto keyset = output_keyset(mint, kUnit);
+  if (!keyset) return std::unexpected(keyset.error());
+  // Before anybody can pay the invoice: of this amount no proofs could be made.
+  if (const auto amounts = cashu::split_amount(amount, keyset->keys); !amounts)
+    return failure(ExitCode::Payment, mint + ": " + to_string(amounts.error()),
+                   "No invoice was asked for and nothing was paid. Buy less, or in parts.");
   const auto answer =
       mints_.ask(mint, Endpoint::MintQuote, {}, cashu::encode_mint_quote_request(amount, kUnit));
   const auto* made = std::get_if<cashu::QuoteAnswer>(&answer);
@@ -185,16 +191,16 @@ Outcome<Amount> Purse::mint(const std::string& mint, Amount amount, Micros patie
 
 Outcome<Amount> Purse::receive(const std::string& text, TokenOrigin origin,
                                std::optional<market::RequestId> request) {
-  auto token = cashu::decode_token(text);
-  if (!token) return failure(ExitCode::Usage, "not a token: " + to_string(token.error()));
+  auto token = read_token(text);
+  if (!token) return std::unexpected(token.error());
   auto mint = cashu::normalise_mint_url(token->mint);
   if (!mint) return failure(ExitCode::Usage, "the token's mint: " + to_string(mint.error()));
   uint64_t number = 0;
   if (const auto known = file_.state().token_with(token->proofs)) {
     number = *known;
-    const auto fate = file_.state().tokens().at(number).fate;
-    if (fate == TokenFate::Received || fate == TokenFate::Returned)
-      return failure(ExitCode::Payment, "this token was received before");
+    const consumer::StoredToken& stored = file_.state().tokens().at(number);
+    if (stored.stored.origin == TokenOrigin::Made || stored.fate != TokenFate::Here)
+      return std::unexpected(known_token(stored));
   } else {
     consumer::TokenStored record;
     record.number = number = file_.state().next_number();
@@ -212,11 +218,10 @@ Outcome<Amount> Purse::receive(const std::string& text, TokenOrigin origin,
 }
 
 Outcome<Amount> Purse::receive_stored(uint64_t number) {
-  for (const auto& [other, op] : file_.state().open_ops())
-    if (op.kind == OpKind::Receive && op.token == number)
-      return failure(ExitCode::TimedOut,
-                     "this token is being received, and the mint has not "
-                     "said yet what became of it");
+  if (file_.state().is_being_received(number))
+    return failure(ExitCode::TimedOut,
+                   "this token is being received, and the mint has not said yet what became of it",
+                   "Nothing is lost: any later `paygress wallet receive` goes on with it.");
   const consumer::TokenStored token = file_.state().tokens().at(number).stored;
   auto book = book_of(token.mint);
   if (!book) return std::unexpected(book.error());
@@ -294,6 +299,11 @@ Outcome<uint64_t> Purse::make_from(const std::string& mint, Payment payment, boo
   if (!keyset) return std::unexpected(keyset.error());
   const std::vector<cashu::Keyset> keysets = keysets_of(mint);
   const std::vector<Proof> purse = file_.state().purse().proofs({mint, kUnit});
+  const std::string more = "paygress wallet mint --mint " + mint + " ";
+  // An amount beyond the purse may also be beyond what a keyset can make: this is said first.
+  if (auto ok = consumer::check_reach(purse, payment.amount); !ok)
+    return failure(ExitCode::Payment, mint + ": " + to_string(ok.error()),
+                   more + std::to_string(payment.amount + 1));
   Amount face = payment.amount;
   if (payment.net) {
     const auto enough = consumer::face_for_net(payment.amount, *keyset);
@@ -314,7 +324,7 @@ Outcome<uint64_t> Purse::make_from(const std::string& mint, Payment payment, boo
   auto plan = consumer::plan_split(purse, face, keysets, *keyset);
   if (!plan)
     return failure(ExitCode::Payment, mint + ": " + to_string(plan.error()),
-                   "paygress wallet mint --mint " + mint + " " + std::to_string(face + 1));
+                   more + std::to_string(face + 1));
   OpStarted op;
   op.number = number;
   op.kind = OpKind::Split;

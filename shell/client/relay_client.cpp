@@ -71,6 +71,14 @@ bool RelayClient::every_relay_tried() const {
   return true;
 }
 
+bool RelayClient::unreachable() const {
+  for (uint32_t i = 0; i < urls_.size(); ++i) {
+    const nostr::RelayStatus& status = pool_.status({i});
+    if (status.health != nostr::RelayHealth::Waiting || status.text.empty()) return false;
+  }
+  return true;
+}
+
 size_t RelayClient::fetch(const std::string& name, const std::vector<nostr::Filter>& filters,
                           Micros timeout) {
   // A query ends at once at a relay that is not connected: each gets its chance first.

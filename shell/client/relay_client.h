@@ -15,6 +15,9 @@
 
 namespace paygress::client {
 
+inline constexpr const char* kNoRelayAdvice =
+    "Nothing was sent and nothing was paid. Check the network, or name other --relays.";
+
 class RelayClient {
  public:
   struct Events {
@@ -32,6 +35,8 @@ class RelayClient {
                  std::optional<nostr::Backfill> backfill);
   // True when at least one relay has the subscription open, live or reading what is stored.
   bool listening() const;
+  // True when every relay was tried and none could be connected.
+  bool unreachable() const;
   // Asks for what is stored; blocks until every relay answered or the time is over. Events arrive
   // through on_event meanwhile. Returns how many relays answered completely.
   size_t fetch(const std::string& name, const std::vector<nostr::Filter>& filters, Micros timeout);

@@ -126,38 +126,39 @@ Outcome<const Listing*> choose_provider(const consumer::Directory& directory,
   return *found;
 }
 
-void print_access(const Options& options, const consumer::LeaseSeen& lease,
-                  const market::AccessDetails& access) {
-  const std::string ssh = ssh_command(lease.username, lease.host, lease.ssh_port);
-  if (options.json) {
-    json::object out{
-        {"pod_id", lease.pod},
-        {"provider", lease.provider.hex()},
-        {"provider_name", lease.provider_name},
-        {"request_id", lease.request.hex()},
-        {"tier", lease.tier},
-        {"host", lease.host},
-        {"ssh_port", lease.ssh_port},
-        {"ssh_username", lease.username},
-        {"ssh_password", lease.password},
-        {"ssh_command", ssh},
-        {"ports", ports_json(access.template_ports, lease.host)},
-        {"expires_at", lease.expires_at.value},
-        {"workload_id", nullptr},
-        {"instructions", json::array(access.instructions.begin(), access.instructions.end())}};
-    if (access.workload_id) out["workload_id"] = *access.workload_id;
-    return print_json(out);
-  }
+json::object access_json(const consumer::LeaseSeen& lease, const market::AccessDetails& access) {
+  json::object out{
+      {"pod_id", lease.pod},
+      {"provider", lease.provider.hex()},
+      {"provider_name", lease.provider_name},
+      {"request_id", lease.request.hex()},
+      {"tier", lease.tier},
+      {"host", lease.host},
+      {"ssh_port", lease.ssh_port},
+      {"ssh_username", lease.username},
+      {"ssh_password", lease.password},
+      {"ssh_command", ssh_command(lease.username, lease.host, lease.ssh_port)},
+      {"ports", ports_json(access.template_ports, lease.host)},
+      {"expires_at", lease.expires_at.value},
+      {"workload_id", nullptr},
+      {"instructions", json::array(access.instructions.begin(), access.instructions.end())}};
+  if (access.workload_id) out["workload_id"] = *access.workload_id;
+  return out;
+}
+
+std::vector<std::vector<std::string>> access_rows(const consumer::LeaseSeen& lease,
+                                                  const market::AccessDetails& access) {
   std::vector<std::vector<std::string>> rows{{"pod", lease.pod},
                                              {"provider", lease.provider_name},
                                              {"expires", market::to_human_time(lease.expires_at)}};
-  if (!ssh.empty()) {
+  if (const std::string ssh = ssh_command(lease.username, lease.host, lease.ssh_port);
+      !ssh.empty()) {
     rows.push_back({"log in", ssh});
     rows.push_back({"password", lease.password});
   }
   for (const auto& port : access.template_ports)
     rows.push_back({port.label, port_line(port, lease.host)});
-  print_table(rows);
+  return rows;
 }
 
 consumer::LeaseSeen lease_of(const consumer::RequestMade& request,
@@ -184,7 +185,10 @@ Outcome<void> remember_lease(const Options& options, Session& session,
   if (access == nullptr) return failure(ExitCode::Failed, "the provider's answer is no access");
   const consumer::LeaseSeen lease = lease_of(request, *access, terms);
   if (auto ok = session.file->commit({lease}); !ok) return ok;
-  print_access(options, lease, *access);
+  if (options.json)
+    print_json(access_json(lease, *access));
+  else
+    print_table(access_rows(lease, *access));
   return {};
 }
 
@@ -210,15 +214,11 @@ std::string resume_text(const market::RequestId& id) {
 }
 
 Outcome<void> resume(const Options& options, const SpawnOptions& wanted) {
-  auto id = market::RequestId::parse(wanted.resume);
-  if (!id) return failure(ExitCode::Usage, "--resume: a request id has 32 hex digits");
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());
-  const auto& requests = (*session)->file->state().requests();
-  const auto found = requests.find(*id);
-  if (found == requests.end())
-    return failure(ExitCode::NotFound, "no request " + wanted.resume + " in this wallet");
-  const consumer::StoredRequest stored = found->second;
+  const auto found = find_request((*session)->file->state(), wanted.resume);
+  if (!found) return std::unexpected(found.error());
+  const consumer::StoredRequest& stored = *found;
   const Seconds timeout{wanted.payment.timeout_seconds};
   // A final answer changes at most once, to a refund; so a refusal is asked about again.
   if (stored.answered) {
@@ -231,7 +231,7 @@ Outcome<void> resume(const Options& options, const SpawnOptions& wanted) {
   }
   auto terms = terms_of(**session, stored.made);
   if (!terms) return std::unexpected(terms.error());
-  auto reply = ask_provider(**session, stored.made, timeout, resume_text(*id));
+  auto reply = ask_provider(**session, stored.made, timeout, resume_text(stored.made.request));
   if (!reply) return std::unexpected(reply.error());
   return remember_lease(options, **session, stored.made, *reply, *terms);
 }
@@ -267,6 +267,7 @@ Outcome<SetOrder> order_of(const consumer::Directory& directory, const SpawnOpti
       return failure(ExitCode::Usage, (*listing)->offer.hostname + " is named twice");
     order.named.push_back({*listing, tier});
   }
+  if (order.named.empty()) return failure(ExitCode::Usage, "--standby: no provider is named");
   return order;
 }
 
@@ -288,8 +289,8 @@ void print_set(const Options& options, const SpawnedSet& set, const consumer::Le
                      {"ports", ports_json(set.parts.front().access.template_ports, primary.host)},
                      {"members", std::move(members)}});
   }
-  print_access(options, primary, set.parts.front().access);
-  std::vector<std::vector<std::string>> rows{{"guarantee", set.guarantee}};
+  auto rows = access_rows(primary, set.parts.front().access);
+  rows.push_back({"guarantee", set.guarantee});
   for (size_t rank = 1; rank < set.parts.size(); ++rank)
     rows.push_back({fmt::format("standby {}", rank), set.parts[rank].request.provider_name});
   print_table(rows);
@@ -317,6 +318,8 @@ Outcome<void> spawn_with_standbys(const Options& options, Session& session,
 Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!wanted.resume.empty()) return resume(options, wanted);
   if (wanted.provider.empty()) return failure(ExitCode::Usage, "name a provider");
+  if (!wanted.image.empty() && !wanted.slug.empty())
+    return failure(ExitCode::Usage, "--image and --template do not go together");
   if (wanted.encrypt && !wanted.standby.empty())
     return failure(ExitCode::Usage, "--encrypt and --standby do not go together");
   if (wanted.payment.amount == 0 && wanted.payment.seconds == 0 && wanted.payment.token.empty())

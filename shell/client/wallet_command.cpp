@@ -8,6 +8,7 @@
 #include "core/consumer/pending.h"
 #include "core/market/time_text.h"
 #include "shell/base/clock.h"
+#include "shell/client/command_line.h"
 #include "shell/client/lease_session.h"
 #include "shell/client/terminal.h"
 
@@ -167,15 +168,27 @@ std::string state_text(const std::optional<cashu::ProofState>& state) {
 }
 
 // The command that brings the answer, or the money, of one of them.
-std::string advice_of(const consumer::PendingToken& pending, const consumer::StoredToken& token,
+std::string advice_of(const consumer::PendingToken& pending, const consumer::StoredRequest* request,
                       const std::optional<cashu::ProofState>& state) {
   const bool spent = state == cashu::ProofState::Spent;
   if (pending.waiting == consumer::Waiting::Refund) return "paygress wallet receive";
-  if (spent && token.stored.request)
-    return "ask again for the answer: request " + token.stored.request->hex();
-  if (spent || state == cashu::ProofState::Pending) return "";
+  if (spent && request) {
+    const auto message = market::parse_request(request->made.json);
+    const bool topup = message && std::holds_alternative<market::TopUpRequest>(*message);
+    return fmt::format("paygress {} --resume {}", topup ? "topup" : "spawn",
+                       request->made.request.hex());
+  }
+  if (spent) return "paygress wallet receive";  // by a swap of ours that is open
+  if (state == cashu::ProofState::Pending) return "wait: the mint has not decided yet";
   if (pending.may_take_back) return "paygress wallet pending --take-back";
   return fmt::format("paygress wallet reclaim {}", pending.number);
+}
+
+// A token that was given away and has been redeemed is no longer pending.
+Outcome<void> end_of_given(WalletFile& file, uint64_t number) {
+  const UnixSeconds now = shell::now().wall;
+  note(fmt::format("token {} was redeemed by whoever got it", number));
+  return file.commit({consumer::TokenChanged{number, consumer::TokenFate::Taken, now}});
 }
 
 Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
@@ -188,7 +201,14 @@ Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
       {"NR", "SENT", "AMOUNT", "MINT", "PROVIDER SAYS", "MINT SAYS", "WHAT TO DO"}};
   for (const auto& entry : consumer::pending_tokens(state, shell::now().wall)) {
     const auto known = purse.state_of(entry.number);
-    std::string todo = advice_of(entry, state.tokens().at(entry.number), known);
+    if (known && consumer::is_redeemed(state, entry, *known)) {
+      if (auto ok = end_of_given(*(*session)->file, entry.number); !ok) return ok;
+      continue;
+    }
+    const auto request = state.tokens().at(entry.number).stored.request;
+    const auto made = request ? state.requests().find(*request) : state.requests().end();
+    std::string todo =
+        advice_of(entry, made == state.requests().end() ? nullptr : &made->second, known);
     std::optional<Amount> back;
     if (wanted.take_back && entry.may_take_back && known == cashu::ProofState::Unspent) {
       auto got = purse.receive_stored(entry.number);
@@ -204,8 +224,7 @@ Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
                      {"mint_says", state_text(known)},
                      {"may_take_back", entry.may_take_back},
                      {"taken_back", back ? json::value(*back) : json::value(nullptr)},
-                     {"request_id", token.stored.request ? json::value(token.stored.request->hex())
-                                                         : json::value(nullptr)}});
+                     {"request_id", request ? json::value(request->hex()) : json::value(nullptr)}});
     rows.push_back({std::to_string(entry.number), market::to_human_time(token.stored.at),
                     fmt::format("{} {}", token.stored.amount, token.stored.unit), token.stored.mint,
                     std::string(consumer::to_text(entry.waiting)), state_text(known),
@@ -220,6 +239,12 @@ Outcome<void> pending(const Options& options, const WalletOptions& wanted) {
   return {};
 }
 
+// In brackets what a token is worth that moved no money of the wallet.
+std::string amount_text(const consumer::HistoryEntry& entry) {
+  if (entry.amount == 0 && entry.token > 0) return fmt::format("({} {})", entry.token, entry.unit);
+  return fmt::format("{:+} {}", entry.amount, entry.unit);
+}
+
 Outcome<void> history(const Options& options, const WalletOptions&) {
   auto state = WalletFile::look(options.home);
   if (!state) return std::unexpected(state.error());
@@ -229,7 +254,9 @@ Outcome<void> history(const Options& options, const WalletOptions&) {
   for (const auto& entry : state->history()) {
     json::object line{{"number", entry.number}, {"time", entry.at.value}, {"what", entry.what},
                       {"state", entry.state},   {"mint", entry.mint},     {"unit", entry.unit},
-                      {"amount", entry.amount}, {"note", entry.note},     {"request_id", nullptr}};
+                      {"amount", entry.amount}, {"note", entry.note},     {"request_id", nullptr},
+                      {"token_amount", nullptr}};
+    if (entry.token > 0) line["token_amount"] = entry.token;
     std::string note = entry.note;
     if (entry.request) {
       line["request_id"] = entry.request->hex();
@@ -237,8 +264,7 @@ Outcome<void> history(const Options& options, const WalletOptions&) {
     }
     array.push_back(std::move(line));
     rows.push_back({std::to_string(entry.number), market::to_human_time(entry.at), entry.what,
-                    fmt::format("{:+} {}", entry.amount, entry.unit), entry.state, entry.mint,
-                    note});
+                    amount_text(entry), entry.state, entry.mint, note});
   }
   if (options.json)
     print_json(array);
@@ -265,19 +291,25 @@ void add_wallet_command(CLI::App& app, const Options& options, int& exit_code) {
   add("balance", "What is there, by mint", balance);
   auto* make = add("mint", "Buy ecash: shows an invoice, waits until it is paid", mint);
   make->add_option("--mint", wanted->mint, "The mint's address")->required();
-  make->add_option("sats", wanted->amount, "How much")->required()->check(CLI::PositiveNumber);
+  make->add_option("sats", wanted->amount, "How much")
+      ->required()
+      ->transform(number_up_to(kSatsMax));
   make->add_option("--timeout", wanted->timeout_seconds, "Seconds to wait for the payment")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_up_to(kTimeoutMax))
       ->capture_default_str();
   auto* give = add("send", "Make a token of exactly so much, and print it", send);
-  give->add_option("sats", wanted->amount, "How much")->required()->check(CLI::PositiveNumber);
+  give->add_option("sats", wanted->amount, "How much")
+      ->required()
+      ->transform(number_up_to(kSatsMax));
   give->add_option("--mint", wanted->mint, "Of this mint only");
   auto* take =
       add("receive", "Swap a token for money of ours; without one, finish what is open", receive);
   take->add_option("token", wanted->token, "The token, or - to read it from stdin");
   auto* back =
       add("reclaim", "Swap a token that was given away back to us, if nobody took it", reclaim);
-  back->add_option("number", wanted->number, "Its number in the history")->required();
+  back->add_option("number", wanted->number, "Its number in the history")
+      ->required()
+      ->transform(number_up_to(kNumbersMax));
   auto* waiting =
       add("pending", "Tokens that left and whose end is not known; what the mint says", pending);
   waiting->add_flag("--take-back", wanted->take_back,

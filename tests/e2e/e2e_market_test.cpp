@@ -210,6 +210,23 @@ TEST_F(MarketInABox, A_set_is_asked_for_in_words_that_can_be_kept) {
   }
 }
 
+// Of neither could a token be made: the mint is asked for no invoice, and no swap.
+TEST_F(MarketInABox, An_amount_beyond_reach_is_refused_before_anything_is_paid) {
+  const auto lines = [] {
+    return run_json(market_->consumer({"wallet", "history", "--json"})).as_array().size();
+  };
+  const size_t before = lines();
+  const Finished mint = run(market_->consumer(mint_arguments(*market_, 99'999'999'999)));
+  EXPECT_EQ(mint.status, 4) << mint.err;
+  EXPECT_NE(mint.out.find("No invoice was asked for"), std::string::npos) << mint.out;
+  const std::string& npub = market_->providers().at(0).npub;
+  const Finished spawn =
+      run(market_->consumer({"spawn", npub, "--seconds", "99999999999", "--json"}));
+  EXPECT_EQ(spawn.status, 4) << spawn.err;
+  EXPECT_NE(spawn.out.find("not enough money"), std::string::npos) << spawn.out;
+  EXPECT_EQ(lines(), before);
+}
+
 TEST_F(MarketInABox, A_lease_ends_with_its_time) {
   const Bought lease = buy(1, kShort);
   ASSERT_TRUE(fetch(page_url(lease)).has_value());

@@ -104,6 +104,9 @@ TEST(Pricing, TooLittleMoneyIsSaidInWords) {
   const auto plan = plan_split(proofs_of({4}), 4, {&keyset, 1}, keyset);
   ASSERT_FALSE(plan);
   EXPECT_NE(plan.error().message.find("not enough money"), std::string::npos);
+  EXPECT_TRUE(check_reach(proofs_of({4, 1}), 5).has_value());
+  EXPECT_EQ(check_reach(proofs_of({4}), 5'000'000'000).error().message,
+            "not enough money: 5000000000 are needed, the purse holds 4");
 }
 
 }  // namespace
