@@ -97,5 +97,20 @@ TEST(CommandLine, AnUnknownOptionIsNamedAndTheNearestToo) {
   EXPECT_EQ(parse({"spawn", "owl", "cat"}).said, "\"cat\" is one word too many\n" + help);
 }
 
+// A script that reads stdout must not get a text there is no reading of.
+TEST(CommandLine, AnErrorOfTheLineIsOneJsonValueToo) {
+  CLI::App app{"", "paygress"};
+  app.require_subcommand(1);
+  Options options;
+  add_global_options(app, options);
+  app.add_subcommand("spawn", "");
+  const std::vector<const char*> words{"paygress", "spwan", "--json"};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(parse_and_run(app, static_cast<int>(words.size()), words.data()), 2);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "{\"error\":\"there is no verb \\\"spwan\\\"\",\"exit_code\":2,\"advice\":"
+            "\"Did you mean spawn? Verbs of `paygress`: spawn.\"}\n");
+}
+
 }  // namespace
 }  // namespace paygress::client
