@@ -234,10 +234,14 @@ void WalletState::on(const RequestAnswered& r) {
 void WalletState::on(const LeaseSeen& r) {
   const PodKey key{r.provider, r.pod};
   const auto known = leases_.find(key);
-  // A later record of the same request tells how the pod is, not that another was rented.
+  // A later record of the same request tells how the pod is, not that another was rented; a standby
+  // that took over gives it another id.
   if (known == leases_.end() || known->second.request != r.request) {
     std::erase(rented_, key);
-    rented_.push_back(key);
+    const auto same = std::ranges::find_if(rented_, [&](const PodKey& other) {
+      return other.first == r.provider && leases_.at(other).request == r.request;
+    });
+    rented_.insert(same == rented_.end() ? same : std::next(same), key);
   }
   leases_.insert_or_assign(key, r);
 }

@@ -219,6 +219,11 @@ Outcome<void> resume(const Options& options, const SpawnOptions& wanted) {
   const auto found = find_request((*session)->file->state(), wanted.resume);
   if (!found) return std::unexpected(found.error());
   const consumer::StoredRequest& stored = *found;
+  const auto message = market::parse_request(stored.made.json);
+  if (!message || !std::holds_alternative<market::SpawnRequest>(*message))
+    return failure(ExitCode::Usage, "request " + wanted.resume + " is no spawn",
+                   "`paygress wallet history` shows what each request is; of a top-up: `paygress "
+                   "topup --resume`.");
   const Seconds timeout{wanted.payment.timeout_seconds};
   // A final answer changes at most once, to a refund; so a refusal is asked about again.
   if (stored.answered) {
@@ -317,7 +322,8 @@ Outcome<void> spawn_with_standbys(const Options& options, Session& session,
 
 Outcome<void> spawn(const Options& options, const SpawnOptions& wanted) {
   if (!wanted.resume.empty()) return resume(options, wanted);
-  if (wanted.provider.empty()) return failure(ExitCode::Usage, "name a provider");
+  if (wanted.provider.empty())
+    return failure(ExitCode::Usage, "name a provider", "`paygress list` shows who is there.");
   if (!wanted.image.empty() && !wanted.slug.empty())
     return failure(ExitCode::Usage, "--image and --template do not go together");
   if (wanted.encrypt && !wanted.standby.empty())

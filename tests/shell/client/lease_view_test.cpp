@@ -20,6 +20,8 @@ consumer::LeaseSeen lease(uint8_t provider, std::string name, std::string pod, i
   seen.provider_name = std::move(name);
   seen.pod = std::move(pod);
   seen.host = seen.provider_name + ".example";
+  seen.request.bytes[0] = provider;
+  seen.request.bytes[1] = static_cast<uint8_t>(seen.pod.back());
   seen.at = UnixSeconds{at};
   return seen;
 }
@@ -106,6 +108,14 @@ TEST_F(FindLease, AToppedUpPodIsNoNewerThanBefore) {
   other.request.bytes.fill(1);  // the provider began to count anew
   state.apply(other);
   EXPECT_EQ(host(""), "anna.example/container-1000");
+}
+
+TEST_F(FindLease, WhatAStandbyRunsSinceItTookOverIsNoNewerThanItsReservation) {
+  auto taken_over = lease(0xaa, "anna", "container-7000", 9);
+  taken_over.request = state.leases().at({key_of(0xaa), "container-1000"}).request;
+  state.apply(taken_over);
+  EXPECT_EQ(host("", "anna"), "anna.example/container-7000");
+  EXPECT_EQ(host(""), "bert.example/container-1000");
 }
 
 // A later record of the same pod replaces the earlier one.
