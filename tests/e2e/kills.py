@@ -139,7 +139,7 @@ class Consumer(threading.Thread):
     def command(self, *words):
         done = subprocess.run([self.program, *words, "--json"], env=self.env, text=True,
                               capture_output=True, timeout=COMMAND_S, check=False)
-        unknown = re.search(r"paygress (spawn|topup) .*?--resume ([0-9a-f]{32})", done.stderr)
+        unknown = re.search(r"paygress (spawn|topup) .*?--resume ([0-9a-f]{32})", done.stdout)
         if done.returncode == 6 and unknown:
             self.unknown.append(unknown.groups())
         if done.returncode != 0:
