@@ -55,6 +55,37 @@ Failure unanswered(Failure why, const consumer::RequestMade& request, const std:
   return why;
 }
 
+// Stores the token that was handed in to pay with. One that an earlier provider left untouched is
+// stored already.
+Outcome<uint64_t> handed_in(Session& session, const std::vector<std::string>& mints,
+                            const std::string& given) {
+  auto text = token_text(given);
+  if (!text) return std::unexpected(text.error());
+  auto token = read_token(*text);
+  if (!token) return std::unexpected(token.error());
+  if (!cashu::is_mint_allowed(token->mint, mints))
+    return failure(ExitCode::Payment, "the provider does not accept the mint " + token->mint);
+  const consumer::WalletState& state = session.file->state();
+  if (const auto known = state.token_with(token->proofs)) {
+    const consumer::StoredToken& before = state.tokens().at(*known);
+    if (before.stored.origin == TokenOrigin::Given && before.fate == TokenFate::Here &&
+        before.stored.proofs == token->proofs && !state.is_being_received(*known))
+      return *known;
+    return std::unexpected(known_token(before));
+  }
+  consumer::TokenStored stored;
+  stored.number = state.next_number();
+  stored.origin = TokenOrigin::Given;
+  stored.text = *text;
+  stored.mint = cashu::normalise_mint_url(token->mint).value();
+  stored.unit = token->unit.empty() ? kUnit : token->unit;
+  stored.amount = cashu::total(token->proofs).value_or(0);
+  stored.proofs = token->proofs;
+  stored.at = shell::now().wall;
+  if (auto ok = session.file->commit({stored}); !ok) return std::unexpected(ok.error());
+  return stored.number;
+}
+
 }  // namespace
 
 void take_refund(Session& session, const std::string& refund, const market::RequestId& request) {
@@ -125,35 +156,7 @@ std::vector<std::string> normalised(const std::vector<std::string>& mints) {
 Outcome<uint64_t> payment_token(Session& session, const std::vector<std::string>& mints,
                                 uint64_t rate, const PaymentOptions& payment) {
   if (mints.empty()) return failure(ExitCode::Payment, "the provider accepts no usable mint");
-  if (!payment.token.empty()) {
-    std::string text = payment.token;
-    if (text == "-") {
-      auto input = read_stdin();
-      if (!input) return std::unexpected(input.error());
-      text = *input;
-    } else {
-      note(
-          "warning: other users of this machine can see a token on the command line; "
-          "use - and stdin");
-    }
-    auto token = read_token(text);
-    if (!token) return std::unexpected(token.error());
-    if (!cashu::is_mint_allowed(token->mint, mints))
-      return failure(ExitCode::Payment, "the provider does not accept the mint " + token->mint);
-    if (const auto known = session.file->state().token_with(token->proofs))
-      return std::unexpected(known_token(session.file->state().tokens().at(*known)));
-    consumer::TokenStored stored;
-    stored.number = session.file->state().next_number();
-    stored.origin = TokenOrigin::Given;
-    stored.text = text;
-    stored.mint = cashu::normalise_mint_url(token->mint).value();
-    stored.unit = token->unit.empty() ? kUnit : token->unit;
-    stored.amount = cashu::total(token->proofs).value_or(0);
-    stored.proofs = token->proofs;
-    stored.at = shell::now().wall;
-    if (auto ok = session.file->commit({stored}); !ok) return std::unexpected(ok.error());
-    return stored.number;
-  }
+  if (!payment.token.empty()) return handed_in(session, mints, payment.token);
   Purse::Payment wanted{payment.amount, false};
   if (payment.seconds > 0) {
     const auto sats = consumer::sats_for(rate, Seconds{payment.seconds});

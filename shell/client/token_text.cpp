@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "shell/client/terminal.h"
+
 namespace paygress::client {
 namespace {
 
@@ -28,6 +30,14 @@ Failure known_foreign(uint64_t number, TokenFate fate) {
 }
 
 }  // namespace
+
+Outcome<std::string> token_text(const std::string& given) {
+  if (given == "-") return read_stdin();
+  note(
+      "warning: other users of this machine can see a token on the command line; "
+      "use - and stdin");
+  return given;
+}
 
 Outcome<cashu::Token> read_token(const std::string& text) {
   auto token = cashu::decode_token(text);

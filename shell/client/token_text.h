@@ -9,6 +9,8 @@
 
 namespace paygress::client {
 
+// As the command line names it: from stdin when it is "-". Warns when others could see it.
+Outcome<std::string> token_text(const std::string& given);
 Outcome<cashu::Token> read_token(const std::string& text);
 
 // What became of a token that the wallet knows, and so takes no second time.

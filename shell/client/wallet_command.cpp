@@ -11,6 +11,7 @@
 #include "shell/client/command_line.h"
 #include "shell/client/lease_session.h"
 #include "shell/client/terminal.h"
+#include "shell/client/token_text.h"
 
 namespace paygress::client {
 namespace {
@@ -114,15 +115,11 @@ Outcome<void> print_received(const Options& options, Session& session, Amount am
 }
 
 Outcome<void> receive(const Options& options, const WalletOptions& wanted) {
-  std::string text = wanted.token;
-  if (text == "-") {
-    auto input = read_stdin();
-    if (!input) return std::unexpected(input.error());
-    text = *input;
-  } else if (!text.empty()) {
-    note(
-        "warning: other users of this machine can see a token on the command line; "
-        "use - and stdin");
+  std::string text;
+  if (!wanted.token.empty()) {
+    auto given = token_text(wanted.token);
+    if (!given) return std::unexpected(given.error());
+    text = *std::move(given);
   }
   auto session = open_session(options);
   if (!session) return std::unexpected(session.error());

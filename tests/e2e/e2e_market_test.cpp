@@ -227,6 +227,25 @@ TEST_F(MarketInABox, An_amount_beyond_reach_is_refused_before_anything_is_paid) 
   EXPECT_EQ(lines(), before);
 }
 
+TEST_F(MarketInABox, A_token_that_was_left_untouched_pays_the_next_time) {
+  const auto sent = run_json(market_->consumer({"wallet", "send", "100", "--json"}));
+  const std::string token = text_member(sent, "token").value_or("");
+  const std::string& npub = market_->providers().at(0).npub;
+  const auto spawn = [&](const std::string& slug, bool other) {
+    Command command =
+        market_->consumer({"spawn", npub, "--template", slug, "--token", token, "--json"});
+    if (other) command.argv.insert(command.argv.end(), {"--home", market_->directory() + "/other"});
+    return run(command);
+  };
+  const Finished ours = spawn("hello", false);
+  EXPECT_EQ(ours.status, 4);
+  EXPECT_NE(ours.out.find("this wallet itself made this token"), std::string::npos) << ours.out;
+  EXPECT_EQ(spawn("no-such-template", true).status, 5);
+  const Finished again = spawn("hello", true);
+  EXPECT_EQ(again.status, 0) << again.out << again.err;
+  EXPECT_EQ(spawn("hello", true).status, 4);
+}
+
 TEST_F(MarketInABox, A_lease_ends_with_its_time) {
   const Bought lease = buy(1, kShort);
   ASSERT_TRUE(fetch(page_url(lease)).has_value());
