@@ -40,12 +40,15 @@ std::optional<TokenFate> fate_of(const market::Reply& reply, TokenOrigin origin)
 }
 
 // Of a request without an answer: what is known of it, and how to go on.
-Failure unanswered(Failure why, const consumer::RequestMade& request, const std::string& resume) {
+Failure unanswered(const consumer::WalletState& state, Failure why,
+                   const consumer::RequestMade& request, const std::string& resume) {
   if (resume.empty()) return why;
   if (why.code == ExitCode::TimedOut)
     why.advice = "The outcome is unknown. It is safe to repeat: " + resume;
   // Nothing left now, but an earlier attempt may have: the token waits for an answer.
-  if (why.code == ExitCode::Failed && request.token != 0) {
+  const auto token = state.tokens().find(request.token);
+  const bool waits = token != state.tokens().end() && token->second.fate == TokenFate::Sent;
+  if (why.code == ExitCode::Failed && waits) {
     why.code = ExitCode::TimedOut;
     why.advice = fmt::format(
         "Nothing was sent now. The token is kept for this request, which is safe to repeat: {}; "
@@ -171,7 +174,9 @@ Outcome<market::Reply> ask_provider(Session& session, const consumer::RequestMad
                                     Seconds timeout, const std::string& resume_command) {
   auto answer = exchange(session.loop, session.identity, request, timeout,
                          [](const market::ErrorReply& interim) { progress(interim.message); });
-  if (!answer) return std::unexpected(unanswered(answer.error(), request, resume_command));
+  if (!answer)
+    return std::unexpected(
+        unanswered(session.file->state(), answer.error(), request, resume_command));
   const UnixSeconds now = shell::now().wall;
   std::vector<Record> records{consumer::RequestAnswered{request.request, answer->json, now}};
   if (request.token != 0) {
