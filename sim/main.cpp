@@ -102,16 +102,15 @@ std::string drawn(const Family& family, uint64_t seed, const Options& options) {
 }
 
 int list(const Options& options) {
-  boost::json::array all;
   for (const auto& family : families()) {
+    const boost::json::object one{{"name", family->name()},
+                                  {"about", family->about()},
+                                  {"marks", boost::json::value_from(family->marks())}};
     if (options.json)
-      all.push_back({{"name", family->name()},
-                     {"about", family->about()},
-                     {"marks", boost::json::value_from(family->marks())}});
+      std::printf("%s\n", boost::json::serialize(one).c_str());
     else
       std::printf("%-16s %s\n", family->name().c_str(), family->about().c_str());
   }
-  if (options.json) std::printf("%s\n", boost::json::serialize(all).c_str());
   return kOk;
 }
 
@@ -203,7 +202,9 @@ int with_history(const std::string& verb, const Options& options) {
   const auto text = history(name, options);
   if (!text) return complain(kFailed, to_string(text.error()));
   const auto family = family_of(*text);
-  if (!family) return complain(kNotFound, name + ": " + to_string(family.error()));
+  if (!family)  // 3 is for a scenario that is named, and not there
+    return complain(scenario_named_by(*text) ? kNotFound : kFailed,
+                    name + ": " + to_string(family.error()));
   if (verb == "replay") return replay(**family, name, *text, options);
   if (verb == "shrink") return shrink_file(**family, *text, options);
   const auto page = report_html(*text);

@@ -64,7 +64,7 @@ const Family* find_family(std::string_view name) {
   return nullptr;
 }
 
-Result<const Family*> family_of(const std::string& text) {
+Result<std::string> scenario_named_by(const std::string& text) {
   size_t at = 0;  // comments may stand in front
   while (at < text.size() && (text[at] == '#' || text[at] == '\n'))
     at = std::min(text.find('\n', at), text.size() - 1) + 1;
@@ -72,9 +72,14 @@ Result<const Family*> family_of(const std::string& text) {
   if (text.compare(at, kWord.size(), kWord) != 0)
     return fail("it does not begin with a line `scenario NAME seed=N`");
   const size_t from = at + kWord.size();
-  const std::string name = text.substr(from, text.find_first_of(" \n", from) - from);
-  const Family* family = find_family(name);
-  if (family == nullptr) return fail("there is no scenario '" + name + "'");
+  return text.substr(from, text.find_first_of(" \n", from) - from);
+}
+
+Result<const Family*> family_of(const std::string& text) {
+  const auto name = scenario_named_by(text);
+  if (!name) return std::unexpected(name.error());
+  const Family* family = find_family(*name);
+  if (family == nullptr) return fail("there is no scenario '" + *name + "'");
   return family;
 }
 

@@ -37,7 +37,9 @@ class Family {
 const std::vector<std::unique_ptr<const Family>>& families();
 // Null: there is none of that name.
 const Family* find_family(std::string_view name);
-// The family that the text's first line names.
+// What the text's first line calls its scenario. Error: it is no history at all.
+Result<std::string> scenario_named_by(const std::string& text);
+// The family of that name.
 Result<const Family*> family_of(const std::string& text);
 // The `seed=` of the text's first line; 0 when there is none.
 uint64_t seed_of(const std::string& text);

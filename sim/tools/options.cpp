@@ -19,6 +19,14 @@ std::optional<uint64_t> number(std::string_view text) {
   return value;
 }
 
+std::string planted_names() {
+  std::string names;
+  for (const PlantedBug& bug : kPlantedBugs)
+    names += (names.empty() ? " " : ", ") + std::string(bug.name);
+  std::ranges::replace(names, '_', '-');
+  return names;
+}
+
 Result<void> set(Options& options, const std::string& name, const std::string& value) {
   if (name == "--out") {
     options.out = value;
@@ -38,7 +46,7 @@ Result<void> set(Options& options, const std::string& name, const std::string& v
   }
   if (name == "--plant") {
     const auto bug = bug_named(value);
-    if (!bug) return fail("there is no planted bug '" + value + "'; paygress-sim list shows them");
+    if (!bug) return fail("there is no planted bug '" + value + "'; there are" + planted_names());
     if (!kPlantsCompiledIn)
       return fail("this program holds no planted bugs; ./dev build plant makes one that does");
     options.plant = *bug;

@@ -39,7 +39,16 @@ def verbs(program):
         status(run(program, "run", "nowhere"), NOT_FOUND, "an unknown scenario")
         status(run(program, "replay", "nothing.scenario", folder=folder), FAILED, "a missing file")
         status(run(program, "run", "first-lease", "--seeds", "5..1"), USAGE, "a backward range")
-        expect("lease" in json.loads(run(program, "list", "--json").stdout)[0]["marks"], "list")
+        lines = run(program, "list", "--json").stdout.splitlines()
+        expect(len(lines) > 5 and "lease" in json.loads(lines[0])["marks"], f"list says {lines}")
+        unknown = run(program, "run", "first-lease", "--plant", "nothing-of-that-name")
+        status(unknown, USAGE, "an unknown planted bug")
+        expect("redeem-no-restore" in unknown.stderr, f"no bug is named: {unknown.stderr}")
+        garbage = os.path.join(folder, "garbage")
+        for text, code in (("nonsense\n", FAILED), ("scenario nowhere seed=1\n", NOT_FOUND)):
+            with open(garbage, "w", encoding="utf-8") as file:
+                file.write(text)
+            status(run(program, "replay", garbage), code, f"a file with {text}")
 
         swept = run(program, "sweep", "first-lease", "--seeds", "1..6", "--jobs", "2", "--json",
                     folder=folder)
