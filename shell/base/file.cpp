@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +22,19 @@ Result<void> write_all(const FileDescriptor& file, std::string_view content,
   }
   if (fsync(file.number()) != 0) return system_failure("cannot be made durable", path);
   return {};
+}
+
+std::string temporary_of(const std::string& path) {
+  return fmt::format("{}.{}.new", path, getpid());
+}
+
+// Errors name the file that was asked for: nobody knows of the temporary one.
+Result<FileDescriptor> make_temporary_of(const std::string& path) {
+  const std::string temporary = temporary_of(path);
+  unlink(temporary.c_str());
+  const int number = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (number < 0) return system_failure("cannot be made", path);
+  return FileDescriptor(number);
 }
 
 Result<void> sync_directory_of(const std::string& path) {
@@ -50,6 +64,13 @@ Result<FileDescriptor> open_file(const std::string& path, int flags, unsigned mo
   return FileDescriptor(number);
 }
 
+Result<FileDescriptor> lock_file(const std::string& path, std::string_view held) {
+  auto lock = open_file(path, O_RDWR | O_CREAT, 0600);
+  if (!lock || flock(lock->number(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) return fail(std::string(held), path);
+  return system_failure("cannot be locked", path);
+}
+
 Result<std::string> read_all(const FileDescriptor& file, size_t bytes_max,
                              const std::string& path) {
   std::string content;
@@ -65,13 +86,19 @@ Result<std::string> read_all(const FileDescriptor& file, size_t bytes_max,
   }
 }
 
+Result<void> check_writable(const std::string& path) {
+  const auto made = make_temporary_of(path);
+  if (!made) return std::unexpected(made.error());
+  unlink(temporary_of(path).c_str());
+  return {};
+}
+
 Result<void> write_whole_file(const std::string& path, std::string_view content, bool replace) {
-  const std::string temporary = fmt::format("{}.{}.new", path, getpid());
-  unlink(temporary.c_str());
+  const std::string temporary = temporary_of(path);
   Result<void> result = [&]() -> Result<void> {
-    auto file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    auto file = make_temporary_of(path);
     if (!file) return std::unexpected(file.error());
-    return write_all(*file, content, temporary);
+    return write_all(*file, content, path);
   }();
   if (result) {
     const bool moved = replace ? rename(temporary.c_str(), path.c_str()) == 0

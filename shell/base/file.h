@@ -33,8 +33,15 @@ std::unexpected<Error> system_failure(std::string_view what, const std::string& 
 // open(2) with O_CLOEXEC.
 Result<FileDescriptor> open_file(const std::string& path, int flags, unsigned mode = 0);
 
+// A file, made with mode 0600 when there is none, that at most one process holds; as long as the
+// descriptor lives. Error `held`, about `path`: another process does.
+Result<FileDescriptor> lock_file(const std::string& path, std::string_view held);
+
 // From the current position to the end; an error when it is longer than `bytes_max`.
 Result<std::string> read_all(const FileDescriptor& file, size_t bytes_max, const std::string& path);
+
+// Whether write_whole_file could write it now: makes and removes the temporary file.
+Result<void> check_writable(const std::string& path);
 
 // Mode 0600, whole or not at all, durable: a temporary file beside it, fsync, rename (or link, when
 // an existing file must stay), fsync of the directory.

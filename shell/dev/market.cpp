@@ -124,6 +124,12 @@ Result<void> Market::prepare(const MarketOptions& options) {
     directory_ = fs::absolute(options.data_dir).lexically_normal();
     if (auto made = shell::make_private_directory(directory_); !made) return made;
   }
+  // Before anything is written: the providers of a market that runs read their configs again.
+  auto lock = shell::lock_file(directory_ + "/market.lock",
+                               "is held: another market runs in this directory; end it, or name "
+                               "another with --data-dir. Nothing was changed");
+  if (!lock) return std::unexpected(lock.error());
+  lock_ = std::move(*lock);
   auto services = Services::start(options.services);
   if (!services) return std::unexpected(services.error());
   services_ = std::move(*services);
@@ -223,6 +229,10 @@ Result<boost::json::value> Market::status_of(const MarketProvider& provider) con
   boost::system::error_code error;
   auto status = boost::json::parse(asked->out, error);
   if (error) return fail(asked->err, "status");
+  const auto* object = status.if_object();
+  const auto* problem = object == nullptr ? nullptr : object->if_contains("error");
+  if (problem != nullptr && problem->is_string())
+    return fail(std::string(problem->get_string()), "status");
   return status;
 }
 

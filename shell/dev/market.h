@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/provider/config.h"
+#include "shell/base/file.h"
 #include "shell/dev/child.h"
 #include "shell/dev/services.h"
 
@@ -87,6 +88,7 @@ class Market {
 
   std::unique_ptr<Services> services_;
   std::string directory_;
+  shell::FileDescriptor lock_;  // of the directory
   bool temporary_ = false;
   std::filesystem::path programs_;
   provider::BackendType backend_ = provider::BackendType::Sandbox;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,15 +19,8 @@ namespace paygress::store {
 namespace {
 
 Result<shell::FileDescriptor> take_lock(const std::string& directory) {
-  const std::string path = directory + "/" + kLockFile;
-  auto lock = shell::open_file(path, O_RDWR | O_CREAT, 0600);
-  if (!lock) return lock;
-  if (flock(lock->number(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      return fail("is held: another paygress-provider uses this data directory", path);
-    return shell::system_failure("cannot be locked", path);
-  }
-  return lock;
+  return shell::lock_file(directory + "/" + kLockFile,
+                          "is held: another paygress-provider uses this data directory");
 }
 
 // SQLite would make the file readable for others; its -wal takes the mode of the file.

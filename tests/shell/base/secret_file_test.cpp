@@ -12,6 +12,7 @@
 
 #include "shell/base/clock.h"
 #include "shell/base/entropy.h"
+#include "shell/base/file.h"
 #include "tests/shell/temporary_directory.h"
 
 namespace paygress::shell {
@@ -77,6 +78,31 @@ TEST_F(SecretFile, IsReplacedOnlyWhenAsked) {
   EXPECT_EQ(read_secret_file(path())->reveal(), "two");
   // No temporary file stays behind.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1);
+}
+
+// The temporary file is nobody's business: who reads the error looks for the one that was asked
+// for.
+TEST_F(SecretFile, AnErrorNamesTheFileThatWasAskedFor) {
+  const std::string lost = directory_.file("missing/secret");
+  const auto written = write_secret_file(lost, "one", Replace::No);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().where, lost);
+  const auto writable = check_writable(lost);
+  ASSERT_FALSE(writable);
+  EXPECT_EQ(writable.error().where, lost);
+  EXPECT_TRUE(check_writable(path()));
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path())) << "looking leaves nothing behind";
+}
+
+TEST_F(SecretFile, ALockIsHeldByOne) {
+  {
+    const auto first = lock_file(path(), "is held");
+    ASSERT_TRUE(first);
+    const auto second = lock_file(path(), "is held");
+    ASSERT_FALSE(second);
+    EXPECT_EQ(to_string(second.error()), path() + ": is held");
+  }
+  EXPECT_TRUE(lock_file(path(), "is held"));
 }
 
 TEST_F(SecretFile, AnErrorNeverQuotesTheContent) {
