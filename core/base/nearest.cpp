@@ -31,6 +31,10 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> known) {
   if (word.size() > kWordBytesMax) return std::nullopt;
+  for (const std::string_view candidate : known)
+    if (!word.empty() && candidate.size() > word.size() && candidate.starts_with(word) &&
+        candidate[word.size()] == '_')
+      return candidate;
   std::optional<std::string_view> best;
   size_t best_distance = 0;
   for (const std::string_view candidate : known) {

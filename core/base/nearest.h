@@ -12,8 +12,9 @@ namespace paygress {
 inline constexpr size_t kWordBytesMax = 64;
 size_t edit_distance(std::string_view a, std::string_view b);
 
-// The first of the nearest `known` words, if it differs in at most a third of its characters (and
-// in at most two of a short one). Nothing for words longer than kWordBytesMax.
+// The first `known` word of which `word` is the beginning, up to a '_': "rate" of
+// "rate_msats_per_sec". Else the first of the nearest ones, if it differs in at most a third of its
+// characters (and in at most two of a short one). Nothing for words longer than kWordBytesMax.
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> known);
 

@@ -150,7 +150,8 @@ ConfigReport parse_config(std::string_view text) {
   json::Reading in(json::Reading::Mode::Everything);
   json::read(in, json::Where{}, *tree, report.config);
   for (const Error& error : in.errors) report.findings.push_back(unreadable(error));
-  if (tree->kind != json::Kind::Object) return report;
+  report.is_object = tree->kind == json::Kind::Object;
+  if (!report.is_object) return report;
   for (const auto& unknown : in.unknown) report.findings.push_back(unknown_key(unknown));
   // What could not be read is at its default: to complain about the default would only confuse.
   for (Finding& finding : check_config(report.config)) {

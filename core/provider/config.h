@@ -224,6 +224,7 @@ struct Finding {
 BOOST_DESCRIBE_STRUCT(Finding, (), (path, severity, message, suggestion))
 
 struct ConfigReport {
+  bool is_object = false;         // JSON at all; else nothing could be read
   ProviderConfig config;          // what could be read; defaults elsewhere
   std::vector<Finding> findings;  // of reading, unknown keys, then of checking
   bool usable() const;            // no finding is an Error

@@ -50,7 +50,8 @@ class Checker {
   void check_mints();
   void check_times();
   void check_ports();
-  void check_listener(const std::string& path, const std::optional<std::string>& address);
+  // False: it is no address at all, so that nothing more can be said of it.
+  bool check_listener(const std::string& path, const std::optional<std::string>& address);
   void check_payout();
   void check_rest();
   void check_unused();
@@ -402,16 +403,19 @@ void Checker::check_times() {
   if (longest > kDurationMax) error("maximum_duration_seconds", "is longer than ten years");
 }
 
-void Checker::check_listener(const std::string& path, const std::optional<std::string>& address) {
-  if (!address) return;
+bool Checker::check_listener(const std::string& path, const std::optional<std::string>& address) {
+  if (!address) return true;
   const auto parsed = host_port_of(*address);
-  if (!parsed || !parsed->port || has_spaces_or_controls(*address))
-    return error(path, "is no address with a port", "\"127.0.0.1:9464\"");
+  if (!parsed || !parsed->port || has_spaces_or_controls(*address)) {
+    error(path, "is no address with a port", "\"127.0.0.1:9464\"");
+    return false;
+  }
   const PortRange ports = ssh_ports(c_);
   if (*parsed->port >= ports.first && *parsed->port <= ports.last)
     error(path, "has a port inside ssh_port_start to ssh_port_end, which leases use",
           "choose a port outside " + std::to_string(ports.first) + " to " +
               std::to_string(ports.last));
+  return true;
 }
 
 void Checker::check_ports() {
@@ -424,11 +428,11 @@ void Checker::check_ports() {
   if (ports.first < 1024)
     error("ssh_port_start", "must not be a port of the system", "1024 or more");
   check_listener("http_bind_addr", c_.http_bind_addr);
-  check_listener("metrics_bind_addr", c_.metrics_bind_addr);
+  const bool metrics_listens = check_listener("metrics_bind_addr", c_.metrics_bind_addr);
   if (c_.http_bind_addr && c_.http_bind_addr == c_.metrics_bind_addr)
     error("metrics_bind_addr", "is the address of http_bind_addr too", "choose another port");
   if (const auto metrics = host_port_of(c_.metrics_bind_addr.value_or("127.0.0.1"));
-      metrics && !is_loopback(metrics->host))
+      metrics_listens && metrics && !is_loopback(metrics->host))
     warn("metrics_bind_addr", "can be read by others: it tells what you sell and earn",
          "\"127.0.0.1:9464\"");
   if (c_.tunnel_enabled && c_.tunnel_interface.value_or("").empty())

@@ -508,6 +508,13 @@ TEST(ConfigSettings, PortsHaveDefaults) {
   EXPECT_EQ(ssh_ports(good()).last, 39'999);
 }
 
+TEST(ConfigCheck, WhatIsNoAddressIsNotCalledReadableByOthers) {
+  C config = good();
+  config.metrics_bind_addr = "nonsense";
+  const auto findings = check_config(config);
+  EXPECT_EQ(std::ranges::count(findings, "metrics_bind_addr", &Finding::path), 1);
+}
+
 TEST(Nearest, CountsInsertionsRemovalsChangesAndSwaps) {
   EXPECT_EQ(edit_distance("abc", "abc"), 0u);
   EXPECT_EQ(edit_distance("abc", "acb"), 1u);
@@ -517,6 +524,8 @@ TEST(Nearest, CountsInsertionsRemovalsChangesAndSwaps) {
   const std::vector<std::string_view> known = {"ssh_port_start", "ssh_port_end"};
   EXPECT_EQ(nearest("ssh_port_ned", known), "ssh_port_end");
   EXPECT_EQ(nearest("colour", known), std::nullopt);
+  const std::vector<std::string_view> of_tier = {"name", "memory_mb", "rate_msats_per_sec"};
+  EXPECT_EQ(nearest("rate", of_tier), "rate_msats_per_sec") << "not \"name\"";
   EXPECT_EQ(nearest(std::string(65, 'x'), known), std::nullopt);
 }
 
