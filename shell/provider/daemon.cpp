@@ -224,7 +224,7 @@ Result<void> Daemon::open_core(lease::Resources node) {
                             [this](const Error& error) { on_journal_failed(error); }});
   snapshots_.watch(loop_, pool_, *writer_, empty);
   wallet_ = std::make_unique<WalletDesk>(
-      loop_, *core_, setup_.config.payout.directory,
+      loop_, *core_, executor_->silent_mints(), setup_.config.payout.directory,
       [this](const cashu::MintCall& call, std::function<void(const cashu::MintAnswer&)> then) {
         executor_->ask_mint(call, std::move(then));
       },
@@ -252,7 +252,8 @@ void Daemon::open_metrics() {
   if (!address) return;
   MetricsServer::Sources sources;
   sources.metrics = [this] {
-    return metrics_text(*core_, readiness_, {started_at_, links_->frames_refused()});
+    return metrics_text(*core_, readiness_,
+                        {started_at_, links_->frames_refused(), executor_->silent_mints()});
   };
   sources.waits_for = [this] { return waits_for(*core_, readiness_); };
   auto server = MetricsServer::listen(loop_, *address, std::move(sources));
@@ -286,8 +287,8 @@ int Daemon::run() {
   metrics_.reset();
   control_.reset();
   writer_.reset();
-  executor_.reset();
   wallet_.reset();
+  executor_.reset();
   guard_.reset();
   links_.reset();
   return exit_code_;
@@ -384,7 +385,8 @@ void Daemon::feed_watchdog() {
 }
 
 boost::json::object Daemon::status() const {
-  boost::json::object out = live_json(*core_, readiness_, net::Loop::now());
+  boost::json::object out =
+      live_json(*core_, readiness_, executor_->silent_mints(), net::Loop::now());
   out["pid"] = getpid();
   out["started_at"] = started_at_.value;
   out["data_dir"] = setup_.data_dir;

@@ -13,6 +13,9 @@ namespace paygress::daemon {
 namespace {
 
 constexpr Micros kFullRetry = 20'000_us;
+// How often a mint that does not answer is asked whether it does.
+constexpr Micros kLookAgainEvery = micros(Seconds{60});
+constexpr Micros kLookAgainLimit = micros(Seconds{10});
 
 net::HttpCall http_call(const cashu::MintCall& e) {
   net::HttpCall call;
@@ -95,12 +98,38 @@ void Executor::perform_one(const cashu::CheckToken& e) {
 // is read on a worker: keysets hold dozens of points that must be on the curve.
 void Executor::fetch(const cashu::MintCall& e,
                      std::function<void(std::optional<net::Answered>)> then) {
-  http_.start(http_call(e), [this, id = e.id, then = std::move(then)](net::HttpOutcome outcome) {
-    if (auto* answered = std::get_if<net::Answered>(&outcome)) return then(std::move(*answered));
-    const auto* not_sent = std::get_if<net::NotSent>(&outcome);
-    log_.debug("mint call {}: {}", id.value,
-               not_sent != nullptr ? not_sent->reason : std::get<net::Uncertain>(outcome).reason);
-    then(std::nullopt);
+  http_.start(http_call(e), [this, mint = e.mint, endpoint = e.endpoint,
+                             then = std::move(then)](net::HttpOutcome outcome) {
+    watch_mint(mint, endpoint, outcome);
+    auto* answered = std::get_if<net::Answered>(&outcome);
+    then(answered != nullptr ? std::optional(std::move(*answered)) : std::nullopt);
+  });
+}
+
+// What waits for a mint asks it again and again; that it is away is said once.
+void Executor::watch_mint(const std::string& mint, cashu::Endpoint endpoint,
+                          const net::HttpOutcome& outcome) {
+  const Now now = net::Loop::now();
+  if (const auto problem = MintWatch::problem_of(outcome)) {
+    log_.debug("mint {}{}: {}", mint, cashu::endpoint_path(endpoint), *problem);
+    if (!mint_watch_.missed(mint, endpoint, *problem, now)) return;
+    log_.warn("mint {} does not answer ({}): what waits for it is asked again until it does", mint,
+              mint_watch_.silent().at(mint).reason);
+    return look_again(mint);
+  }
+  if (mint_watch_.heard(mint, endpoint, now)) log_.info("mint {} answers again", mint);
+}
+
+// Else nobody would learn that it is back before somebody pays with its money.
+void Executor::look_again(const std::string& mint) {
+  loop_.after(kLookAgainEvery, [this, mint, alive = alive_] {
+    if (!*alive || !mint_watch_.silent().contains(mint)) return;
+    cashu::MintCall call;
+    call.mint = mint;
+    call.endpoint = cashu::Endpoint::Info;
+    call.deadline = kLookAgainLimit;
+    ask_mint(call, [](const cashu::MintAnswer&) {});
+    look_again(mint);
   });
 }
 

@@ -11,6 +11,7 @@
 #include "shell/net/http_client.h"
 #include "shell/net/worker_pool.h"
 #include "shell/provider/guard_link.h"
+#include "shell/provider/mint_watch.h"
 #include "shell/provider/relay_links.h"
 #include "shell/provider/setup.h"
 
@@ -34,6 +35,7 @@ class Executor {
   // A question to a mint that changes nothing and that the core does not ask: the answer comes to
   // `then`, unless the executor is gone before.
   void ask_mint(const cashu::MintCall& call, std::function<void(const cashu::MintAnswer&)> then);
+  const SilentMints& silent_mints() const { return mint_watch_.silent(); }
 
  private:
   void perform_one(const provider::OpenLink& e) { links_.open(e); }
@@ -61,6 +63,9 @@ class Executor {
 
   // Nothing: no answer came.
   void fetch(const cashu::MintCall& e, std::function<void(std::optional<net::Answered>)> then);
+  void watch_mint(const std::string& mint, cashu::Endpoint endpoint,
+                  const net::HttpOutcome& outcome);
+  void look_again(const std::string& mint);
   // On a worker; its result becomes an input.
   void work(std::function<provider::Input()> piece);
 
@@ -74,6 +79,7 @@ class Executor {
   net::WorkerPool::QueueId queue_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   shell::Logger log_{"provider"};
+  MintWatch mint_watch_;
   net::HttpClient http_;  // last: its callbacks use the others
 };
 

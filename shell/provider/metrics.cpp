@@ -62,7 +62,7 @@ class Page {
   std::string name_;
 };
 
-void add_peers(const provider::Provider& core, Page& page) {
+void add_peers(const provider::Provider& core, const SilentMints& silent, Page& page) {
   const provider::Settings& settings = core.settings();
   page.gauge("relay_up", "Whether the relay is connected and read.");
   for (uint32_t i = 0; i < settings.relays.size(); ++i)
@@ -72,10 +72,12 @@ void add_peers(const provider::Provider& core, Page& page) {
   for (uint32_t i = 0; i < settings.relays.size(); ++i)
     page.value(core.relays()->stats(RelayIndex{i}).connects,
                {{"relay", without_query(settings.relays[i])}});
-  page.gauge("mint_ready", "Whether the mint's keysets are known and it is fit to be used.");
+  page.gauge("mint_ready",
+             "Whether the mint answers, its keysets are known and it is fit to be used.");
   const cashu::MintBook& book = core.wallet().mints();
   for (const std::string& mint : settings.mints)
-    page.value(book.ready(mint) && book.suitable(mint) ? 1 : 0, {{"mint", mint}});
+    page.value(book.ready(mint) && book.suitable(mint) && !silent.contains(mint) ? 1 : 0,
+               {{"mint", mint}});
 }
 
 void add_money(const provider::Provider& core, Page& page) {
@@ -139,7 +141,7 @@ std::string metrics_text(const provider::Provider& core, const Readiness& readin
   page.value(core.counters().over_limit);
   page.counter("requests_waited_total", "Requests that waited for their mint to be read.");
   page.value(core.counters().waited);
-  add_peers(core, page);
+  add_peers(core, facts.silent_mints, page);
   add_leases(core, page);
   add_money(core, page);
   return page.take();

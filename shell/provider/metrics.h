@@ -22,6 +22,7 @@ namespace paygress::daemon {
 struct ProcessFacts {
   UnixSeconds started_at;
   uint64_t frames_refused = 0;
+  SilentMints silent_mints = {};
 };
 
 // Every name begins with paygress_; counters end in _total; units are in the names.

@@ -80,11 +80,42 @@ bool is_read(const cashu::MintBook& book, const std::string& mint) {
   return book.ready(mint) && !book.keyset_ids(mint).empty();
 }
 
+json::array mints_json(const provider::Provider& core, const SilentMints& silent) {
+  json::array mints;
+  const cashu::MintBook& book = core.wallet().mints();
+  for (const std::string& url : core.settings().mints) {
+    const bool read = is_read(book, url);
+    json::array problems;
+    for (const std::string& problem : book.problems(url)) problems.emplace_back(problem);
+    const auto silence = silent.find(url);
+    const bool answers = silence == silent.end();
+    mints.push_back(json::object{
+        {"url", url},
+        {"ready", read},
+        {"suitable", read && book.suitable(url)},
+        {"answers", answers},
+        {"silent_since",
+         answers ? json::value() : json::value(market::to_rfc3339(silence->second.since))},
+        {"silent_reason", answers ? json::value() : json::value(silence->second.reason)},
+        {"problems", std::move(problems)}});
+  }
+  return mints;
+}
+
 std::string shown(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || value->is_null()) return "-";
   if (value->is_string()) return std::string(value->get_string());
   return json::serialize(*value);
+}
+
+std::string shown_mint(const json::object& mint) {
+  if (!mint.at("answers").get_bool()) {
+    const auto since = market::parse_rfc3339(shown(mint, "silent_since"));
+    return fmt::format("does not answer since {} ({})", since ? market::to_human_time(*since) : "",
+                       shown(mint, "silent_reason"));
+  }
+  return mint.at("suitable").get_bool() ? "ready" : "not usable yet";
 }
 
 // "holding 3": the state and the epoch; and what is promised when that is less than usual.
@@ -153,12 +184,37 @@ std::vector<std::string> waits_for(const provider::Provider& core, const Readine
   return reasons;
 }
 
-json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now) {
+json::object unknown_status() {
+  return {{"running", false},
+          {"ready", false},
+          {"draining", nullptr},
+          {"recovering", nullptr},
+          {"provider", nullptr},
+          {"npub", nullptr},
+          {"name", nullptr},
+          {"waits_for", json::array()},
+          {"relays", json::array()},
+          {"mints", json::array()},
+          {"unreserved", nullptr},
+          {"wallet", json::array()},
+          {"operations_open", nullptr},
+          {"leases", json::array()},
+          {"pid", nullptr},
+          {"started_at", nullptr},
+          {"data_dir", nullptr},
+          {"guard", nullptr},
+          {"frames_refused", nullptr},
+          {"metrics", nullptr}};
+}
+
+json::object live_json(const provider::Provider& core, const Readiness& readiness,
+                       const SilentMints& silent, Now now) {
   const std::vector<std::string> missing = waits_for(core, readiness);
-  json::object out{{"running", true},
-                   {"ready", missing.empty()},
-                   {"draining", core.draining()},
-                   {"recovering", core.recovering()}};
+  json::object out = unknown_status();
+  out["running"] = true;
+  out["ready"] = missing.empty();
+  out["draining"] = core.draining();
+  out["recovering"] = core.recovering();
   const provider::Settings& settings = core.settings();
   out["provider"] = settings.self.hex();
   out["npub"] = nostr::to_npub(settings.self);
@@ -173,18 +229,7 @@ json::object live_json(const provider::Provider& core, const Readiness& readines
                                   {"connects", core.relays()->stats(RelayIndex{i}).connects}});
   }
   out["relays"] = std::move(relays);
-  json::array mints;
-  for (const std::string& url : settings.mints) {
-    const cashu::MintBook& book = core.wallet().mints();
-    const bool read = is_read(book, url);
-    json::array problems;
-    for (const std::string& problem : book.problems(url)) problems.emplace_back(problem);
-    mints.push_back(json::object{{"url", url},
-                                 {"ready", read},
-                                 {"suitable", read && book.suitable(url)},
-                                 {"problems", std::move(problems)}});
-  }
-  out["mints"] = std::move(mints);
+  out["mints"] = mints_json(core, silent);
   const lease::Resources free = core.leases().allocator().unreserved();
   out["unreserved"] = json::object{{"cpu_millicores", free.cpu_millicores},
                                    {"memory_mb", free.memory_mb},
@@ -222,7 +267,7 @@ std::string status_text(const json::object& status) {
                          shown(relay.get_object(), "health"), shown(relay.get_object(), "text"));
     for (const json::value& mint : status.at("mints").get_array())
       out += fmt::format("mint   {}  {}\n", shown(mint.get_object(), "url"),
-                         mint.get_object().at("suitable").get_bool() ? "ready" : "not usable yet");
+                         shown_mint(mint.get_object()));
   }
   for (const json::value& purse : status.at("wallet").get_array())
     out += fmt::format("wallet {}  {} {}\n", shown(purse.get_object(), "mint"),

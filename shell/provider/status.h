@@ -9,6 +9,7 @@
 
 #include "core/provider/provider.h"
 #include "shell/provider/books.h"
+#include "shell/provider/mint_watch.h"
 
 namespace paygress::daemon {
 
@@ -37,9 +38,12 @@ std::vector<std::string> waits_for(const provider::Provider& core, const Readine
 // Connected and read, perhaps with something it does not do.
 bool counts_as_up(nostr::RelayHealth health);
 
+// Every key of a status, with nothing known: what a ledger alone does not tell stays so.
+boost::json::object unknown_status();
 // {"running": true, "ready": ..., "waits_for": [...], "relays": [...], "mints": [...], ...} and the
-// state.
-boost::json::object live_json(const provider::Provider& core, const Readiness& readiness, Now now);
+// state. A mint that does not answer now takes nothing from `ready`: what needs no mint goes on.
+boost::json::object live_json(const provider::Provider& core, const Readiness& readiness,
+                              const SilentMints& silent, Now now);
 
 // For people.
 std::string status_text(const boost::json::object& status);

@@ -31,10 +31,12 @@ std::string error_text(const std::string& problem) {
 
 }  // namespace
 
-WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core, std::string payouts,
-                       AskMint ask_mint, std::function<void(const provider::Input&)> step)
+WalletDesk::WalletDesk(net::Loop& loop, const provider::Provider& core, const SilentMints& silent,
+                       std::string payouts, AskMint ask_mint,
+                       std::function<void(const provider::Input&)> step)
     : loop_(loop),
       core_(core),
+      silent_(silent),
       payouts_(std::move(payouts)),
       ask_mint_(std::move(ask_mint)),
       step_(std::move(step)) {}
@@ -71,11 +73,13 @@ void WalletDesk::searched(const provider::WalletSearched& searched) {
 }
 
 void WalletDesk::answer_search(bool under_way) {
-  const std::string text = json::serialize(restore_json(found_, under_way));
+  const std::string text = json::serialize(restore_json(found_, silent_, under_way));
   for (const Reply& reply : std::exchange(searching_, {})) reply(text);
 }
 
 void WalletDesk::release(bool force, Reply reply) {
+  if (!core_.recovering())
+    return reply(json::serialize(json::object{{"released", false}, {"waits_for", json::array()}}));
   releasing_.push_back(std::move(reply));
   step_(provider::Release{force});
 }
@@ -83,7 +87,8 @@ void WalletDesk::release(bool force, Reply reply) {
 void WalletDesk::released(const provider::ReleaseSettled& released) {
   json::array waits;
   for (const std::string& reason : released.waits_for) waits.emplace_back(reason);
-  const std::string text = json::serialize(json::object{{"waits_for", std::move(waits)}});
+  const std::string text =
+      json::serialize(json::object{{"released", waits.empty()}, {"waits_for", std::move(waits)}});
   for (const Reply& reply : std::exchange(releasing_, {})) reply(text);
 }
 

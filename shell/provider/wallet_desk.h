@@ -28,6 +28,7 @@
 #include "shell/base/log.h"
 #include "shell/net/control_socket.h"
 #include "shell/net/loop.h"
+#include "shell/provider/mint_watch.h"
 #include "shell/provider/wallet_check.h"
 
 namespace paygress::daemon {
@@ -41,7 +42,8 @@ class WalletDesk {
   using Reply = net::ControlServer::Reply;
   // All must outlive it, but for what `ask_mint` asks. `step` is the daemon's. `payouts`: where
   // their files go.
-  WalletDesk(net::Loop& loop, const provider::Provider& core, std::string payouts, AskMint ask_mint,
+  WalletDesk(net::Loop& loop, const provider::Provider& core, const SilentMints& silent,
+             std::string payouts, AskMint ask_mint,
              std::function<void(const provider::Input&)> step);
   ~WalletDesk();
   WalletDesk(const WalletDesk&) = delete;
@@ -77,6 +79,7 @@ class WalletDesk {
 
   net::Loop& loop_;
   const provider::Provider& core_;
+  const SilentMints& silent_;
   std::string payouts_;
   AskMint ask_mint_;
   shell::Logger log_{"wallet"};

@@ -15,14 +15,6 @@ using provider::Record;
 
 constexpr size_t kShownId = 12;
 
-std::string msat_text(const json::value& msat) {
-  const int64_t value = msat.as_int64();
-  const uint64_t size =
-      value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  std::string text = fmt::format("{}{}", value < 0 ? "-" : "", size / 1000);
-  return size % 1000 == 0 ? text : fmt::format("{}.{:03}", text, size % 1000);
-}
-
 std::string string_of(const json::object& object, std::string_view key) {
   return std::string(object.at(key).as_string());
 }
@@ -49,7 +41,8 @@ class WalletKeeper {
   void received(uint64_t batch, const cashu::OpDone& done) {
     const cashu::OpSummary& op = *books_.wallet().summary(done.op);
     const Msat value = cashu::value_of(op.amount, op.unit).value_or(Msat{0});
-    add(batch, "received", {op.mint, op.unit, value}, Msat{0}, done.op.hex(), "");
+    const Msat fee = cashu::value_of(op.fee, op.unit).value_or(Msat{0});
+    add(batch, "received", {op.mint, op.unit, value}, fee, done.op.hex(), "");
     searched(batch, "lost", op.mint, op.unit);
   }
   // What the flows of the purse have grown by.
@@ -115,6 +108,14 @@ class WalletKeeper {
 
 }  // namespace
 
+std::string sat_text(const json::value& msat) {
+  const int64_t value = msat.as_int64();
+  const uint64_t size =
+      value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+  std::string text = fmt::format("{}{}", value < 0 ? "-" : "", size / 1000);
+  return size % 1000 == 0 ? text : fmt::format("{}.{:03}", text, size % 1000);
+}
+
 // --- balance -----------------------------------------------------------------------------------
 
 json::object balance_json(const std::map<lease::MintUnit, provider::FreeMoney>& money) {
@@ -136,7 +137,7 @@ std::string balance_text(const json::object& balance) {
   std::string out;
   for (const json::value& entry : balance.at("purses").as_array()) {
     const json::object& purse = entry.as_object();
-    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    const auto n = [&](const char* key) { return sat_text(purse.at(key)); };
     out += fmt::format("{} ({})\n", string_of(purse, "mint"), string_of(purse, "unit"));
     out += fmt::format("  free        {} sat\n", n("free_msat"));
     out += fmt::format("  wallet      {} sat, {} of them in doubt\n", n("wallet_msat"),
@@ -153,7 +154,7 @@ std::string check_text(const json::object& report) {
   std::string out;
   for (const json::value& entry : report.at("purses").as_array()) {
     const json::object& purse = entry.as_object();
-    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    const auto n = [&](const char* key) { return sat_text(purse.at(key)); };
     out += fmt::format("{} ({}): {} sat unspent, {} in doubt, {} pending\n",
                        string_of(purse, "mint"), string_of(purse, "unit"), n("unspent_msat"),
                        n("in_doubt_msat"), n("pending_msat"));
@@ -165,13 +166,29 @@ std::string check_text(const json::object& report) {
   return out.empty() ? "the wallet is empty\n" : out;
 }
 
-json::object restore_json(const std::vector<provider::WalletSearched>& searched, bool under_way) {
+namespace {
+
+// Null: it was.
+json::value why_not_searched(const provider::WalletSearched& mint, const SilentMints& silent) {
+  if (mint.complete) return nullptr;
+  const auto silence = silent.find(mint.mint);
+  if (silence != silent.end())
+    return json::value("it does not answer (" + silence->second.reason + ")");
+  return "it refused a question, or an answer of it does not hold";
+}
+
+}  // namespace
+
+json::object restore_json(const std::vector<provider::WalletSearched>& searched,
+                          const SilentMints& silent, bool under_way) {
   json::array mints;
   json::array purses;
   bool complete = !under_way;
   for (const provider::WalletSearched& mint : searched) {
     complete = complete && mint.complete;
-    mints.push_back(json::object{{"mint", mint.mint}, {"complete", mint.complete}});
+    mints.push_back(json::object{{"mint", mint.mint},
+                                 {"complete", mint.complete},
+                                 {"problem", why_not_searched(mint, silent)}});
     for (const auto& [unit, sums] : mint.units) {
       const auto msat = [&of = unit](cashu::Amount coins) {
         return coins == 0 ? 0 : cashu::value_of(coins, of).value_or(Msat{0}).value;
@@ -195,7 +212,7 @@ std::string restore_text(const json::object& report) {
   std::string out;
   for (const json::value& entry : report.at("purses").as_array()) {
     const json::object& purse = entry.as_object();
-    const auto n = [&](const char* key) { return msat_text(purse.at(key)); };
+    const auto n = [&](const char* key) { return sat_text(purse.at(key)); };
     out += fmt::format("{} ({}): {} sat found, {} were in the ledger\n", string_of(purse, "mint"),
                        string_of(purse, "unit"), n("found_msat"), n("known_msat"));
     if (purse.at("lost_msat").as_int64() > 0)
@@ -207,7 +224,9 @@ std::string restore_text(const json::object& report) {
   }
   for (const json::value& entry : report.at("mints").as_array())
     if (!entry.at("complete").as_bool())
-      out += fmt::format("{}: not searched to its end\n", string_of(entry.as_object(), "mint"));
+      out += fmt::format("{}: not searched to its end: {}. Nothing of it is lost: ask again\n",
+                         string_of(entry.as_object(), "mint"),
+                         string_of(entry.as_object(), "problem"));
   if (report.at("under_way").as_bool()) out += "the search goes on: ask again\n";
   return out.empty() ? "nothing was found\n" : out;
 }
@@ -246,17 +265,18 @@ json::object to_json(const std::vector<WalletEntry>& entries) {
 }
 
 std::string history_text(const json::object& history) {
-  std::string out;
-  for (const json::value& entry : history.at("history").as_array()) {
+  constexpr const char* kRow = "{:<23}  {:<11}  {:>11}  {:>8}  {:>11}  {:<12}  {}\n";
+  std::string out = fmt::format(kRow, "WHEN", "WHAT", "SAT", "FEE", "WALLET", "ID", "MINT");
+  const json::array& entries = history.at("history").as_array();
+  for (const json::value& entry : entries) {
     const json::object& e = entry.as_object();
     const auto at = market::parse_rfc3339(string_of(e, "at"));
-    out += fmt::format("{}  {:<11} {:>10} sat  fee {:<4} wallet {:<10} {}  {}\n",
-                       at ? market::to_human_time(*at) : "", string_of(e, "kind"),
-                       msat_text(e.at("amount_msat")), msat_text(e.at("fee_msat")),
-                       msat_text(e.at("wallet_msat")), string_of(e, "id").substr(0, kShownId),
+    out += fmt::format(kRow, at ? market::to_human_time(*at) : "", string_of(e, "kind"),
+                       sat_text(e.at("amount_msat")), sat_text(e.at("fee_msat")),
+                       sat_text(e.at("wallet_msat")), string_of(e, "id").substr(0, kShownId),
                        string_of(e, "mint"));
   }
-  return out.empty() ? "nothing came in or left yet\n" : out;
+  return entries.empty() ? "nothing came in or left yet\n" : out;
 }
 
 // --- one withdrawal ----------------------------------------------------------------------------

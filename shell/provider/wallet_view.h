@@ -11,9 +11,13 @@
 
 #include "core/provider/effects.h"
 #include "core/provider/free_money.h"
+#include "shell/provider/mint_watch.h"
 #include "shell/provider/story.h"
 
 namespace paygress::daemon {
+
+// "6.5": an amount in msat, in satoshis.
+std::string sat_text(const boost::json::value& msat);
 
 boost::json::object balance_json(const std::map<lease::MintUnit, provider::FreeMoney>& money);
 // Of what balance_json made.
@@ -25,10 +29,10 @@ Result<std::map<lease::MintUnit, provider::FreeMoney>> folded_balance(const Scan
 std::string check_text(const boost::json::object& report);
 
 // Of the mints that were searched so far: {"complete", "under_way", "mints": [{"mint",
-// "complete"}], "purses": [{"mint", "unit", "found_msat", "known_msat", "lost_msat",
+// "complete", "problem"}], "purses": [{"mint", "unit", "found_msat", "known_msat", "lost_msat",
 // "pending_msat", "unreadable_msat"}]}
 boost::json::object restore_json(const std::vector<provider::WalletSearched>& searched,
-                                 bool under_way);
+                                 const SilentMints& silent, bool under_way);
 std::string restore_text(const boost::json::object& report);
 
 struct WalletEntry {  // one thing that came into the wallet or left it
@@ -41,7 +45,7 @@ struct WalletEntry {  // one thing that came into the wallet or left it
   std::string mint;
   std::string unit;
   Msat amount;          // of the token or the proofs; what left is negative
-  Msat fee;             // that the mint took of a token that left, or for an invoice
+  Msat fee;             // that the mint took of a token, or for an invoice
   Msat wallet;          // what the wallet held after it
   std::string id;       // of the payment, the claim or the withdrawal
   std::string purpose;  // of a withdrawal
