@@ -62,6 +62,9 @@ Result<NewConfig> make_config(const InitAnswers& answers, Entropy& entropy) {
     if (given.get_object().contains("nostr_private_key_file")) merged["nostr_private_key"] = "";
   }
   if (answers.backend) merged["backend_type"] = *answers.backend;
+  if (answers.allow_sandbox)
+    if (json::object* sandbox = merged["sandbox"].if_object())
+      (*sandbox)["allow_outside_dev"] = true;
   if (answers.public_ip) merged["public_ip"] = *answers.public_ip;
   if (answers.name) merged["provider_name"] = *answers.name;
   if (!answers.relays.empty()) merged["nostr_relays"] = list_of(answers.relays);

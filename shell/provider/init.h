@@ -16,6 +16,7 @@ struct InitAnswers {
   std::optional<std::string> backend;
   std::optional<std::string> public_ip;
   std::optional<std::string> name;
+  bool allow_sandbox = false;
   std::vector<std::string> relays;
   std::vector<std::string> mints;
 };

@@ -5,6 +5,7 @@
 
 #include "core/base/codec.h"
 #include "core/market/time_text.h"
+#include "core/nostr/nip19.h"
 #include "shell/base/clock.h"
 #include "shell/base/entropy.h"
 #include "shell/provider/asking.h"
@@ -12,6 +13,7 @@
 #include "shell/provider/setup.h"
 #include "shell/provider/status.h"
 #include "shell/provider/story.h"
+#include "shell/provider/wallet_view.h"
 #include "shell/store/high_water.h"
 #include "shell/store/sqlite_journal.h"
 
@@ -21,15 +23,19 @@ namespace {
 namespace json = boost::json;
 
 Told folded_status(const std::string& data_dir, const ClosedLedger& ledger) {
-  say("no daemon answers; this is what the ledger says");
+  note_offline();
   Books books;
   const auto read = each_record(
       ledger.scan, [&](uint64_t, const provider::Record& record) { books.fold(record); });
   if (!read) return said(to_string(read.error()));
   const Now now = shell::now();
   books.settle({machine_boot().value_or(lease::BootId{}), now.mono, now.wall});
-  json::object out{{"running", false}, {"ready", false}, {"data_dir", data_dir}};
-  if (books.installed()) out["provider"] = books.installed()->provider.hex();
+  json::object out = unknown_status();
+  out["data_dir"] = data_dir;
+  if (books.installed()) {
+    out["provider"] = books.installed()->provider.hex();
+    out["npub"] = nostr::to_npub(books.installed()->provider);
+  }
   for (auto& [key, value] : state_json(view_of(books), now)) out[key] = std::move(value);
   return out;
 }
@@ -44,14 +50,17 @@ std::string verification_text(const json::object& found) {
                                 json::serialize(found.at("records")));
   for (const json::value& entry : found.at("money").get_array()) {
     const json::object& line = entry.get_object();
-    const auto n = [&](const char* key) { return json::serialize(line.at(key)); };
+    const auto n = [&](const char* key) { return sat_text(line.at(key)); };
     out += fmt::format(
-        "{} {}: {} msat redeemed = {} consumed + {} on leases + {} owed + {} kept; {} "
-        "refunded, {} withdrawn, {} found by the seed, {} lost, {} in the wallet\n",
+        "{} ({}), in sat, since the ledger began:\n"
+        "  redeemed     {} = {} consumed + {} on leases now + {} unused + {} kept\n"
+        "  refunded     {} of the {} unused; the rest was the mint's fees, or is owed still\n"
+        "  withdrawn    {}, found by the seed {}, lost {}\n"
+        "  wallet now   {}\n",
         line.at("mint").get_string().c_str(), line.at("unit").get_string().c_str(),
         n("redeemed_msat"), n("consumed_msat"), n("open_msat"), n("claims_msat"), n("kept_msat"),
-        n("refunded_msat"), n("withdrawn_msat"), n("restored_msat"), n("lost_msat"),
-        n("wallet_msat"));
+        n("refunded_msat"), n("claims_msat"), n("withdrawn_msat"), n("restored_msat"),
+        n("lost_msat"), n("wallet_msat"));
   }
   for (const json::value& problem : found.at("problems").get_array())
     out += fmt::format("DAMAGED: {}\n", problem.get_string().c_str());
@@ -152,6 +161,8 @@ Exit verb_ledger_verify(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_ledger_show(const std::string& data_dir, const std::string& lease, bool as_json) {
+  if (lease.empty())
+    return say("name a lease: the begin of its id, its pod or its workload id"), Exit::Usage;
   const auto read = [&](const ClosedLedger& ledger) -> Told {
     const auto story = tell_story(ledger.scan, lease);
     if (story) return to_json(*story);
@@ -200,8 +211,10 @@ Exit verb_ledger_release(const std::string& data_dir, bool force, bool as_json) 
   const json::array& waits = answer->at("waits_for").as_array();
   if (as_json) {
     put(*answer);
-  } else if (waits.empty()) {
+  } else if (answer->at("released").as_bool()) {
     put("released: the provider works again\n");
+  } else if (waits.empty()) {
+    put("there is nothing to release: the ledger is not being recovered\n");
   } else {
     for (const json::value& reason : waits)
       say(fmt::format("it waits for {}", reason.as_string().c_str()));

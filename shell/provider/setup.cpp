@@ -248,6 +248,17 @@ std::string data_directory(const ProviderConfig& config, const std::string& conf
   return beside(config_path, config.data_dir.empty() ? kDataDirectory : config.data_dir);
 }
 
+void check_data_directory(const std::string& config_path, ConfigReport& report) {
+  const std::string directory = data_directory(report.config, config_path);
+  std::error_code error;
+  const bool there = fs::exists(directory, error);
+  auto fits = there ? shell::make_private_directory(directory) : Result<void>();
+  if (fits) fits = shell::check_writable(there ? directory + "/check-config" : directory);
+  if (fits) return;
+  report.findings.push_back({"data_dir", Severity::Error, to_string(fits.error()),
+                             "a directory that is yours alone, or that can be made"});
+}
+
 std::string fingerprint_of(const cashu::WalletSeed& seed) {
   const auto digest = crypto::sha256({as_bytes(kFingerprintDomain), ByteView(seed.bytes)});
   return to_hex(ByteView(digest).first(8));

@@ -25,6 +25,9 @@ Result<provider::ConfigReport> read_config(const std::string& path);
 
 // The data directory of a config file; `config` may be unusable.
 std::string data_directory(const provider::ProviderConfig& config, const std::string& config_path);
+// Adds a finding when the daemon could not write there. Apart from read_config: it makes a file for
+// a moment, and verbs that only read do not.
+void check_data_directory(const std::string& config_path, provider::ConfigReport& report);
 
 struct Setup {
   provider::ProviderConfig config;

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <iostream>
+#include <limits>
 
 #include "shell/base/entropy.h"
 #include "shell/base/file.h"
@@ -37,6 +39,8 @@ constexpr const char* kFooter = R"(Examples:
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 6 outcome unknown (wallet send, wallet
 pay, wallet restore), 7 findings (check-config, ledger verify, wallet check).)";
 
+constexpr uint64_t kSatsMax = std::numeric_limits<int64_t>::max() / 1000;
+
 struct Options {
   std::string config = kDefaultConfig;
   std::string data_dir;
@@ -55,11 +59,12 @@ struct Options {
   bool force = false;
 };
 
-void say_findings(const std::vector<provider::Finding>& findings) {
+void say_findings(const std::vector<provider::Finding>& findings,
+                  void (*tell)(const std::string&) = say) {
   for (const provider::Finding& f : findings)
-    say(fmt::format("{}: {}{}{}{}", f.severity == provider::Severity::Error ? "error" : "warning",
-                    f.path, f.path.empty() ? "the file " : ": ", f.message,
-                    f.suggestion.empty() ? "" : " (" + f.suggestion + ")"));
+    tell(fmt::format("{}: {}{}{}{}", f.severity == provider::Severity::Error ? "error" : "warning",
+                     f.path, f.path.empty() ? "the file " : ": ", f.message,
+                     f.suggestion.empty() ? "" : " (" + f.suggestion + ")"));
 }
 
 json::array findings_json(const std::vector<provider::Finding>& findings) {
@@ -73,16 +78,22 @@ json::array findings_json(const std::vector<provider::Finding>& findings) {
   return out;
 }
 
+// Or why it cannot be read was said.
+std::expected<provider::ConfigReport, Exit> config_of(const Options& options) {
+  auto report = read_config(options.config);
+  if (report) return *std::move(report);
+  say(to_string(report.error()));
+  if (access(options.config.c_str(), F_OK) == 0) return std::unexpected(Exit::Failed);
+  say("`paygress-provider init` writes a first config; --config names another");
+  return std::unexpected(Exit::NotFound);
+}
+
 // --- run, check-config ---------------------------------------------------------------------------
 
 Exit verb_run(const Options& options) {
-  const auto report = read_config(options.config);
-  if (!report) {
-    say(to_string(report.error()));
-    say("`paygress-provider init` writes a first config");
-    return Exit::Failed;
-  }
-  say_findings(report->findings);
+  const auto report = config_of(options);
+  if (!report) return report.error();
+  say_findings(report->findings, report->usable() ? note : say);
   if (!report->usable()) return Exit::Failed;
   const auto setup = make_setup(*report, options.config);
   if (!setup) {
@@ -93,16 +104,13 @@ Exit verb_run(const Options& options) {
 }
 
 Exit verb_check_config(const Options& options) {
-  const auto report = read_config(options.config);
-  if (!report) {
-    say(to_string(report.error()));
-    return Exit::NotFound;
-  }
+  auto report = config_of(options);
+  if (!report) return report.error();
+  if (report->is_object) check_data_directory(options.config, *report);
   if (options.json) {
-    fmt::print("{}\n",
-               json::serialize(json::object{{"config", options.config},
-                                            {"usable", report->usable()},
-                                            {"findings", findings_json(report->findings)}}));
+    put(json::object{{"config", options.config},
+                     {"usable", report->usable()},
+                     {"findings", findings_json(report->findings)}});
   } else {
     say_findings(report->findings);
     fmt::print("{}: {}\n", options.config, report->usable() ? "usable" : "not usable");
@@ -128,9 +136,8 @@ Exit write_new_config(const Options& options, const NewConfig& made) {
     return Exit::Failed;
   }
   if (options.json) {
-    fmt::print("{}\n", json::serialize(json::object{{"config", options.config},
-                                                    {"npub", made.npub},
-                                                    {"wallet_mnemonic", made.mnemonic}}));
+    put(json::object{
+        {"config", options.config}, {"npub", made.npub}, {"wallet_mnemonic", made.mnemonic}});
     return Exit::Ok;
   }
   fmt::print("config    {}\nprovider  {}\n", options.config, made.npub);
@@ -138,8 +145,28 @@ Exit write_new_config(const Options& options, const NewConfig& made) {
     fmt::print("wallet    {}\n", made.mnemonic);
     say("Write the wallet's words down now: they bring back its money, and are not shown again.");
   }
-  say("Next: paygress-provider check-config, then paygress-provider run");
+  const std::string program = options.config == kDefaultConfig
+                                  ? "paygress-provider"
+                                  : "paygress-provider -c " + options.config;
+  say(fmt::format("Next: {0} check-config, then {0} run", program));
   return Exit::Ok;
+}
+
+// The option of `init` that answers for a key of the config; empty: there is none.
+std::string_view init_option(std::string_view path) {
+  constexpr std::pair<std::string_view, std::string_view> kOptions[] = {
+      {"public_ip", "--public-ip"},  {"sandbox.allow_outside_dev", "--allow-sandbox"},
+      {"backend_type", "--backend"}, {"provider_name", "--name"},
+      {"nostr_relays", "--relay"},   {"whitelisted_mints", "--mint"}};
+  for (const auto& [key, option] : kOptions)
+    if (path == key || (path.starts_with(key) && path[key.size()] == '[')) return option;
+  return {};
+}
+
+void name_options(std::vector<provider::Finding>& findings) {
+  for (provider::Finding& f : findings)
+    if (const auto option = init_option(f.path); !option.empty())
+      f.suggestion += fmt::format("{}option {}", f.suggestion.empty() ? "" : "; ", option);
 }
 
 Exit verb_init(Options options) {
@@ -160,11 +187,12 @@ Exit verb_init(Options options) {
     options.init.public_ip = ask_person("Address or host name that consumers reach");
   }
   shell::OsEntropy entropy;
-  const auto made = make_config(options.init, entropy);
+  auto made = make_config(options.init, entropy);
   if (!made) {
     say(to_string(made.error()));
     return Exit::Usage;
   }
+  name_options(made->findings);
   say_findings(made->findings);
   if (!made->usable) {
     say("nothing was written: answer with options (--help) or --answers FILE");
@@ -176,20 +204,29 @@ Exit verb_init(Options options) {
 // --- the command line ----------------------------------------------------------------------------
 
 // Of --data-dir, else of the config, which need not be usable for it.
-std::optional<std::string> data_dir_of(const Options& options) {
+std::expected<std::string, Exit> data_dir_of(const Options& options) {
   if (!options.data_dir.empty()) return options.data_dir;
-  const auto report = read_config(options.config);
-  if (report) return data_directory(report->config, options.config);
-  say(to_string(report.error()));
-  say("name the config with --config, or the data directory with --data-dir");
-  return std::nullopt;
+  const auto report = config_of(options);
+  if (!report) {
+    say("--data-dir names the data directory without a config");
+    return std::unexpected(report.error());
+  }
+  const bool tells = std::ranges::none_of(report->findings, [](const provider::Finding& f) {
+    return f.path == "data_dir" && f.severity == provider::Severity::Error;
+  });
+  if (report->is_object && tells) return data_directory(report->config, options.config);
+  say(fmt::format("{}: {}, so it does not say where the ledger is; --data-dir names it",
+                  options.config,
+                  report->is_object ? "its data_dir cannot be read" : "is not a JSON object"));
+  say_findings(report->findings);
+  return std::unexpected(Exit::Failed);
 }
 
 template <class Verb>
 std::function<Exit()> with_data_dir(const Options& options, Verb verb) {
   return [&options, verb] {
     const auto directory = data_dir_of(options);
-    return directory ? verb(*directory) : Exit::NotFound;
+    return directory ? verb(*directory) : directory.error();
   };
 }
 
@@ -257,7 +294,13 @@ void CommandLine::define_init() {
   CLI::App* init =
       add(app, "init", "write a first config with fresh keys", [&o] { return verb_init(o); });
   init->add_option("--public-ip", o.init.public_ip, "address or host name that consumers reach");
-  init->add_option("--backend", o.init.backend, "Docker or Sandbox");
+  init->add_option("--backend", o.init.backend,
+                   "Docker, LXD, Kvm, Proxmox or Sandbox, in any letter case; Kvm and Proxmox need "
+                   "keys of their own, by --answers")
+      ->transform(CLI::IsMember({"Docker", "LXD", "Kvm", "Proxmox", "Sandbox"}, CLI::ignore_case))
+      ->default_str("Docker");
+  init->add_flag("--allow-sandbox", o.init.allow_sandbox,
+                 "with --backend Sandbox: accept that it keeps tenants apart worse than any other");
   init->add_option("--name", o.init.name, "what consumers read");
   init->add_option("--relay", o.init.relays, "a relay's URL; may be repeated");
   init->add_option("--mint", o.init.mints, "a trusted mint's URL; may be repeated");
@@ -347,7 +390,8 @@ void CommandLine::define_wallet() {
   CLI::App* send = add(
       *wallet, "send", "take earnings out as an ecash token",
       with_data_dir(o, [&o](const std::string& d) { return verb_wallet_send(d, o.send, o.json); }));
-  send->add_option("amount", o.send.sats, "satoshis; the mint's fee leaves the wallet beside it");
+  send->add_option("amount", o.send.sats, "satoshis; the mint's fee leaves the wallet beside it")
+      ->check(CLI::Range(uint64_t{1}, kSatsMax));
   send->add_flag("--all", o.send.all, "all that is free, the fee included");
   const auto purse = [&o](CLI::App* verb_app) {
     verb_app->add_option("--mint", o.send.mint, "of this mint, when there is money at several");
@@ -386,6 +430,14 @@ void CommandLine::define_pay(CLI::App& wallet, const std::function<void(CLI::App
       "Example:\n  paygress-provider wallet pay lnbc20u1p...");
 }
 
+// The library names a wrong word only where it looks for no verb.
+void say_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> rest = app.remaining(true);
+  const bool wants_verb = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  say(wants_verb && !rest.empty() ? "there is no verb '" + rest.front() + "' here" : error.what());
+  say("`paygress-provider --help` lists the verbs, and --help after one explains it");
+}
+
 shell::LogFormat log_format(const std::string& name) {
   if (name == "json") return shell::LogFormat::Json;
   return name == "text" ? shell::LogFormat::Text : shell::LogFormat::Auto;
@@ -396,14 +448,19 @@ shell::LogFormat log_format(const std::string& name) {
 int run_command_line(int argc, char** argv) {
   CommandLine line;
   line.define();
+  const bool as_json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+  if (as_json) answer_in_json();
   try {
     line.app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return line.app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return line.app.exit(error) == 0 ? 0 : static_cast<int>(Exit::Usage);
+    say_usage(line.app, error);
+    return static_cast<int>(finish(Exit::Usage));
   }
   shell::configure_log(log_format(line.options.log_format),
                        line.options.verbose ? shell::Level::Debug : shell::Level::Info);
-  const Exit code = line.verb();
+  const Exit code = finish(line.verb());
   std::fflush(stdout);
   return static_cast<int>(code);
 }

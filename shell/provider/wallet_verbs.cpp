@@ -6,6 +6,7 @@
 
 #include "core/base/ids.h"
 #include "shell/base/entropy.h"
+#include "shell/base/file.h"
 #include "shell/base/secret_file.h"
 #include "shell/provider/asking.h"
 #include "shell/provider/wallet_view.h"
@@ -25,18 +26,17 @@ std::string field(const json::object& object, std::string_view key) {
 bool place_fits(const TokenPlace& place) {
   if (place.file.empty() != place.standard_output)
     return say("say where the token goes: --out FILE, or --stdout"), false;
-  if (!place.file.empty() && access(place.file.c_str(), F_OK) == 0)
-    return say(place.file + ": exists and is not replaced"), false;
+  if (place.file.empty()) return true;
+  if (access(place.file.c_str(), F_OK) == 0)
+    return say(place.file + ": exists and is not replaced; nothing left the wallet"), false;
+  if (const auto writable = shell::check_writable(place.file); !writable)
+    return say(to_string(writable.error()) + "; nothing left the wallet"), false;
   return true;
 }
 
 void say_how_to_fetch(const std::string& id) {
   say(fmt::format("It is in the ledger: paygress-provider wallet token {} --out FILE",
                   id.substr(0, kIdDigits)));
-}
-
-std::string msat_field(const json::object& object, std::string_view key) {
-  return json::serialize(object.at(key));
 }
 
 // What became of the payment of an invoice.
@@ -51,13 +51,13 @@ Exit tell_payment(const json::object& payment, bool as_json) {
     return Exit::Unknown;
   }
   if (state == "dropped") {
-    say(fmt::format("payment {}: the invoice is not paid ({}); the mint's fee was {} msat", id,
-                    field(payment, "problem"), msat_field(payment, "fee_msat")));
+    say(fmt::format("payment {}: the invoice is not paid ({}); the mint's fee was {} sat", id,
+                    field(payment, "problem"), sat_text(payment.at("fee_msat"))));
     return Exit::Failed;
   }
   if (as_json) return Exit::Ok;
-  put(fmt::format("payment {}: {} msat are paid, and it cost {} more\n", id,
-                  msat_field(payment, "amount_msat"), msat_field(payment, "fee_msat")));
+  put(fmt::format("payment {}: {} sat are paid, and it cost {} sat more\n", id,
+                  sat_text(payment.at("amount_msat")), sat_text(payment.at("fee_msat"))));
   if (const std::string preimage = field(payment, "preimage"); !preimage.empty())
     put("preimage  " + preimage + "\n");
   return Exit::Ok;
@@ -68,6 +68,7 @@ Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
   if (withdrawal.contains("invoice")) return tell_payment(withdrawal, as_json);
   const std::string id = field(withdrawal, "withdrawal");
   const std::string state = field(withdrawal, "state");
+  if (as_json && !withdrawal.contains("token")) put(withdrawal);
   if (state == "open") {
     say(fmt::format("the mint has not said yet what became of withdrawal {}: it goes on by itself",
                     id.substr(0, kIdDigits)));
@@ -90,8 +91,8 @@ Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
     withdrawal["file"] = place.file;
   }
   const std::string about = fmt::format(
-      "withdrawal {}: a token of {} msat, the mint's fee was {}", id.substr(0, kIdDigits),
-      json::serialize(withdrawal.at("face_msat")), json::serialize(withdrawal.at("fee_msat")));
+      "withdrawal {}: a token of {} sat, the mint's fee was {} sat", id.substr(0, kIdDigits),
+      sat_text(withdrawal.at("face_msat")), sat_text(withdrawal.at("fee_msat")));
   if (as_json) return put(withdrawal), Exit::Ok;
   if (place.standard_output) {
     say(about);
@@ -106,7 +107,7 @@ Exit deliver(json::object withdrawal, const TokenPlace& place, bool as_json) {
 
 Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
   const auto read = [](const ClosedLedger& ledger) -> Told {
-    say("no daemon answers; this is what the ledger says");
+    note_offline();
     const auto money = folded_balance(ledger.scan);
     if (money) return balance_json(*money);
     return said(to_string(money.error()));
@@ -121,7 +122,8 @@ Exit verb_wallet_balance(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
-  const Told report = ask_running(data_dir, {{"verb", "wallet-check"}}, "asks the mints");
+  const Told report =
+      ask_running(data_dir, {{"verb", "wallet-check"}}, "asks the mints", "asking the mints");
   if (!report) return report.error();
   if (as_json)
     put(*report);
@@ -132,7 +134,8 @@ Exit verb_wallet_check(const std::string& data_dir, bool as_json) {
 }
 
 Exit verb_wallet_restore(const std::string& data_dir, bool as_json) {
-  const Told report = ask_running(data_dir, {{"verb", "wallet-restore"}}, "asks the mints");
+  const Told report =
+      ask_running(data_dir, {{"verb", "wallet-restore"}}, "asks the mints", "searching the mints");
   if (!report) return report.error();
   if (as_json)
     put(*report);
@@ -167,7 +170,7 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
   json::object request{{"verb", "wallet-send"}, {"id", id.hex()},         {"mint", options.mint},
                        {"unit", options.unit},  {"force", options.force}, {"all", options.all}};
   if (options.sats) request["sats"] = *options.sats;
-  const Asked asked = ask(data_dir, request);
+  const Asked asked = ask(data_dir, request, "asking the mint");
   if (asked.answer) return deliver(*asked.answer, options.place, as_json);
   if (asked.no_daemon) return say_it_alone("may spend"), Exit::Failed;
   if (asked.refused) return asked.exit;
@@ -177,19 +180,21 @@ Exit verb_wallet_send(const std::string& data_dir, const SendOptions& options, b
 }
 
 Exit verb_wallet_pay(const std::string& data_dir, const SendOptions& options, bool as_json) {
-  shell::OsEntropy entropy;
-  ClaimId id;
-  entropy.fill(id.bytes);
   constexpr std::string_view kScheme = "lightning:";
   const bool uri =
       options.invoice.starts_with(kScheme) || options.invoice.starts_with("LIGHTNING:");
+  if (options.invoice.size() == (uri ? kScheme.size() : 0))
+    return say("name an invoice: lnbc...; nothing left the wallet"), Exit::Usage;
+  shell::OsEntropy entropy;
+  ClaimId id;
+  entropy.fill(id.bytes);
   const json::object request{{"verb", "wallet-pay"},
                              {"id", id.hex()},
                              {"invoice", options.invoice.substr(uri ? kScheme.size() : 0)},
                              {"mint", options.mint},
                              {"unit", options.unit},
                              {"force", options.force}};
-  const Asked asked = ask(data_dir, request);
+  const Asked asked = ask(data_dir, request, "asking the mint to pay");
   if (asked.answer) return tell_payment(*asked.answer, as_json);
   if (asked.no_daemon) return say_it_alone("may spend"), Exit::Failed;
   if (asked.refused) return asked.exit;
@@ -201,6 +206,7 @@ Exit verb_wallet_pay(const std::string& data_dir, const SendOptions& options, bo
 
 Exit verb_wallet_token(const std::string& data_dir, const std::string& id, const TokenPlace& place,
                        bool as_json) {
+  if (id.empty()) return say("name a withdrawal by the begin of its id"), Exit::Usage;
   if (!place_fits(place)) return Exit::Usage;
   const auto read = [&](const ClosedLedger& ledger) -> Told {
     const auto found = find_withdrawal(ledger.scan, id);
