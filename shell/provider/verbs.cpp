@@ -279,7 +279,7 @@ void CommandLine::define() {
       add(app, "leases", "the leases that are open",
           with_data_dir(o, [&o](const std::string& d) { return verb_leases(d, o.all, o.json); }));
   leases->add_flag("-a,--all", o.all, "those that are over, too");
-  leases->footer("Example:\n  paygress-provider leases --all");
+  leases->footer("Open ones first, the newest first.\nExample:\n  paygress-provider leases --all");
   CLI::App* drain =
       add(app, "drain", "sell no new leases, until the daemon is started again",
           with_data_dir(o, [&o](const std::string& d) { return verb_drain(d, !o.off, o.json); }));
