@@ -14,22 +14,25 @@ Allocator::Allocator(Resources sold, Ranges ranges)
 }
 
 std::optional<Allocation> Allocator::find(const Tier& tier, uint16_t port_count) const {
-  const Resources free = unreserved();
-  if (tier.cpu_millicores > free.cpu_millicores || tier.memory_mb > free.memory_mb ||
-      tier.storage_gb > free.storage_gb)
-    return std::nullopt;
+  if (!shortage(tier).empty()) return std::nullopt;
   Allocation allocation;
-  if (next_number_ <= ranges_.number_last)
-    allocation.number = next_number_;  // a new one: an ended lease is asked about by its number
-  else if (!released_numbers_.empty())
-    allocation.number = *released_numbers_.begin();
-  else
-    return std::nullopt;
+  // A new number while there are any: an ended lease is asked about by its number.
+  allocation.number =
+      next_number_ <= ranges_.number_last ? next_number_ : *released_numbers_.begin();
   if (port_count > 0) {
     allocation.port_block = find_ports(port_count);
     if (!allocation.port_block) return std::nullopt;
   }
   return allocation;
+}
+
+std::string_view Allocator::shortage(const Tier& tier) const {
+  const Resources free = unreserved();
+  if (tier.cpu_millicores > free.cpu_millicores) return "CPU";
+  if (tier.memory_mb > free.memory_mb) return "memory";
+  if (tier.storage_gb > free.storage_gb) return "disk";
+  const bool numbers = next_number_ <= ranges_.number_last || !released_numbers_.empty();
+  return numbers ? "" : "room for pods";
 }
 
 std::optional<uint16_t> Allocator::find_ports(uint16_t count) const {

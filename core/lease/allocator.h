@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -44,6 +45,8 @@ class Allocator {
   // What would be given for this tier and this many consecutive ports; nothing when something is
   // exhausted. Changes nothing: take() does, when the reservation is a record.
   std::optional<Allocation> find(const Tier& tier, uint16_t port_count) const;
+  // In words, what there is too little of for this tier, ports left aside; empty: nothing.
+  std::string_view shortage(const Tier& tier) const;
   // Preconditions: the lease holds nothing yet, the number and the ports are free.
   void take(const LeaseId& lease, const Tier& tier, uint32_t number, std::vector<uint16_t> ports);
   // The first of so many consecutive ports that are free.

@@ -141,12 +141,7 @@ std::optional<Refused> Payments::reserve(Instant now, const Intent& intent, cons
         ErrorType::InvalidRequest, std::string(kWorkloadIdTaken), TokenState::Untouched, {}, {}};
   const uint16_t ports = port_count(m_.settings, quote);
   const auto found = m_.leases.allocator().find(quote.tier, ports);
-  if (!found)
-    return Refused{ErrorType::NoCapacity,
-                   text::no_capacity("this tier"),
-                   TokenState::Untouched,
-                   Seconds{60},
-                   {}};
+  if (!found) return sold_out(m_.leases.allocator(), quote.tier);
   lease::LeaseReserved terms;
   terms.lease = RequestBook::lease_of(intent.key);
   terms.op = op;

@@ -253,7 +253,7 @@ std::expected<SpawnQuote, Refused> quote_spawn(const QuoteBooks& books, Now now,
   if (workload_id_taken(books.leases, quote.workload_id))
     return refuse(ErrorType::InvalidRequest, std::string(kWorkloadIdTaken));
   if (!books.leases.allocator().find(quote.tier, port_count(settings, quote)))
-    return refuse(ErrorType::NoCapacity, text::no_capacity("this tier"), Seconds{60});
+    return std::unexpected(sold_out(books.leases.allocator(), quote.tier));
   return quote;
 }
 
@@ -356,6 +356,15 @@ const lease::Lease* lease_named(const lease::LeaseBook& leases, std::string_view
   if (const auto number = parse_number(pod)) return leases.by_number(*number, asker);
   if (pod.starts_with(kStandbySlot)) pod.remove_prefix(kStandbySlot.size());
   return leases.by_workload_id(std::string(pod), asker);
+}
+
+Refused sold_out(const lease::Allocator& allocator, const lease::Tier& tier) {
+  const std::string_view short_of = allocator.shortage(tier);
+  return {ErrorType::NoCapacity,
+          text::no_capacity(short_of.empty() ? "ports" : short_of),
+          market::TokenState::Untouched,
+          Seconds{60},
+          {}};
 }
 
 bool image_allowed(const std::vector<std::string>& patterns, std::string_view image) {

@@ -66,6 +66,9 @@ std::expected<TopUpQuote, Refused> quote_top_up(const QuoteBooks& books, Now now
                                                 const market::TopUpRequest& request,
                                                 const PrivateMessage& message);
 
+// Of a tier for which nothing was found, with what there is too little of.
+Refused sold_out(const lease::Allocator& allocator, const lease::Tier& tier);
+
 // What a top-up or status request of a lease hears whose first payment is still being redeemed.
 Refused not_paid_yet();
 

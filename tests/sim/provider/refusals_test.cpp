@@ -254,6 +254,48 @@ TEST(Refusals, MintHearsNothingAndTheTokenIsUntouched) {
   }
 }
 
+TEST(Refusals, SoldOutSaysOfWhat) {
+  const std::vector<std::pair<std::string, std::function<void(provider::Settings&)>>> wanting = {
+      {"CPU", [](auto& s) { s.sold.cpu_millicores = 999; }},
+      {"memory", [](auto& s) { s.sold.memory_mb = 1023; }},
+      {"disk", [](auto& s) { s.sold.storage_gb = 9; }},
+      {"ports", [](auto& s) { s.ranges.port_first = s.ranges.port_last = 30'000; }}};
+  for (const auto& [what, set] : wanting) {
+    provider::Settings settings = rig_settings();
+    set(settings);
+    Rig rig(settings);
+    rig.start();
+    rig.run_for(Seconds{2});
+    market::SpawnRequest request = rig.spawn();
+    request.template_slug = "hello";  // a port beside the login's
+    rig.ask(rig.alice, request);
+    const market::ErrorReply error = rig.error(rig.alice);
+    EXPECT_EQ(error.error_type, "no_capacity");
+    EXPECT_EQ(error.message, "Sold out: not enough " + what + " left for this tier");
+  }
+}
+
+// Both were quoted while there was room; the second finds none when it is to be reserved.
+TEST(Refusals, OfTwoSideBySideTheSecondHearsThatNothingIsLeft) {
+  provider::Settings settings = rig_settings();
+  settings.sold.memory_mb = 1500;
+  Rig rig(settings);
+  rig.start();
+  rig.run_for(Seconds{2});
+  const market::SpawnRequest second = rig.spawn();
+  rig.hold_checks = true;
+  rig.ask(rig.alice, rig.spawn());
+  rig.ask(rig.bob, second);
+  rig.run_for(Seconds{1});
+  rig.hold_checks = false;
+  rig.release();
+  const market::ErrorReply error = rig.error(rig.bob);
+  EXPECT_EQ(error.error_type, "no_capacity");
+  EXPECT_EQ(error.token_state, market::TokenState::Untouched);
+  expect_untouched(rig, second);
+  EXPECT_EQ(rig.engine().running_names(rig.now()).size(), 1u) << "alice's";
+}
+
 // What cannot be read is answered, but not looked at: a token in it stays the sender's.
 TEST(Refusals, AMessageThatIsNoRequestLeavesItsTokenAlone) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
