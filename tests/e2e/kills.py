@@ -58,6 +58,11 @@ class Proxy(http.server.ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}"
 
+    def handle_error(self, request, client_address):
+        """A provider that is killed resets its connections: that is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def book(self, path, request):
         """The mint has carried it out. The same request again is in the books already."""
         body = json.loads(request)
