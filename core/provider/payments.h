@@ -11,6 +11,7 @@
 // becomes a claim in the same batch; whoever asked is answered when the claim is a token.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>

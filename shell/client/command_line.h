@@ -6,8 +6,6 @@
 
 #include <cstdint>
 
-#include "shell/client/failure.h"
-
 namespace paygress::client {
 
 inline constexpr uint64_t kSatsMax = 2'100'000'000'000'000;  // there will never be more
@@ -25,7 +23,5 @@ void refuse_empty_values(CLI::App& app);
 
 // Reads the line and runs what it says. 0 also when a verb failed: it has told its own exit code.
 int parse_and_run(CLI::App& app, int argc, const char* const* argv);
-// What was wrong with the line that `app` has just refused.
-Failure usage_failure(const CLI::App& app, const CLI::ParseError& error);
 
 }  // namespace paygress::client

@@ -139,7 +139,8 @@ std::string metrics_text(const provider::Provider& core, const Readiness& readin
   page.value(core.counters().requests);
   page.counter("requests_over_limit_total", "Messages beyond what one key may send in a minute.");
   page.value(core.counters().over_limit);
-  page.counter("requests_waited_total", "Requests that waited for their mint to be read.");
+  page.counter("requests_waited_total",
+               "Times that a request waited for its mint or its members' offers.");
   page.value(core.counters().waited);
   add_peers(core, facts.silent_mints, page);
   add_leases(core, page);

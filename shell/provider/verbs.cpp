@@ -15,6 +15,7 @@
 #include "shell/base/file.h"
 #include "shell/base/log.h"
 #include "shell/base/secret_file.h"
+#include "shell/base/usage.h"
 #include "shell/base/version.h"
 #include "shell/provider/asking.h"
 #include "shell/provider/daemon.h"
@@ -430,14 +431,6 @@ void CommandLine::define_pay(CLI::App& wallet, const std::function<void(CLI::App
       "Example:\n  paygress-provider wallet pay lnbc20u1p...");
 }
 
-// The library names a wrong word only where it looks for no verb.
-void say_usage(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<std::string> rest = app.remaining(true);
-  const bool wants_verb = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  say(wants_verb && !rest.empty() ? "there is no verb '" + rest.front() + "' here" : error.what());
-  say("`paygress-provider --help` lists the verbs, and --help after one explains it");
-}
-
 shell::LogFormat log_format(const std::string& name) {
   if (name == "json") return shell::LogFormat::Json;
   return name == "text" ? shell::LogFormat::Text : shell::LogFormat::Auto;
@@ -455,7 +448,9 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return line.app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    say_usage(line.app, error);
+    const shell::Usage usage = shell::usage_of(line.app, error);
+    say(usage.problem);
+    say(usage.advice);
     return static_cast<int>(finish(Exit::Usage));
   }
   shell::configure_log(log_format(line.options.log_format),

@@ -1,10 +1,12 @@
 // What a command line may say, and what is said of one that is wrong.
 #include "shell/client/command_line.h"
+#include "shell/base/usage.h"
 
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
 
+#include "shell/base/usage.h"
 #include "shell/client/options.h"
 
 namespace paygress::client {
@@ -42,9 +44,8 @@ Parsed parse(std::vector<std::string> words) {
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
-    const Failure failure = usage_failure(app, error);
-    EXPECT_EQ(failure.code, ExitCode::Usage);
-    parsed.said = failure.message + "\n" + failure.advice;
+    const shell::Usage usage = shell::usage_of(app, error);
+    parsed.said = usage.problem + "\n" + usage.advice;
   }
   return parsed;
 }

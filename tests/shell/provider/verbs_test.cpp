@@ -70,6 +70,8 @@ TEST_F(Verbs, AWrongWordIsNamed) {
     EXPECT_EQ(done.status, 2);
     EXPECT_THAT(done.err, HasSubstr("nope"));
   }
+  EXPECT_THAT(run({"ledger", "verfy"}).err, HasSubstr("Did you mean verify?"));
+  EXPECT_THAT(run({"ledger"}).err, HasSubstr("a verb is needed"));
   EXPECT_EQ(run({"ledger", "show", "", "--data-dir", directory_.path()}).status, 2);
 }
 
